@@ -1,0 +1,262 @@
+//! EDN: the notation that Jepsen's histories and results are written in.
+//!
+//! One [`Value`] serves both worlds: what a node says in JSON becomes a `Value` when it enters the
+//! history ([`Value::from_json`]), checkers read it, and reports print it as EDN ([`write`]) or as
+//! JSON ([`Value::to_json`]). Integers, floats and strings never compare equal to each other, as in
+//! Maelstrom: `1`, `1.0` and `"1"` are three values.
+
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use read::{ParseError, parse, parse_all};
+
+/// An EDN value, with a total order so that it can be a key anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// `nil`; JSON's `null`.
+    #[default]
+    Nil,
+    /// `true` and `false`.
+    Bool(bool),
+    /// An integer. 128 bits hold everything that nodes are seen to send, 64-bit hashes included.
+    Int(i128),
+    /// A float; see [`Value::single`] for the 32-bit figures of Maelstrom's results.
+    Float(Float),
+    /// A string.
+    Str(String),
+    /// A keyword, without its colon.
+    Keyword(String),
+    /// A symbol.
+    Symbol(String),
+    /// `(…)`.
+    List(Vec<Value>),
+    /// `[…]`; JSON's arrays.
+    Vector(Vec<Value>),
+    /// `{…}`; JSON's objects.
+    Map(BTreeMap<Value, Value>),
+    /// `#{…}`.
+    Set(BTreeSet<Value>),
+    /// `#tag value`.
+    Tagged(String, Box<Value>),
+}
+
+/// A float with a total order, and equality that agrees with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Float(pub f64);
+
+impl Ord for Float {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Float {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Float {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Float {}
+
+impl Value {
+    /// A keyword: `Value::keyword("ok")` prints `:ok`.
+    pub fn keyword(name: impl Into<String>) -> Value {
+        Value::Keyword(name.into())
+    }
+
+    /// A 32-bit float, which prints with 32-bit precision (Maelstrom's fractions are such).
+    pub fn single(value: f32) -> Value {
+        // Through the shortest decimal text: `0.1f32 as f64` would print 0.10000000149011612.
+        Value::Float(Float(
+            value
+                .to_string()
+                .parse()
+                .expect("a float's text is a float"),
+        ))
+    }
+
+    /// A map with keyword keys.
+    pub fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+        Value::Map(
+            entries
+                .into_iter()
+                .map(|(k, v)| (Value::keyword(k), v))
+                .collect(),
+        )
+    }
+
+    /// A vector.
+    pub fn vector<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Value {
+        Value::Vector(items.into_iter().map(Into::into).collect())
+    }
+
+    /// A list.
+    pub fn list<T: Into<Value>>(items: impl IntoIterator<Item = T>) -> Value {
+        Value::List(items.into_iter().map(Into::into).collect())
+    }
+
+    /// The integer, if it is one that fits.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Value::Int(n) => i64::try_from(*n).ok(),
+            _ => None,
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The name of a keyword.
+    pub fn as_keyword(&self) -> Option<&str> {
+        match self {
+            Value::Keyword(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The items of a list or vector.
+    pub fn as_seq(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(items) | Value::Vector(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The entries of a map; those of a tagged map (a Clojure record) too.
+    pub fn as_map(&self) -> Option<&BTreeMap<Value, Value>> {
+        match self {
+            Value::Map(entries) => Some(entries),
+            Value::Tagged(_, inner) => inner.as_map(),
+            _ => None,
+        }
+    }
+
+    /// The entry of a map under a keyword.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        // Keys are few, so a scan costs less than building a keyword to look up.
+        self.as_map()?
+            .iter()
+            .find(|(k, _)| k.as_keyword() == Some(key))
+            .map(|(_, v)| v)
+    }
+
+    /// Whether this is `nil`.
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Value::Nil)
+    }
+
+    /// The value that a JSON document stands for. Object keys stay strings.
+    pub fn from_json(json: &serde_json::Value) -> Value {
+        use serde_json::Value as Json;
+        match json {
+            Json::Null => Value::Nil,
+            Json::Bool(b) => Value::Bool(*b),
+            Json::Number(n) => match n.as_i128() {
+                Some(n) => Value::Int(n),
+                None => Value::Float(Float(n.as_f64().unwrap_or(f64::NAN))),
+            },
+            Json::String(s) => Value::Str(s.clone()),
+            Json::Array(items) => Value::Vector(items.iter().map(Value::from_json).collect()),
+            Json::Object(entries) => Value::Map(
+                entries
+                    .iter()
+                    .map(|(k, v)| (Value::Str(k.clone()), Value::from_json(v)))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// This value as JSON: keywords become strings without a colon, every sequence an array, and
+    /// keys of maps the text of the key.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Value::Nil => Json::Null,
+            Value::Bool(b) => Json::Bool(*b),
+            Value::Int(n) => serde_json::Number::from_i128(*n)
+                .map_or_else(|| Json::String(n.to_string()), Json::Number),
+            Value::Float(Float(x)) => {
+                serde_json::Number::from_f64(*x).map_or(Json::Null, Json::Number)
+            }
+            Value::Str(s) | Value::Keyword(s) | Value::Symbol(s) => Json::String(s.clone()),
+            Value::List(items) | Value::Vector(items) => {
+                Json::Array(items.iter().map(Value::to_json).collect())
+            }
+            Value::Set(items) => Json::Array(items.iter().map(Value::to_json).collect()),
+            Value::Map(entries) => Json::Object(
+                entries
+                    .iter()
+                    .map(|(k, v)| (k.key_text(), v.to_json()))
+                    .collect(),
+            ),
+            Value::Tagged(_, inner) => inner.to_json(),
+        }
+    }
+
+    /// The text of this value as the key of a JSON object.
+    fn key_text(&self) -> String {
+        match self {
+            Value::Str(s) | Value::Keyword(s) | Value::Symbol(s) => s.clone(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(b: bool) -> Value {
+        Value::Bool(b)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(s: &str) -> Value {
+        Value::Str(s.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(s: String) -> Value {
+        Value::Str(s)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(x: f64) -> Value {
+        Value::Float(Float(x))
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Value {
+        value.map_or(Value::Nil, Into::into)
+    }
+}
+
+macro_rules! from_integer {
+    ($($int:ty)*) => {$(
+        impl From<$int> for Value {
+            fn from(n: $int) -> Value {
+                Value::Int(n as i128)
+            }
+        }
+    )*};
+}
+
+from_integer!(i32 i64 i128 u32 u64 usize);

@@ -1,0 +1,92 @@
+//! Writing histories: as EDN, as text, as JSON lines.
+
+use std::fmt::Write;
+
+use super::{History, Operation, Process};
+use crate::edn::Value;
+
+impl Operation {
+    /// The operation as an EDN record, as it stands in results.
+    pub fn to_edn(&self) -> Value {
+        Value::Tagged(
+            "jepsen.history.Op".into(),
+            Box::new(Value::Map(
+                self.entries()
+                    .into_iter()
+                    .map(|(k, v)| (Value::keyword(k), v))
+                    .collect(),
+            )),
+        )
+    }
+
+    /// The operation's fields in the order in which they are printed.
+    fn entries(&self) -> Vec<(String, Value)> {
+        let process = match self.process {
+            Process::Client(id) => Value::from(id),
+            Process::Nemesis => Value::keyword("nemesis"),
+        };
+        let fields = [
+            ("index", Value::from(self.index)),
+            ("time", Value::Int(self.time.as_nanos() as i128)),
+            ("type", Value::keyword(self.kind.name())),
+            ("process", process),
+            ("f", Value::keyword(&*self.f)),
+            ("value", self.value.clone()),
+        ];
+        let mut entries: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        entries.extend(self.extra.iter().map(|(k, v)| (k.to_string(), v.clone())));
+        entries.extend(self.error.iter().map(|e| ("error".to_owned(), e.clone())));
+        entries.extend(
+            self.exception
+                .iter()
+                .map(|e| ("exception".to_owned(), e.clone())),
+        );
+        entries
+    }
+
+    /// The operation as one line of `history.edn`.
+    pub fn edn_line(&self) -> String {
+        let mut line = String::from("{");
+        for (i, (key, value)) in self.entries().into_iter().enumerate() {
+            let separator = if i > 0 { ", " } else { "" };
+            write!(line, "{separator}:{key} {value}").expect("writing to a string cannot fail");
+        }
+        line.push('}');
+        line
+    }
+
+    /// The operation as one line of `history.txt`: process, type, function, value and error,
+    /// separated by tabs.
+    pub fn text_line(&self) -> String {
+        let Operation {
+            process,
+            kind,
+            f,
+            value,
+            error,
+            ..
+        } = self;
+        let mut line = format!("{process}\t:{}\t:{f}\t{value}", kind.name());
+        if let Some(error) = error {
+            write!(line, "\t{error}").expect("writing to a string cannot fail");
+        }
+        line
+    }
+
+    /// The operation as one line of `history.jsonl`: readable fields, and the EDN for exactness.
+    pub fn json_line(&self) -> String {
+        let mut fields = serde_json::Map::new();
+        for (key, value) in self.entries() {
+            fields.insert(key, value.to_json());
+        }
+        fields.insert("edn".to_owned(), self.edn_line().into());
+        serde_json::Value::Object(fields).to_string()
+    }
+}
+
+impl History {
+    /// The history with one line an operation, each written by `line`.
+    pub fn to_lines(&self, line: impl Fn(&Operation) -> String) -> String {
+        self.iter().map(|op| line(op) + "\n").collect()
+    }
+}

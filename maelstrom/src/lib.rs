@@ -1,0 +1,5 @@
+//! Eddy: a Maelstrom-compatible workbench.
+
+pub mod check;
+pub mod edn;
+pub mod history;
