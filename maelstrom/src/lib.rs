@@ -2,4 +2,8 @@
 
 pub mod check;
 pub mod edn;
+pub mod generator;
 pub mod history;
+pub mod seed;
+pub mod service;
+pub mod workload;
