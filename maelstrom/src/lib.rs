@@ -4,6 +4,7 @@ pub mod check;
 pub mod edn;
 pub mod generator;
 pub mod history;
+pub mod net;
 pub mod seed;
 pub mod service;
 pub mod workload;
