@@ -4,6 +4,8 @@ pub mod check;
 pub mod edn;
 pub mod generator;
 pub mod history;
+pub mod host;
+pub mod nemesis;
 pub mod net;
 pub mod seed;
 pub mod service;
