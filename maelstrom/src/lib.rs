@@ -7,6 +7,7 @@ pub mod history;
 pub mod host;
 pub mod nemesis;
 pub mod net;
+pub mod runner;
 pub mod seed;
 pub mod service;
 pub mod workload;
