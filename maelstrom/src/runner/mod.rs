@@ -194,10 +194,10 @@ impl<'a> Run<'a> {
         let faults_end = begin + time_limit.saturating_sub(calm);
         let mut cutoff = begin + time_limit;
         let mut first = true;
-        loop {
+        while self.now() < cutoff {
             self.settle()?;
-            let mut wake = self.let_nemesis_act(faults_end)?;
-            match self.invoke_next(cutoff)? {
+            let next_fault = self.let_nemesis_act(faults_end)?;
+            let next_operation = match self.invoke_next(cutoff)? {
                 Asked::Invoked(at) => {
                     // The limit counts from the first operation.
                     if std::mem::take(&mut first) {
@@ -205,21 +205,21 @@ impl<'a> Run<'a> {
                     }
                     continue;
                 }
-                Asked::Wait(until) => wake = earliest(wake, until),
-                Asked::Done => self.generator = None,
-            }
-            // The phase is over as soon as it is clear that nothing more will happen in it.
-            if wake.map_or(self.now() >= cutoff, |wake| wake >= cutoff) && self.now() <= cutoff
-                || self.now() >= cutoff
+                Asked::Wait(until) => until,
+                // Without operations time passes all the same.
+                Asked::Done => Some(cutoff),
+            };
+            let next = earliest(next_fault, next_operation);
+            // As upstream: the phase ends as soon as nothing more can begin in it.
+            if next_operation.is_some_and(|at| at >= cutoff)
+                && next.is_some_and(|at| at >= cutoff)
+                && self.generator.is_some()
             {
-                let idle = self.generator.is_some() || self.now() >= cutoff;
-                if idle {
-                    break;
-                }
+                break;
             }
             self.observer
                 .progress(self.now().saturating_sub(begin), time_limit);
-            self.wait(Some(earliest(wake, Some(cutoff)).unwrap_or(cutoff)))?;
+            self.wait(earliest(next, Some(cutoff)))?;
         }
         self.generator = None;
         self.drain()
