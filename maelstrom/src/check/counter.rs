@@ -70,7 +70,10 @@ fn subset_sums(base: i128, deltas: &[i128]) -> Option<Vec<(i128, i128)>> {
     deltas.sort_by_key(|delta| delta.abs());
     let mut ranges = vec![(base, base)];
     for delta in deltas.into_iter().filter(|delta| *delta != 0) {
-        let shifted = ranges.iter().map(|(lo, hi)| (lo + delta, hi + delta)).collect();
+        let shifted = ranges
+            .iter()
+            .map(|(lo, hi)| (lo + delta, hi + delta))
+            .collect();
         ranges = union(&ranges, shifted);
         if ranges.len() > RANGES_MAX {
             return None;
@@ -134,20 +137,27 @@ impl Analysis for CounterAnalysis {
     fn explanation(&self) -> Option<String> {
         let certain = self.certain;
         let uncertain = self.uncertain_count;
-        let adds = format!("the adds sum up to {certain}, and {uncertain} more are uncertain");
+        let adds = format!("the certain adds sum up to {certain}, uncertain adds: {uncertain}");
         let Some(acceptable) = &self.acceptable else {
             return Some(format!("{adds}: too many acceptable values to list"));
         };
         if self.errors.is_empty() {
             return None;
         }
-        let shown = acceptable.iter().take(EXPLAINED).map(|(lo, hi)| match lo == hi {
-            true => lo.to_string(),
-            false => format!("{lo} to {hi}"),
-        });
-        let more = if acceptable.len() > EXPLAINED { ", …" } else { "" };
+        let shown = acceptable
+            .iter()
+            .take(EXPLAINED)
+            .map(|(lo, hi)| match lo == hi {
+                true => lo.to_string(),
+                false => format!("{lo} to {hi}"),
+            });
+        let more = if acceptable.len() > EXPLAINED {
+            ", …"
+        } else {
+            ""
+        };
         let shown = shown.collect::<Vec<_>>().join(", ");
-        let mut lines = vec![format!("{adds}, so a final read may show {shown}{more}; but")];
+        let mut lines = vec![format!("{adds}; a final read may show {shown}{more}, but")];
         let wrong = self.errors.iter().take(EXPLAINED);
         lines.extend(wrong.map(|op| format!("  {} was read by {}", op.value, cite(op))));
         if self.errors.len() > EXPLAINED {
@@ -203,7 +213,7 @@ mod tests {
         );
         assert_eq!(
             analysis.explanation().unwrap(),
-            "the adds sum up to 5, and 1 more are uncertain, so a final read may show 5, 8; but\n  \
+            "the certain adds sum up to 5, uncertain adds: 1; a final read may show 5, 8, but\n  \
              6 was read by process 0 at 0.090 s (operation 9)"
         );
         let valid = final_read("5").to_edn();
@@ -218,7 +228,10 @@ mod tests {
 
     #[test]
     fn without_final_reads_there_is_nothing_wrong() {
-        for text in ["", "0 invoke add 1\n0 ok add 1\n0 invoke read nil :final? true"] {
+        for text in [
+            "",
+            "0 invoke add 1\n0 ok add 1\n0 invoke read nil :final? true",
+        ] {
             assert_eq!(check(&history(text)).verdict(), Verdict::Valid);
         }
     }

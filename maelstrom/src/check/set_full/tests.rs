@@ -76,7 +76,7 @@ fn an_element_shown_first_and_missed_last_is_lost_after_that_time() {
     let text = analyse(&text).explanation().unwrap();
     assert_eq!(
         text,
-        "1 elements were lost:\n  5: acknowledged to process 0 at 0.010 s (operation 1), \
+        "lost elements: 1\n  5: acknowledged to process 0 at 0.010 s (operation 1), \
          last shown to a read by process 1 at 0.030 s (operation 2), \
          missed by a read by process 1 at 0.040 s (operation 4)"
     );
@@ -135,7 +135,12 @@ fn a_read_makes_an_element_known_whose_add_was_never_acknowledged() {
              1 ok read []"
         );
         assert_eq!(fate(&text).0, Outcome::Lost, "{end}");
-        assert!(analyse(&text).explanation().unwrap().contains("first read by process 1"));
+        assert!(
+            analyse(&text)
+                .explanation()
+                .unwrap()
+                .contains("first read by process 1")
+        );
     }
     let unknown = "0 invoke add 5
                    0 info add 5
@@ -155,7 +160,12 @@ fn nothing_stable_is_undecided() {
     ] {
         let analysis = analyse(text);
         assert_eq!(analysis.verdict(), Verdict::Unknown, "{text}");
-        assert!(analysis.explanation().unwrap().contains("no element is stable"));
+        assert!(
+            analysis
+                .explanation()
+                .unwrap()
+                .contains("no element is stable")
+        );
         assert_eq!(analysis.stable_latency(0.5), None);
     }
 }
