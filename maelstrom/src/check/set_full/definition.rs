@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::check::tests::operation;
+use crate::check::tests::{deterministic, operation};
 
 /// What becomes of `element` by the definition, with its latency in ms.
 fn fate(history: &History, element: i64) -> Option<(Outcome, Duration)> {
@@ -84,6 +84,7 @@ fn histories() -> impl Strategy<Value = History> {
 }
 
 proptest! {
+    #![proptest_config(deterministic())]
     #[test]
     fn every_element_meets_its_fate_by_definition(history in histories()) {
         let analysis = check(&history, "add");
