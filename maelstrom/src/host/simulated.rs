@@ -13,8 +13,8 @@ use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use crate::seed::Seed;
 const EPOCH: Duration = Duration::from_secs(1_704_067_200);
 
 /// So often may nodes be scheduled while time stands still; a node that wants more spins.
-const POLLS_MAX: u64 = 5_000_000;
+const POLLS_MAX: u64 = 1_000_000;
 
 /// So many lines may nodes write while time stands still.
 const LINES_MAX: u64 = 1_000_000;
@@ -58,8 +58,9 @@ impl NodeFactory {
 /// Runs nodes inside this process, in virtual time.
 pub struct SimulatedHost {
     runtime: LocalRuntime,
-    /// Set by the runtime whenever no task has anything to do.
-    idle: Arc<AtomicBool>,
+    idleness: Arc<Idleness>,
+    /// How often nodes were scheduled since time last passed.
+    polls: Rc<Cell<u64>>,
     factory: NodeFactory,
     seed: Seed,
     names: Vec<String>,
@@ -94,19 +95,20 @@ enum Output {
 impl SimulatedHost {
     /// A host for these nodes.
     pub fn new(factory: NodeFactory, names: &[String], seed: Seed) -> Result<SimulatedHost> {
-        let idle = Arc::new(AtomicBool::new(false));
-        let on_park = idle.clone();
+        let idleness = Arc::new(Idleness::default());
+        let on_park = idleness.clone();
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
-            .on_thread_park(move || on_park.store(true, Ordering::Relaxed))
+            .on_thread_park(move || on_park.note())
             .build_local(LocalOptions::default())
             .context("building the simulation's runtime")?;
         let origin = runtime.block_on(async { Instant::now() });
         let (output, outputs) = mpsc::unbounded_channel();
         Ok(SimulatedHost {
             runtime,
-            idle,
+            idleness,
+            polls: Rc::default(),
             factory,
             seed: seed.derive("nodes"),
             names: names.to_vec(),
@@ -137,27 +139,25 @@ impl SimulatedHost {
     fn settle(&mut self) -> Result<Option<Output>> {
         let SimulatedHost {
             runtime,
-            idle,
+            idleness,
             outputs,
+            polls,
             ..
         } = self;
-        idle.store(false, Ordering::Relaxed);
-        let mut polls = 0;
+        idleness.watch(None);
         runtime.block_on(poll_fn(|cx| {
             if let Poll::Ready(output) = outputs.poll_recv(cx) {
                 return Poll::Ready(Ok(output));
             }
-            if idle.load(Ordering::Relaxed) {
-                return Poll::Ready(Ok(None));
-            }
-            polls += 1;
-            if polls > POLLS_MAX {
+            if polls.get() > POLLS_MAX {
                 return Poll::Ready(Err(anyhow::anyhow!(
-                    "a node spins: tasks were scheduled {POLLS_MAX} times without letting time pass"
+                    "a node spins: nodes were scheduled {POLLS_MAX} times without letting time pass"
                 )));
             }
-            // Awake ourselves, we are polled between any two tasks, and time cannot pass.
-            cx.waker().wake_by_ref();
+            if idleness.noted() {
+                return Poll::Ready(Ok(None));
+            }
+            idleness.watch(Some(cx.waker().clone()));
             Poll::Pending
         }))
     }
@@ -261,6 +261,7 @@ impl Host for SimulatedHost {
         let gate = Rc::new(Gate::default());
         let life = Gated {
             gate: gate.clone(),
+            polls: self.polls.clone(),
             life: Box::pin(life),
         };
         let output = self.output.clone();
@@ -294,6 +295,7 @@ impl Host for SimulatedHost {
                     return Ok(Event::TimeReached);
                 }
                 None => {
+                    self.polls.set(0);
                     let output = self.pass_time(until);
                     let now = self.tokio_now();
                     self.now = self.now.max(until.map_or(now, |until| now.min(until)));
@@ -365,6 +367,33 @@ impl Write for Lines {
     }
 }
 
+/// Tells that no task has anything to do. Tokio says so just before it parks its thread, and would
+/// let time pass then; waking somebody at that moment keeps it from doing so.
+#[derive(Default)]
+struct Idleness {
+    noted: AtomicBool,
+    watcher: Mutex<Option<Waker>>,
+}
+
+impl Idleness {
+    /// From now on, wakes `watcher` when all are idle.
+    fn watch(&self, watcher: Option<Waker>) {
+        self.noted.store(false, Ordering::Relaxed);
+        *self.watcher.lock().expect("nobody panics here") = watcher;
+    }
+
+    fn note(&self) {
+        if let Some(watcher) = self.watcher.lock().expect("nobody panics here").take() {
+            self.noted.store(true, Ordering::Relaxed);
+            watcher.wake();
+        }
+    }
+
+    fn noted(&self) -> bool {
+        self.noted.load(Ordering::Relaxed)
+    }
+}
+
 /// Whether a node may run.
 #[derive(Default)]
 struct Gate {
@@ -388,6 +417,7 @@ impl Gate {
 /// A life that stands still while its gate is closed.
 struct Gated<F> {
     gate: Rc<Gate>,
+    polls: Rc<Cell<u64>>,
     life: Pin<Box<F>>,
 }
 
@@ -397,6 +427,11 @@ impl<F: Future> Future for Gated<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<F::Output> {
         if self.gate.closed.get() {
             self.gate.waker.replace(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        self.polls.set(self.polls.get() + 1);
+        if self.polls.get() > POLLS_MAX {
+            // It spins; standing still, it lets the host notice.
             return Poll::Pending;
         }
         self.life.as_mut().poll(cx)

@@ -9,6 +9,7 @@ use super::{Run, entry};
 use crate::edn::Value;
 use crate::generator::Invocation;
 use crate::history::{Kind, Operation, Process};
+use crate::host::Host;
 use crate::net::EndpointId;
 use crate::workload::{Client, Step};
 
@@ -48,7 +49,7 @@ impl Worker {
     }
 }
 
-impl Run<'_> {
+impl<H: Host> Run<'_, H> {
     /// Gives an operation to a free thread.
     pub(super) fn begin(
         &mut self,

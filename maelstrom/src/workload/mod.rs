@@ -19,6 +19,17 @@ pub use fields::{Fields, Malformed};
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation};
 
+/// The workload of a name.
+pub fn build(name: crate::check::Workload) -> Box<dyn Workload> {
+    use crate::check::Workload as Name;
+    match name {
+        Name::Echo => Box::new(echo::Echo),
+        Name::UniqueIds => Box::new(unique_ids::UniqueIds),
+        Name::Broadcast => Box::new(broadcast::Broadcast),
+        _ => todo!(),
+    }
+}
+
 /// What a workload may be told.
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -150,7 +150,7 @@ impl Analysis for SetAnalysis {
                 "worst-stale",
                 Value::list(self.worst_stale.iter().map(StaleElement::to_edn)),
             ),
-            // Upstream means to list repeated elements here but never does: see `:repeated`.
+            // Upstream means to list repeated elements here but never does.
             ("duplicated-count", 0.into()),
             ("duplicated", Value::map([])),
         ];
@@ -161,11 +161,6 @@ impl Analysis for SetAnalysis {
         if !self.lost_latencies.is_empty() {
             let latencies = quantile_map(|q| self.lost_latency(q));
             entries.push(("lost-latencies", latencies));
-        }
-        if !self.repeated.is_empty() {
-            let repeated = self.repeated.iter().cloned();
-            let repeated = repeated.map(|(element, copies)| (element, copies.into()));
-            entries.push(("repeated", Value::Map(repeated.collect())));
         }
         Value::map(entries)
     }

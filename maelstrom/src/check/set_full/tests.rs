@@ -203,9 +203,8 @@ fn repeated_elements_are_told_and_change_no_verdict() {
     let analysis = analyse(&text);
     assert_eq!(analysis.verdict(), Verdict::Valid);
     assert_eq!(analysis.repeated, [(5.into(), 3)]);
-    assert_eq!(analysis.to_edn().get("repeated"), Some(&value("{5 3}")));
     let once = analyse(&format!("{ADDED}1 invoke read nil\n1 ok read [5]"));
-    assert_eq!(once.to_edn().get("repeated"), None);
+    assert!(once.repeated.is_empty());
 }
 
 #[test]
