@@ -35,6 +35,11 @@ fn main() {
             sim = sim.nemesis(Partition::any().every(secs(10)));
         }
         let run = sim.run(Load::of(Workload::Broadcast).rate(100.0).lasting(secs(20)));
+        if std::env::var_os("WORST").is_some() {
+            for w in &run.results().workload().as_set().unwrap().worst_stale {
+                println!("   {:?} {:?} known {:?} absent {:?} by {:?}", w.element, w.stable_latency, w.known.time, w.last_absent.time, w.last_absent.process);
+            }
+        }
         println!(
             "{seed}: {:.3} msgs/op  median {:?} 95 {:?} max {:?} {:?} ok {} dropped {}",
             run.messages_per_op(),

@@ -52,12 +52,11 @@ impl<T: Item> Star<T> {
             return self.suspect(peer, now);
         }
         if asks > 0 {
-            return self.send(peer, Vec::new(), Wants::Answer, now);
+            return self.ask(peer, now);
         }
         // Perhaps the message was lost: its content goes out again.
         link.sent = link.has.clone();
-        let news = self.news_for(peer);
-        self.send(peer, news, Wants::Answer, now);
+        self.tell(peer, Wants::Answer, now);
     }
 
     fn suspect(&mut self, peer: usize, now: Instant) {
@@ -87,7 +86,7 @@ impl<T: Item> Star<T> {
         for candidate in candidates {
             let asked = self.links[candidate].waiting.is_some_and(|w| w.asks > 0);
             if !asked {
-                self.send(candidate, Vec::new(), Wants::Answer, now);
+                self.ask(candidate, now);
             }
         }
         self.forget_timetable();
@@ -100,7 +99,7 @@ impl<T: Item> Star<T> {
         let rival = self.links[from].hub == from && from > hub && hub != self.me;
         let asked = self.links[hub].waiting.is_some_and(|w| w.asks > 0);
         if rival && !asked {
-            self.send(hub, Vec::new(), Wants::Answer, now);
+            self.ask(hub, now);
         }
     }
 
@@ -109,7 +108,7 @@ impl<T: Item> Star<T> {
         if self.probe_at(peer).is_none_or(|at| at > now) {
             return;
         }
-        self.send(peer, Vec::new(), Wants::Answer, now);
+        self.ask(peer, now);
         let link = &mut self.links[peer];
         if let Some(suspicion) = link.suspected {
             let probe_at = link.next_probe(suspicion, now);

@@ -181,6 +181,11 @@ impl<T: Item> Logs<T> {
         self.version
     }
 
+    /// How many items are held.
+    pub(crate) fn count(&self) -> usize {
+        self.logs.values().map(|log| log.items.len()).sum()
+    }
+
     /// Adds this node's own next item.
     pub(crate) fn push(&mut self, origin: Origin, item: T) {
         let log = self.logs.entry(origin).or_insert_with(Log::new);

@@ -19,9 +19,9 @@ impl Rtt {
     /// Takes a measurement, in milliseconds.
     pub(crate) fn sample(&mut self, ms: f64) {
         self.estimate = Some(match self.estimate {
-            // A single measurement says nothing about deviation; an eighth is a start that is
+            // A single measurement says nothing about deviation; a little is a start that is
             // soon corrected, in either direction.
-            None => (ms, ms / 8.0),
+            None => (ms, ms / 32.0),
             Some((mean, deviation)) => (
                 mean + (ms - mean) / 8.0,
                 deviation + ((ms - mean).abs() - deviation) / 4.0,

@@ -213,7 +213,7 @@ impl<T: Item> Star<T> {
                 Some(hub)
             };
             if let Some(other) = other {
-                self.send(other, Vec::new(), Wants::Answer, now);
+                self.tell(other, Wants::Answer, now);
             }
         }
         if due(self.direct_at, now) {
@@ -223,8 +223,7 @@ impl<T: Item> Star<T> {
             self.up_at = None;
             let hub = self.hub();
             if hub != self.me && self.exceeds(hub) {
-                let news = self.news_for(hub);
-                self.send(hub, news, Wants::Confirmation, now);
+                self.tell(hub, Wants::Confirmation, now);
             }
         }
         if self.departs_at().is_some_and(|at| at <= now) {
@@ -270,12 +269,11 @@ impl<T: Item> Star<T> {
             if !self.serves(peer) || !self.boards(peer) {
                 continue;
             }
-            let news = self.news_for(peer);
-            let count: usize = news.iter().map(|run| run.items.len()).sum();
-            if self.links[peer].stamp_heard.is_none() && count > UNASKED_MAX {
-                self.send(peer, Vec::new(), Wants::Answer, now);
+            let unknown = self.links[peer].stamp_heard.is_none();
+            if unknown && self.logs.count() > UNASKED_MAX {
+                self.ask(peer, now);
             } else {
-                self.send(peer, news, Wants::Confirmation, now);
+                self.tell(peer, Wants::Confirmation, now);
             }
         }
     }
@@ -304,19 +302,14 @@ impl<T: Item> Star<T> {
             return;
         }
         let link = &mut self.links[peer];
+        link.answer = false;
         let lacking = link.lacking.take().is_some();
         let wants = if lacking || link.suspected.is_some() {
             Wants::Answer
         } else {
             Wants::Nothing
         };
-        let news = if link.answer {
-            self.news_for(peer)
-        } else {
-            Vec::new()
-        };
-        self.links[peer].answer = false;
-        self.send(peer, news, wants, now);
+        self.tell(peer, wants, now);
     }
 
     fn answer_at(&self, peer: usize) -> Option<Instant> {
@@ -333,7 +326,7 @@ impl<T: Item> Star<T> {
     /// Confirms what a peer has sent, if no other message has done so.
     fn confirm(&mut self, peer: usize, now: Instant) {
         if self.confirm_at(peer).is_some_and(|at| at <= now) {
-            self.send(peer, Vec::new(), Wants::Nothing, now);
+            self.tell(peer, Wants::Nothing, now);
         }
     }
 
@@ -346,8 +339,13 @@ impl<T: Item> Star<T> {
         if peer != self.hub() {
             return Some(owed.last_at);
         }
-        let quiet_at = owed.last_at + self.windows.round + GRACE;
+        let quiet_at = owed.last_at + self.quiet(peer);
         Some(quiet_at.min(owed.first_at + CONFIRM_LATEST))
+    }
+
+    /// A link is quiet when its next round has not come.
+    fn quiet(&self, peer: usize) -> Duration {
+        self.windows.round + self.links[peer].rtt.jitter() + GRACE
     }
 
     /// When a peer should have confirmed what we sent: once its next round has departed, if it is
@@ -355,7 +353,7 @@ impl<T: Item> Star<T> {
     pub(crate) fn late_at(&self, peer: usize) -> Option<Instant> {
         let link = &self.links[peer];
         let waiting = link.waiting.filter(|_| link.suspected.is_none())?;
-        let quiet = self.windows.round + GRACE;
+        let quiet = self.quiet(peer);
         let at = if waiting.asks > 0 {
             waiting.last_at
         } else if peer == self.hub() {
@@ -366,12 +364,18 @@ impl<T: Item> Star<T> {
         Some(at + link.rtt.timeout())
     }
 
-    /// What the peer lacks and is not on its way to it.
-    pub(crate) fn news_for(&self, peer: usize) -> Vec<Run<T>> {
-        self.logs.since(&self.links[peer].sent, CHUNK)
+    /// Tells a peer all that it lacks and that is not on its way to it.
+    pub(crate) fn tell(&mut self, peer: usize, wants: Wants, now: Instant) {
+        let news = self.logs.since(&self.links[peer].sent, CHUNK);
+        self.send(peer, news, wants, now);
     }
 
-    pub(crate) fn send(&mut self, peer: usize, news: Vec<Run<T>>, wants: Wants, now: Instant) {
+    /// Asks a peer that may not be there what it lacks.
+    pub(crate) fn ask(&mut self, peer: usize, now: Instant) {
+        self.send(peer, Vec::new(), Wants::Answer, now);
+    }
+
+    fn send(&mut self, peer: usize, news: Vec<Run<T>>, wants: Wants, now: Instant) {
         let (hub, now_ms) = (self.hub(), self.ms(now));
         let departs_in = self.departed.map(|at| at + self.windows.round - now);
         let link = &mut self.links[peer];
