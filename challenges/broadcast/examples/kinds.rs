@@ -25,7 +25,7 @@ fn main() {
             .nodes(25, move |cx: &glomers::Context| Broadcast::new(cx, windows))
             .latency(lat).record_everything();
         if partition {
-            sim = sim.nemesis(Partition::any().every(secs(10)));
+            sim = match std::env::var("KIND").as_deref() { Ok("halves") => sim.nemesis(Partition::halves().between(secs(4), secs(12))), Ok("one") => sim.nemesis(Partition::one().between(secs(4), secs(12))), Ok("third")=> sim.nemesis(Partition::of([eddy::nemesis::PartitionKind::MinorityThird]).between(secs(4), secs(12))), _ => sim.nemesis(Partition::any().every(secs(10)))};
         }
         let run = sim.run(Load::of(Workload::Broadcast).rate(100.0).lasting(secs(20)));
     let mut kinds: BTreeMap<(String,u64), u64> = BTreeMap::new();
@@ -39,7 +39,7 @@ fn main() {
         let news = if text.contains("news") {"news"} else {"bare"};
         let wants = if text.contains("confirmation") {"confirm"} else if text.contains("answer") {"ANSWER"} else {"-"};
         *kinds.entry((format!("{dir} {news} {wants}"), e.time.as_secs()/5)).or_default() += 1;
-        if dump { println!("{:?} {s}->{d} {} {}", e.time, if text.len()>700 {&text[..700]} else {&text}, text.len()); }
+        if dump { println!("{:?} {s}->{d} {} {}", e.time, &text, text.len()); }
     }
     if !dump {
     for (k, n) in kinds { println!("{k:?}: {n}"); }
