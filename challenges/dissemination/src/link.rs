@@ -44,6 +44,8 @@ pub(crate) struct Waiting {
     pub(crate) last: u64,
     pub(crate) first_at: Instant,
     pub(crate) last_at: Instant,
+    /// When the hub's round should be here that confirms the first of them, if that is known.
+    pub(crate) round_at: Option<Instant>,
     /// How many of them wanted an answer at once, and when the last of these was sent.
     pub(crate) asks: u32,
     pub(crate) asked_at: Instant,
@@ -72,12 +74,13 @@ impl Link {
     }
 
     /// Remembers that a message waits for a sign of its arrival.
-    pub(crate) fn wait(&mut self, stamp: u64, asks: bool, now: Instant) {
+    pub(crate) fn wait(&mut self, stamp: u64, asks: bool, round_at: Option<Instant>, now: Instant) {
         let waiting = self.waiting.get_or_insert(Waiting {
             first: stamp,
             last: stamp,
             first_at: now,
             last_at: now,
+            round_at,
             asks: 0,
             asked_at: now,
         });
@@ -101,7 +104,8 @@ impl Link {
         if stamp >= waiting.last {
             self.waiting = None;
         } else {
-            (waiting.first, waiting.first_at, waiting.asks) = (stamp + 1, now, 0);
+            (waiting.first, waiting.first_at) = (stamp + 1, now);
+            (waiting.round_at, waiting.asks) = (None, 0);
         }
     }
 

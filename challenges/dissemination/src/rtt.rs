@@ -47,8 +47,7 @@ impl Rtt {
 
     /// After this time an answer is late.
     pub(crate) fn timeout(&self) -> Duration {
-        self.mean()
-            .map_or(UNKNOWN, |mean| mean + self.slack())
+        self.mean().map_or(UNKNOWN, |mean| mean + self.slack())
     }
 }
 

@@ -343,9 +343,8 @@ impl<T: Item> Star<T> {
             return Some(self.start);
         }
         // While it does not answer, it need not be asked for more.
-        link.lacking.filter(|_| {
-            link.suspected.is_none() && !link.is_asked()
-        })
+        link.lacking
+            .filter(|_| link.suspected.is_none() && !link.is_asked())
     }
 
     /// Confirms what a peer has sent, if no other message has done so.
@@ -380,15 +379,17 @@ impl<T: Item> Star<T> {
         let waiting = link.waiting.filter(|_| link.suspected.is_none())?;
         let rtt = self.rtt(peer);
         let quiet = self.quiet(peer);
-        let at = match &self.timetable {
-            _ if waiting.asks > 0 => waiting.asked_at,
-            _ if peer != self.hub() => {
-                (waiting.last_at + quiet).min(waiting.first_at + CONFIRM_LATEST)
-            }
-            Some(timetable) => return Some(timetable.confirmed(waiting.first_at) + rtt.slack()),
-            None => waiting.first_at + quiet,
-        };
-        Some(at + rtt.timeout())
+        if waiting.asks > 0 {
+            return Some(waiting.asked_at + rtt.timeout());
+        }
+        if peer != self.hub() {
+            let at = (waiting.last_at + quiet).min(waiting.first_at + CONFIRM_LATEST);
+            return Some(at + rtt.timeout());
+        }
+        Some(match waiting.round_at {
+            Some(round_at) => round_at + rtt.slack(),
+            None => waiting.first_at + quiet + rtt.timeout(),
+        })
     }
 
     /// Tells a peer all that it lacks and that is not on its way to it.
@@ -405,6 +406,8 @@ impl<T: Item> Star<T> {
     fn send(&mut self, peer: usize, news: Vec<Run<T>>, wants: Wants, now: Instant) {
         let (hub, now_ms) = (self.hub(), self.ms(now));
         let departs_in = self.departed.map(|at| at + self.windows.round - now);
+        let timetable = self.timetable.filter(|_| peer == hub);
+        let round_at = timetable.map(|timetable| timetable.confirmed(now));
         let link = &mut self.links[peer];
         for run in &news {
             link.sent.raise(run.origin, run.upto);
@@ -413,7 +416,7 @@ impl<T: Item> Star<T> {
         link.owed = None;
         let stamp = link.stamp(now_ms);
         if wants != Wants::Nothing {
-            link.wait(stamp, wants == Wants::Answer, now);
+            link.wait(stamp, wants == Wants::Answer, round_at, now);
         }
         let head = Head {
             have: self.logs.vector().clone(),
