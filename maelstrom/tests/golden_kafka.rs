@@ -16,7 +16,13 @@ fn golden() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let entries = std::fs::read_dir(folder).expect("the golden data is part of the repository");
     let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    runs.retain(|run| run.file_name().unwrap().to_str().unwrap().starts_with("kafka-"));
+    runs.retain(|run| {
+        run.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("kafka-")
+    });
     runs.sort();
     runs
 }
@@ -54,7 +60,14 @@ fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
                 _ => assert_eq!(found, expected, "{at}"),
             }
         }
-        let keys = |results: &Value| results.as_map().unwrap().keys().cloned().collect::<Vec<_>>();
+        let keys = |results: &Value| {
+            results
+                .as_map()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         assert_eq!(keys(&ours), keys(&theirs), "{}", run.display());
     }
 }
@@ -91,7 +104,9 @@ fn every_verdict_that_is_not_valid_explains_itself() {
 
 #[test]
 fn a_poll_that_skips_messages_is_explained_by_the_two_polls_around_them() {
-    let run = golden().into_iter().find(|run| run.ends_with("kafka-service-two"));
+    let run = golden()
+        .into_iter()
+        .find(|run| run.ends_with("kafka-service-two"));
     assert_eq!(
         checked(&run.unwrap()).explanation().unwrap(),
         "poll-skip (1): process 1 polled key \"7\" at offset 5 (message 6) in op 306, then at \

@@ -2,13 +2,13 @@
 //! was over".
 //!
 //! Operations that send or poll are nodes. An edge leads from the operation that sent a message to
-//! each one that polled it, and from each acknowledged operation to those that began after its
-//! completion. The second relation is quadratic; what is kept of it is its transitive reduction,
-//! in which an operation is linked to those that begin before its first successor completes.
+//! each one that polled it, and there is a path from each acknowledged operation to those that
+//! began after its completion. The second relation is quadratic, so it is not stored as edges
+//! between operations: *moments*, nodes of their own, form a line in time; what was acknowledged
+//! leads to the next moment, and the last moment to what begins. That takes as many edges as there
+//! are operations, at any concurrency.
 
-use std::collections::VecDeque;
-
-use petgraph::algo::kosaraju_scc;
+use petgraph::algo::{astar, kosaraju_scc};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
@@ -33,7 +33,8 @@ pub(super) enum Because {
     Realtime,
 }
 
-type Graph = DiGraph<StepId, Because>;
+/// Operations, and the moments (`None`) between completions and invocations.
+type Graph = DiGraph<Option<StepId>, Because>;
 
 /// Finds, for each strongly connected component, that it exists, and a short cycle of the worst
 /// kind in it. Finds as well if there are operations, but none that depends on another.
@@ -60,7 +61,7 @@ pub(super) fn find_cycles(transcript: &Transcript, findings: &mut Findings) {
                 whole,
             ),
         };
-        let members = smallest.node_weights().copied().collect();
+        let members = smallest.node_weights().copied().flatten().collect();
         findings.add(exists, Anomaly::Component(members));
         let shown = short_cycle(&smallest, transcript);
         findings.add(cycle, Anomaly::Cycle(shown));
@@ -69,9 +70,9 @@ pub(super) fn find_cycles(transcript: &Transcript, findings: &mut Findings) {
 
 fn dependencies(transcript: &Transcript) -> Graph {
     let mut graph = Graph::new();
-    // Every step is a node, so that node and step have the same number.
+    // All operations come first, so that an operation and its node have the same number.
     for step in 0..transcript.steps.len() {
-        graph.add_node(step);
+        graph.add_node(Some(step));
     }
     for (reader, step) in transcript.steps.iter().enumerate() {
         for (key, records) in step.polls() {
@@ -81,6 +82,11 @@ fn dependencies(transcript: &Transcript) -> Graph {
                 let Some(writer) = writer.filter(|&writer| writer != reader) else {
                     continue;
                 };
+                // Nearly every edge says what real time says anyway. They are left out where they
+                // cannot be part of a circle of messages alone.
+                if step.sends().is_empty() && transcript.steps[writer].precedes(step) {
+                    continue;
+                }
                 let because = Because::WriteRead { key: *key, message };
                 graph.add_edge(NodeIndex::new(writer), NodeIndex::new(reader), because);
             }
@@ -90,30 +96,34 @@ fn dependencies(transcript: &Transcript) -> Graph {
     graph
 }
 
-/// Goes through invocations and completions in order. `latest` holds the acknowledged operations
-/// without an acknowledged successor; they come before everything that begins now.
 fn add_realtime_order(transcript: &Transcript, graph: &mut Graph) {
-    let mut events: Vec<(usize, bool, StepId)> = Vec::new();
+    let mut events: Vec<(usize, bool, NodeIndex)> = Vec::new();
     for (id, step) in transcript.steps.iter().enumerate() {
         if step.is_transaction() {
-            events.push((step.invocation.index, false, id));
+            events.push((step.invocation.index, false, NodeIndex::new(id)));
+            // Nothing follows from an operation that failed, or that may still happen.
             if step.kind == Kind::Ok {
-                events.push((step.completion.index, true, id));
+                events.push((step.completion.index, true, NodeIndex::new(id)));
             }
         }
     }
     events.sort_unstable();
-    let mut latest: Vec<StepId> = Vec::new();
-    for (_, completes, id) in events {
+    let mut moment: Option<NodeIndex> = None;
+    let mut completed: Vec<NodeIndex> = Vec::new();
+    for (_, completes, step) in events {
         if completes {
-            let step = &transcript.steps[id];
-            latest.retain(|&before| !transcript.steps[before].precedes(step));
-            latest.push(id);
-        } else {
-            for &before in &latest {
-                let (from, to) = (NodeIndex::new(before), NodeIndex::new(id));
-                graph.add_edge(from, to, Because::Realtime);
+            completed.push(step);
+            continue;
+        }
+        if !completed.is_empty() {
+            let next = graph.add_node(None);
+            for before in completed.drain(..).chain(moment) {
+                graph.add_edge(before, next, Because::Realtime);
             }
+            moment = Some(next);
+        }
+        if let Some(moment) = moment {
+            graph.add_edge(moment, step, Because::Realtime);
         }
     }
 }
@@ -121,7 +131,8 @@ fn add_realtime_order(transcript: &Transcript, graph: &mut Graph) {
 /// The strongly connected components that hold cycles, in the order of the history.
 fn components(graph: &Graph) -> Vec<Vec<NodeIndex>> {
     let mut components = kosaraju_scc(graph);
-    // No operation depends on itself, so one alone is no cycle.
+    // Neither does an operation depend on itself, nor is there a circle of moments, so one node
+    // alone is no cycle, and in any other there are at least two operations.
     components.retain(|component| component.len() > 1);
     for component in &mut components {
         component.sort_unstable();
@@ -147,54 +158,58 @@ fn induced(graph: &Graph, nodes: &[NodeIndex], keep: impl Fn(&Because) -> bool) 
 }
 
 /// A cycle in a strongly connected graph: a message polled before its send began if there is one,
-/// else the shortest through any of the first operations.
+/// else the shortest through any of the first messages.
 fn short_cycle(graph: &Graph, transcript: &Transcript) -> Vec<Edge> {
-    for edge in graph.edge_references() {
-        let (writer, reader) = (graph[edge.source()], graph[edge.target()]);
-        if transcript.steps[reader].precedes(&transcript.steps[writer]) {
-            let backwards = Edge {
-                from: reader,
-                to: writer,
-                because: Because::Realtime,
-            };
-            return vec![edge_between(writer, reader, *edge.weight()), backwards];
-        }
+    let messages = graph.edge_references().filter_map(|edge| {
+        let (from, to) = (graph[edge.source()]?, graph[edge.target()]?);
+        let because = *edge.weight();
+        Some((Edge { from, to, because }, edge.source(), edge.target()))
+    });
+    let backwards = messages.clone().find(|(edge, ..)| {
+        let (writer, reader) = (&transcript.steps[edge.from], &transcript.steps[edge.to]);
+        reader.precedes(writer)
+    });
+    if let Some((sent, ..)) = backwards {
+        let began_later = Edge {
+            from: sent.to,
+            to: sent.from,
+            because: Because::Realtime,
+        };
+        return vec![sent, began_later];
     }
-    // A breadth-first search visits the whole component, so it starts from a few nodes only.
-    const STARTS: usize = 64;
-    graph
-        .node_indices()
-        .take(STARTS)
-        .map(|start| shortest_cycle_through(graph, start))
+    // A search may visit the whole component, so there are only a few of them.
+    const SEARCHES: usize = 64;
+    let cycles = messages.take(SEARCHES).map(|(sent, writer, reader)| {
+        let mut cycle = vec![sent];
+        cycle.extend(shortest_path(graph, reader, writer));
+        cycle
+    });
+    cycles
         .min_by_key(Vec::len)
-        .expect("a strongly connected component has nodes")
+        .expect("time alone makes no cycle, so every one has a message in it")
 }
 
-fn shortest_cycle_through(graph: &Graph, start: NodeIndex) -> Vec<Edge> {
-    let mut reached_by: Vec<Option<(NodeIndex, Because)>> = vec![None; graph.node_count()];
-    let mut queue = VecDeque::from([start]);
-    while reached_by[start.index()].is_none() {
-        let node = queue.pop_front().expect("every node of a component leads back to itself");
-        for edge in graph.edges(node) {
-            let reached = &mut reached_by[edge.target().index()];
-            if reached.is_none() {
-                *reached = Some((node, *edge.weight()));
-                queue.push_back(edge.target());
-            }
-        }
-    }
-    let (mut cycle, mut to) = (Vec::new(), start);
-    while let Some((from, because)) = reached_by[to.index()] {
-        cycle.push(edge_between(graph[from], graph[to], because));
-        to = from;
-        if to == start {
-            break;
-        }
-    }
-    cycle.reverse();
-    cycle
-}
-
-fn edge_between(from: StepId, to: StepId, because: Because) -> Edge {
-    Edge { from, to, because }
+/// The path of the fewest operations, moments counting nothing.
+fn shortest_path(graph: &Graph, from: NodeIndex, to: NodeIndex) -> Vec<Edge> {
+    let (_, path) = astar(
+        graph,
+        from,
+        |node| node == to,
+        |edge| usize::from(graph[edge.target()].is_some()),
+        |_| 0,
+    )
+    .expect("in a strongly connected component every node leads to every other");
+    let steps: Vec<NodeIndex> = path
+        .into_iter()
+        .filter(|&node| graph[node].is_some())
+        .collect();
+    let edges = steps.windows(2).filter_map(|pair| {
+        let message = graph.edges_connecting(pair[0], pair[1]).next();
+        Some(Edge {
+            from: graph[pair[0]]?,
+            to: graph[pair[1]]?,
+            because: message.map_or(Because::Realtime, |edge| *edge.weight()),
+        })
+    });
+    edges.collect()
 }

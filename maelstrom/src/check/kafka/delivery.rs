@@ -9,12 +9,11 @@ use super::transcript::{Key, Message, StepId, Transcript};
 use super::undecided::Undecided;
 use crate::history::Kind;
 
-/// Every polled message must have been sent by someone, and every key that ok polls list must have
-/// been read.
+/// Every polled message must have been sent by someone.
 ///
 /// # Errors
 ///
-/// The first poll for which that does not hold.
+/// The first poll for which that does not hold, and the message.
 pub(super) fn require_writers(transcript: &Transcript) -> Result<(), Undecided> {
     for step in &transcript.steps {
         for (key, records) in step.polls() {
@@ -95,7 +94,10 @@ pub(super) fn find_lost_writes(
             continue;
         };
         let read = facts.messages.iter().zip(&order.first);
-        let max_read = read.filter(|(m, _)| m.read).filter_map(|(_, first)| *first).max();
+        let max_read = read
+            .filter(|(m, _)| m.read)
+            .filter_map(|(_, first)| *first)
+            .max();
         let Some(max_read) = max_read else {
             return Err(Undecided::NeverRead {
                 op: transcript.steps[polled].completion.index,
@@ -109,7 +111,9 @@ pub(super) fn find_lost_writes(
             for &message in messages {
                 let lost = order.last[message] == Some(index)
                     && !facts.messages[message].read
-                    && facts.messages[message].writer.is_some_and(|w| transcript.committed(w));
+                    && facts.messages[message]
+                        .writer
+                        .is_some_and(|w| transcript.committed(w));
                 if lost {
                     let lost = Anomaly::Lost {
                         key,
@@ -137,7 +141,10 @@ pub(super) struct Unseen {
 impl Unseen {
     /// How many there are in all.
     pub(super) fn count(&self) -> usize {
-        self.messages.iter().map(|(_, messages)| messages.len()).sum()
+        self.messages
+            .iter()
+            .map(|(_, messages)| messages.len())
+            .sum()
     }
 }
 

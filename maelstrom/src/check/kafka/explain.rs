@@ -22,7 +22,9 @@ impl Words<'_, '_> {
     pub(super) fn explain(&self, findings: &Findings, unseen: Option<&Unseen>) -> String {
         let mut lines: Vec<String> = Vec::new();
         for (error, anomalies) in findings.0.iter().filter(|(error, _)| error.invalidates()) {
-            let first = anomalies.iter().min_by_key(|anomaly| self.shown_at(anomaly));
+            let first = anomalies
+                .iter()
+                .min_by_key(|anomaly| self.shown_at(anomaly));
             if let Some(first) = first {
                 let (name, count) = (error.name(), anomalies.len());
                 lines.push(format!("{name} ({count}): {}", self.anomaly(*error, first)));
@@ -94,7 +96,22 @@ impl Words<'_, '_> {
                 self.message_and_send(*key, *message),
                 self.key(*key)
             ),
-            Anomaly::Lost { .. } => self.lost(anomaly),
+            Anomaly::Lost {
+                key,
+                message,
+                max_read,
+                reader,
+                ..
+            } => {
+                let offset = self.orders[*key].offsets[*max_read];
+                let reader = reader.map_or("a poll".to_owned(), |reader| self.step(reader));
+                format!(
+                    "no ok poll returned message {} of key {}, although {reader} got as far as offset \
+                     {offset}",
+                    self.message_and_send(*key, *message),
+                    self.key(*key)
+                )
+            }
             Anomaly::Jump {
                 key,
                 from,
@@ -116,26 +133,6 @@ impl Words<'_, '_> {
         }
     }
 
-    fn lost(&self, anomaly: &Anomaly) -> String {
-        let Anomaly::Lost {
-            key,
-            message,
-            max_read,
-            reader,
-            ..
-        } = anomaly
-        else {
-            return String::new();
-        };
-        let offset = self.orders[*key].offsets[*max_read];
-        let reader = reader.map_or("a poll".to_owned(), |reader| self.step(reader));
-        format!(
-            "no poll returned message {} of key {}, although {reader} got as far as offset {offset}",
-            self.message_and_send(*key, *message),
-            self.key(*key)
-        )
-    }
-
     fn jump(
         &self,
         error: ErrorType,
@@ -146,7 +143,9 @@ impl Words<'_, '_> {
     ) -> String {
         let order = &self.orders[key];
         let place = |message: Message| {
-            let offset = order.offset_of(message).map_or("?".to_owned(), |o| o.to_string());
+            let offset = order
+                .offset_of(message)
+                .map_or("?".to_owned(), |o| o.to_string());
             format!("offset {offset} (message {})", self.message(key, message))
         };
         let verb = match error {
@@ -155,30 +154,35 @@ impl Words<'_, '_> {
             | ErrorType::IntSendSkip => "sent to",
             _ => "polled",
         };
-        let index = |step: StepId| self.transcript.steps[step].completion.index;
-        let process = self.transcript.steps[from.0].completion.process;
-        let (start, end) = (place(from.1), place(to.1));
-        let start_op = index(from.0);
-        let moved = if from.0 == to.0 {
-            format!("in op {start_op}, process {process} {verb} key {} at {start}, then at {end}", self.key(key))
-        } else {
-            let end_op = index(to.0);
-            format!(
-                "process {process} {verb} key {} at {start} in op {start_op}, then at {end} in op {end_op}",
-                self.key(key)
-            )
+        let [first, second] = [from.0, to.0].map(|step| self.transcript.steps[step].completion);
+        let second_op = match second.index {
+            same if same == first.index => String::new(),
+            index => format!(" in op {index}"),
         };
+        let moved = format!(
+            "process {} {verb} key {} at {} in op {}, then at {}{second_op}",
+            first.process,
+            self.key(key),
+            place(from.1),
+            first.index,
+            place(to.1)
+        );
         if delta <= 1 {
-            return format!("{moved}, which is not behind it");
+            return format!("{moved}, which does not lie after it");
         }
         let between = order.between(from.1, to.1);
-        let offsets = match &order.offsets[between.clone()] {
-            [only] => format!("offset {only}"),
-            [first, .., last] => format!("offsets {first}..{last}"),
-            [] => String::new(),
-        };
-        let skipped = list(order.chosen[between].iter().map(|&m| self.message(key, m)));
-        format!("{moved}; {offsets} (messages {skipped}) were skipped")
+        let skipped = list(
+            order.chosen[between.clone()]
+                .iter()
+                .map(|&m| self.message(key, m)),
+        );
+        match &order.offsets[between] {
+            [first, .., last] => {
+                format!("{moved}; offsets {first}..{last} (messages {skipped}) were skipped")
+            }
+            [only] => format!("{moved}; offset {only} (message {skipped}) was skipped"),
+            [] => moved,
+        }
     }
 
     fn edge(&self, edge: &Edge) -> String {
@@ -199,10 +203,16 @@ impl Words<'_, '_> {
     fn unseen(&self, unseen: &Unseen) -> String {
         let of_keys = unseen.messages.iter().map(|(key, messages)| {
             let messages = list(messages.iter().map(|&m| self.message_and_send(*key, m)));
-            format!("{messages} of key {}", self.key(*key))
+            format!("key {}: {messages}", self.key(*key))
         });
-        let (count, of_keys) = (unseen.count(), list(of_keys));
-        format!("unseen ({count}): nobody polled acknowledged messages to the end: {of_keys}")
+        let (name, count) = (ErrorType::Unseen.name(), unseen.count());
+        let of_keys: Vec<String> = of_keys.take(LISTED_MAX).collect();
+        let more = match unseen.messages.len() - of_keys.len() {
+            0 => String::new(),
+            left => format!("; and {left} more keys"),
+        };
+        let of_keys = of_keys.join("; ");
+        format!("{name} ({count}): up to the end no ok poll returned: {of_keys}{more}")
     }
 
     fn key(&self, key: Key) -> String {
@@ -217,20 +227,19 @@ impl Words<'_, '_> {
         self.transcript.keys[key].messages[message].writer
     }
 
-    /// `7 (sent in op 12)`.
+    /// `7 (acknowledged in op 12)`.
     fn message_and_send(&self, key: Key, message: Message) -> String {
         let text = self.message(key, message);
         let Some(writer) = self.writer_of(key, message) else {
             return text;
         };
         let writer = &self.transcript.steps[writer];
-        let outcome = match writer.kind {
+        let sent = match writer.kind {
             Kind::Ok => "acknowledged",
-            Kind::Fail => "failed",
-            Kind::Info | Kind::Invoke => "of unknown outcome",
+            Kind::Fail => "refused",
+            Kind::Info | Kind::Invoke => "sent, outcome unknown,",
         };
-        let index = writer.completion.index;
-        format!("{text} (its send is op {index}, {outcome})")
+        format!("{text} ({sent} in op {})", writer.completion.index)
     }
 
     /// `op 12 (process 3)`.

@@ -79,7 +79,11 @@ impl LogEnd {
 
 fn log_ends(transcript: &Transcript) -> Vec<LogEnd> {
     let mut ends = vec![LogEnd::default(); transcript.keys.len()];
-    for step in transcript.steps.iter().filter(|step| step.kind != Kind::Fail) {
+    for step in transcript
+        .steps
+        .iter()
+        .filter(|step| step.kind != Kind::Fail)
+    {
         for (key, records) in step.sends().iter().chain(step.polls()) {
             if let Some(offset) = max_offset(records) {
                 ends[*key].extend(offset, step.completion.time);

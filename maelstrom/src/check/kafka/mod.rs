@@ -8,9 +8,9 @@
 //! the promise of a log to its readers. A message that was polled before it was sent, or although
 //! its send failed, breaks causality. Finally, what was acknowledged must be polled by the end.
 //!
-//! Types of errors, their counts, and the verdict are those of Jepsen's `jepsen.tests.kafka`, down
-//! to its treatment of what cannot be known (see `DESIGN` notes at each module). Offsets may be as
-//! sparse as they like: nothing here takes memory in proportion to them.
+//! Types of errors, their counts, and the verdict are those of Jepsen's `jepsen.tests.kafka`, which
+//! upstream uses; so is the treatment of what cannot be known. Unlike there, offsets may be as sparse
+//! as they like: nothing here takes time or memory in proportion to them.
 
 mod anomaly;
 mod cycle;
@@ -20,6 +20,7 @@ mod iteration;
 mod lag;
 mod order;
 mod progress;
+mod reading;
 mod report;
 mod transcript;
 mod undecided;
@@ -115,8 +116,13 @@ fn judge(history: &History) -> Result<KafkaAnalysis, Undecided> {
     let unseen = delivery::unseen(transcript);
     let worst_lag = lag::worst(transcript);
 
-    let counts = findings.0.iter().map(|(error, found)| (*error, found.len()));
-    let unseen_count = unseen.iter().map(|unseen| (ErrorType::Unseen, unseen.count()));
+    let counts = findings
+        .0
+        .iter()
+        .map(|(error, found)| (*error, found.len()));
+    let unseen_count = unseen
+        .iter()
+        .map(|unseen| (ErrorType::Unseen, unseen.count()));
     let errors: BTreeMap<ErrorType, usize> = counts.chain(unseen_count).collect();
     let bad: Vec<ErrorType> = errors.keys().copied().filter(|e| e.invalidates()).collect();
     let verdict = Verdict::from_valid(bad.is_empty());
@@ -126,13 +132,20 @@ fn judge(history: &History) -> Result<KafkaAnalysis, Undecided> {
     let all: Vec<ErrorType> = errors.keys().copied().collect();
     let mut entries = vec![
         ("valid?", verdict.to_edn()),
-        ("worst-realtime-lag", report::realtime_lag(worst_lag.as_ref())),
+        (
+            "worst-realtime-lag",
+            report::realtime_lag(worst_lag.as_ref()),
+        ),
         ("bad-error-types", names(&bad)),
         ("error-types", names(&all)),
         ("info-txn-causes", info_causes(history)),
     ];
     entries.extend(report.entries(&findings));
-    entries.extend(unseen.iter().map(|unseen| ("unseen", report.unseen(unseen))));
+    entries.extend(
+        unseen
+            .iter()
+            .map(|unseen| ("unseen", report.unseen(unseen))),
+    );
 
     let words = Words { transcript, orders };
     let explanation = (!bad.is_empty()).then(|| words.explain(&findings, unseen.as_ref()));
@@ -150,7 +163,7 @@ fn info_causes(history: &History) -> Value {
     let mut known = BTreeSet::new();
     let causes = history
         .iter()
-        .filter(|op| op.kind == Kind::Info && transcript::is_transactional(&op.f))
+        .filter(|op| op.kind == Kind::Info && reading::is_transactional(&op.f))
         .map(|op| op.error.clone().unwrap_or_default())
         .filter(|cause| known.insert(cause.clone()));
     Value::list(causes.collect::<Vec<Value>>())

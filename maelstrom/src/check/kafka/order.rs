@@ -85,6 +85,12 @@ impl VersionOrder {
 /// If a message was seen at a negative offset.
 pub(super) fn version_orders(transcript: &Transcript) -> Result<Vec<VersionOrder>, Undecided> {
     let mut seen_at: Vec<Vec<(i64, Message)>> = vec![Vec::new(); transcript.keys.len()];
+    // Where each message was seen last: it is nearly always seen there again.
+    let messages = transcript
+        .keys
+        .iter()
+        .map(|key| vec![None; key.messages.len()]);
+    let mut latest: Vec<Vec<Option<i64>>> = messages.collect();
     for (id, step) in transcript.steps.iter().enumerate() {
         let sends = if transcript.committed(id) {
             step.sends()
@@ -100,7 +106,9 @@ pub(super) fn version_orders(transcript: &Transcript) -> Result<Vec<VersionOrder
                     let key = transcript.key(*key).clone();
                     return Err(Undecided::NegativeOffset { key, offset });
                 }
-                seen_at[*key].push((offset, record.message));
+                if latest[*key][record.message].replace(offset) != Some(offset) {
+                    seen_at[*key].push((offset, record.message));
+                }
             }
         }
     }
@@ -131,7 +139,9 @@ pub(super) fn find_conflicts(orders: &[VersionOrder], findings: &mut Findings) {
 fn find_duplicates(key: Key, order: &VersionOrder, findings: &mut Findings) {
     let mut places: Vec<(Message, i64)> = Vec::new();
     for (offset, messages) in order.offsets.iter().zip(&order.seen) {
-        let duplicated = messages.iter().filter(|&&m| order.first[m] != order.last[m]);
+        let duplicated = messages
+            .iter()
+            .filter(|&&m| order.first[m] != order.last[m]);
         places.extend(duplicated.map(|&message| (message, *offset)));
     }
     // By message; within one the offsets are and stay ascending.

@@ -227,7 +227,9 @@ impl Report<'_, '_> {
         let records: Vec<_> = records.flat_map(|(_, records)| records).collect();
         let windows = records.iter().enumerate().filter(|(at, _)| {
             let window = at.saturating_sub(NEAR)..records.len().min(at + NEAR + 1);
-            records[window].iter().any(|record| near.contains(&record.message))
+            records[window]
+                .iter()
+                .any(|record| near.contains(&record.message))
         });
         let pairs = windows.map(|(_, record)| {
             Value::vector([record.offset.into(), self.message(key, record.message)])

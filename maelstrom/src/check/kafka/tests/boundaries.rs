@@ -99,7 +99,10 @@ fn of_several_messages_at_an_offset_the_one_stands_for_it_that_upstream_takes() 
         )
     };
     assert_eq!(errors(&history("[1 3]")), "inconsistent-offsets");
-    assert_eq!(errors(&history("[1 4]")), "inconsistent-offsets nonmonotonic-poll");
+    assert_eq!(
+        errors(&history("[1 4]")),
+        "inconsistent-offsets nonmonotonic-poll"
+    );
 }
 
 #[test]
@@ -115,9 +118,18 @@ fn a_duplicate_makes_nothing_else_look_lost() {
 fn what_cannot_be_judged_is_unknown_and_says_why() {
     let send = r#"0 ok send [[:send "x" [0 7]]]"#;
     let cases = [
-        (r#"1 ok poll [[:poll {"x" [[0 7] [1 8]]}]]"#, "message 8 of key \"x\" at offset 1"),
-        (r#"1 ok poll [[:poll {"x" [[0 7]], "y" [[0 7]]}]]"#, "message 7 of key \"y\""),
-        (r#"1 ok poll [[:poll {"x" [[0 7]], "y" []}]]"#, "lists key \"y\" without messages"),
+        (
+            r#"1 ok poll [[:poll {"x" [[0 7] [1 8]]}]]"#,
+            "message 8 of key \"x\" at offset 1",
+        ),
+        (
+            r#"1 ok poll [[:poll {"x" [[0 7]], "y" [[0 7]]}]]"#,
+            "message 7 of key \"y\"",
+        ),
+        (
+            r#"1 ok poll [[:poll {"x" [[0 7]], "y" []}]]"#,
+            "lists key \"y\" without messages",
+        ),
         (r#"1 ok poll [[:poll {"x" [[-1 7]]}]]"#, "offset -1"),
         (r#"1 ok poll [[:poll {"x" [["0" 7]]}]]"#, "op 3 has a value"),
         (r#"1 ok poll [[:pull {}]]"#, "op 3 has a value"),
@@ -174,7 +186,11 @@ fn without_an_assignment_there_is_no_lag() {
     let analysis = analysis(history);
     assert_eq!(analysis.worst_lag(), None);
     assert_eq!(
-        analysis.to_edn().get("worst-realtime-lag").unwrap().to_string(),
+        analysis
+            .to_edn()
+            .get("worst-realtime-lag")
+            .unwrap()
+            .to_string(),
         "{:lag 0.0, :time 0.0}"
     );
 }

@@ -7,7 +7,7 @@ mod properties;
 use std::time::Duration;
 
 use super::{KafkaAnalysis, check};
-use crate::check::Analysis;
+use crate::check::{Analysis, Verdict};
 use crate::edn;
 use crate::history::{History, Kind, Operation, Process};
 
@@ -24,7 +24,7 @@ pub(super) fn history(text: &str) -> History {
             panic!("expected `process kind f value`, found {line:?}");
         };
         let kinds = [Kind::Invoke, Kind::Ok, Kind::Fail, Kind::Info];
-        let mut operation = Operation {
+        let operation = Operation {
             index: 0,
             time: Duration::ZERO,
             kind: *kinds.iter().find(|k| k.name() == kind).expect("a kind"),
@@ -38,11 +38,14 @@ pub(super) fn history(text: &str) -> History {
         if operation.kind == Kind::Invoke {
             open.push(operation.process);
         } else if !open.contains(&operation.process) {
-            append(&mut history, Operation { kind: Kind::Invoke, ..operation.clone() });
+            let invocation = Operation {
+                kind: Kind::Invoke,
+                ..operation.clone()
+            };
+            append(&mut history, invocation);
         } else {
             open.retain(|process| *process != operation.process);
         }
-        operation.time = Duration::from_secs(history.len() as u64);
         append(&mut history, operation);
     }
     history
@@ -53,13 +56,27 @@ fn append(history: &mut History, mut operation: Operation) {
     history.push(operation);
 }
 
-/// Checks a history, and that the analysis is consistent in itself.
+/// Checks a history, and that what the analysis says in numbers, in the results and in words agrees.
 pub(super) fn analysis(text: &str) -> KafkaAnalysis {
     let analysis = check(&history(text));
-    let valid = analysis.to_edn().get("valid?").cloned();
-    assert_eq!(valid, Some(analysis.verdict().to_edn()));
-    let explained = analysis.explanation().is_some();
-    assert_eq!(explained, analysis.verdict() != crate::check::Verdict::Valid);
+    let (results, explanation) = (analysis.to_edn(), analysis.explanation());
+    assert_eq!(
+        results.get("valid?"),
+        Some(&analysis.verdict().to_edn()),
+        "{results}"
+    );
+    assert_eq!(
+        explanation.is_some(),
+        analysis.verdict() != Verdict::Valid,
+        "{results}"
+    );
+    for error in analysis.errors().keys() {
+        assert!(results.get(error.name()).is_some(), "{results}");
+        let explained = explanation
+            .iter()
+            .any(|text| text.contains(&format!("{} (", error.name())));
+        assert_eq!(explained, error.invalidates(), "{explanation:?}");
+    }
     analysis
 }
 

@@ -7,22 +7,31 @@ use super::errors;
 /// What a process does next: send to a key, or poll at most so many messages of it.
 #[derive(Clone, Debug)]
 enum Act {
-    Send { process: usize, key: usize },
-    Poll { process: usize, key: usize, limit: usize },
+    Send {
+        process: usize,
+        key: usize,
+    },
+    Poll {
+        process: usize,
+        key: usize,
+        limit: usize,
+    },
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         (0..3usize, 0..2usize).prop_map(|(process, key)| Act::Send { process, key }),
-        (0..3usize, 0..2usize, 1..4usize)
-            .prop_map(|(process, key, limit)| Act::Poll { process, key, limit }),
+        (0..3usize, 0..2usize, 1..4usize).prop_map(|(process, key, limit)| Act::Poll {
+            process,
+            key,
+            limit
+        }),
     ];
     prop::collection::vec(act, 1..40)
 }
 
-/// Performs the acts one after the other on correct logs, in which offset `n` is `place(n)`. In the
-/// end process 9 polls everything, except for the message `hidden` of the first key, and the
-/// position of every process in that log is moved by `slip` before its last poll.
+/// Performs the acts one after the other on logs whose *n*th message is at offset `place(n)`; in the
+/// end process 9 polls everything. The logs are correct if `place` ascends.
 fn transcript(acts: &[Act], place: impl Fn(usize) -> usize) -> String {
     let mut lines = Vec::new();
     let mut logs = [0usize; 2];
@@ -33,9 +42,16 @@ fn transcript(acts: &[Act], place: impl Fn(usize) -> usize) -> String {
             Act::Send { process, key } => {
                 let at = logs[key];
                 logs[key] += 1;
-                lines.push(format!("{process} ok send [[:send \"k{key}\" {}]]", message(at)));
+                lines.push(format!(
+                    "{process} ok send [[:send \"k{key}\" {}]]",
+                    message(at)
+                ));
             }
-            Act::Poll { process, key, limit } => {
+            Act::Poll {
+                process,
+                key,
+                limit,
+            } => {
                 let from = positions[process][key];
                 let to = logs[key].min(from + limit);
                 positions[process][key] = to;
@@ -54,7 +70,10 @@ fn poll(process: usize, key: usize, messages: impl Iterator<Item = String>) -> S
     if messages.is_empty() {
         return format!("{process} ok poll [[:poll {{}}]]");
     }
-    format!("{process} ok poll [[:poll {{\"k{key}\" [{}]}}]]", messages.join(" "))
+    format!(
+        "{process} ok poll [[:poll {{\"k{key}\" [{}]}}]]",
+        messages.join(" ")
+    )
 }
 
 proptest! {
@@ -71,7 +90,7 @@ proptest! {
         gap in 1usize..1 << 40,
         swapped in 0usize..8,
     ) {
-        // One acknowledgement, and one poll of the same message, names another offset.
+        // Two neighbours in each log have changed places.
         let swap = |n: usize| if n == swapped { n + 1 } else if n == swapped + 1 { n - 1 } else { n };
         let dense = errors(&transcript(&acts, swap));
         let sparse = errors(&transcript(&acts, |n| swap(n) * gap));
