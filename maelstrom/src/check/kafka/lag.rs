@@ -59,6 +59,31 @@ pub(super) fn worst(transcript: &Transcript) -> Option<RealtimeLag> {
     })
 }
 
+/// `{:time s :process p :key k :lag s}`; without a poll of any key, zeros.
+pub(super) fn to_edn(worst: Option<&RealtimeLag>) -> Value {
+    let Some(RealtimeLag {
+        time,
+        process,
+        key,
+        lag,
+    }) = worst
+    else {
+        return Value::map([("time", 0.0.into()), ("lag", 0.0.into())]);
+    };
+    // Not `as_secs_f64`, which rounds twice.
+    let seconds = |duration: &Duration| Value::from(duration.as_nanos() as f64 / 1e9);
+    let process = match process {
+        Process::Client(id) => Value::from(*id),
+        Process::Nemesis => Value::keyword("nemesis"),
+    };
+    Value::map([
+        ("time", seconds(time)),
+        ("process", process),
+        ("key", key.clone()),
+        ("lag", seconds(lag)),
+    ])
+}
+
 /// When the end of a log was first known to have moved, and to which offset; both ascending.
 #[derive(Clone, Default)]
 struct LogEnd(Vec<(i64, Duration)>);

@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::anomaly::Findings;
+use self::delivery::Unseen;
 use self::explain::Words;
 use self::report::Report;
 use self::transcript::Transcript;
@@ -116,46 +117,44 @@ fn judge(history: &History) -> Result<KafkaAnalysis, Undecided> {
     let unseen = delivery::unseen(transcript);
     let worst_lag = lag::worst(transcript);
 
-    let counts = findings
-        .0
-        .iter()
-        .map(|(error, found)| (*error, found.len()));
-    let unseen_count = unseen
-        .iter()
-        .map(|unseen| (ErrorType::Unseen, unseen.count()));
-    let errors: BTreeMap<ErrorType, usize> = counts.chain(unseen_count).collect();
-    let bad: Vec<ErrorType> = errors.keys().copied().filter(|e| e.invalidates()).collect();
-    let verdict = Verdict::from_valid(bad.is_empty());
-
+    let errors = count(&findings, unseen.as_ref());
+    let invalid = errors.keys().any(|error| error.invalidates());
+    let verdict = Verdict::from_valid(!invalid);
     let report = Report { transcript, orders };
-    let names = |errors: &[ErrorType]| Value::list(errors.iter().map(|e| Value::keyword(e.name())));
-    let all: Vec<ErrorType> = errors.keys().copied().collect();
-    let mut entries = vec![
+    let mut results = vec![
         ("valid?", verdict.to_edn()),
-        (
-            "worst-realtime-lag",
-            report::realtime_lag(worst_lag.as_ref()),
-        ),
-        ("bad-error-types", names(&bad)),
-        ("error-types", names(&all)),
+        ("worst-realtime-lag", lag::to_edn(worst_lag.as_ref())),
+        ("bad-error-types", names(&errors, ErrorType::invalidates)),
+        ("error-types", names(&errors, |_| true)),
         ("info-txn-causes", info_causes(history)),
     ];
-    entries.extend(report.entries(&findings));
-    entries.extend(
-        unseen
-            .iter()
-            .map(|unseen| ("unseen", report.unseen(unseen))),
-    );
-
+    results.extend(report.entries(&findings));
+    if let Some(unseen) = &unseen {
+        results.push((ErrorType::Unseen.name(), report.unseen(unseen)));
+    }
     let words = Words { transcript, orders };
-    let explanation = (!bad.is_empty()).then(|| words.explain(&findings, unseen.as_ref()));
     Ok(KafkaAnalysis {
         verdict,
+        explanation: invalid.then(|| words.explain(&findings, unseen.as_ref())),
         errors,
         worst_lag,
-        results: Value::map(entries),
-        explanation,
+        results: Value::map(results),
     })
+}
+
+fn count(findings: &Findings, unseen: Option<&Unseen>) -> BTreeMap<ErrorType, usize> {
+    let found = findings.0.iter();
+    let mut counts: BTreeMap<ErrorType, usize> =
+        found.map(|(error, found)| (*error, found.len())).collect();
+    if let Some(unseen) = unseen {
+        counts.insert(ErrorType::Unseen, unseen.count());
+    }
+    counts
+}
+
+fn names(errors: &BTreeMap<ErrorType, usize>, which: impl Fn(ErrorType) -> bool) -> Value {
+    let errors = errors.keys().filter(|error| which(**error));
+    Value::list(errors.map(|error| Value::keyword(error.name())))
 }
 
 /// Why sends and polls ended without a known outcome: every error once, in order.

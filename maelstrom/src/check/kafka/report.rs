@@ -3,7 +3,6 @@
 use super::anomaly::{Anomaly, ErrorType, Findings};
 use super::cycle::{Because, Edge};
 use super::delivery::Unseen;
-use super::lag::RealtimeLag;
 use super::order::VersionOrder;
 use super::transcript::{Key, Message, StepId, Transcript};
 use crate::edn::Value;
@@ -267,29 +266,4 @@ fn most_telling(error: ErrorType, anomalies: &[Anomaly]) -> Vec<&Anomaly> {
         _ => shown.truncate(SHOWN_SMALL),
     }
     shown
-}
-
-/// `{:time s :process p :key k :lag s}`; without a poll of any key, zeros.
-pub(super) fn realtime_lag(lag: Option<&RealtimeLag>) -> Value {
-    let Some(RealtimeLag {
-        time,
-        process,
-        key,
-        lag,
-    }) = lag
-    else {
-        return Value::map([("time", 0.0.into()), ("lag", 0.0.into())]);
-    };
-    // Not `as_secs_f64`, which rounds twice.
-    let seconds = |duration: &std::time::Duration| Value::from(duration.as_nanos() as f64 / 1e9);
-    let process = match process {
-        crate::history::Process::Client(id) => Value::from(*id),
-        crate::history::Process::Nemesis => Value::keyword("nemesis"),
-    };
-    Value::map([
-        ("time", seconds(time)),
-        ("process", process),
-        ("key", key.clone()),
-        ("lag", seconds(lag)),
-    ])
 }
