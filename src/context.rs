@@ -221,11 +221,9 @@ impl Context {
         }
     }
 
-    /// Ends the node: its tasks are cancelled, what they still say is not heard.
-    pub(crate) fn end(&self) {
-        self.shared.outbox.close();
-        let tasks = self.shared.tasks.take();
-        drop(tasks);
+    /// Cancels what has been spawned, and spawns no more.
+    pub(crate) fn cancel(&self) {
+        drop(self.shared.tasks.take());
     }
 }
 

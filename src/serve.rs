@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backlog::Backlog;
@@ -95,6 +95,7 @@ where
 
     async fn run(&mut self, mut link: Link) -> io::Result<()> {
         let mut end = None;
+        let mut burst = 0;
         loop {
             let outbox = Rc::clone(&self.outbox);
             tokio::select! {
@@ -104,14 +105,18 @@ where
                         let log = |text: &str| (self.seams.log)(text);
                         self.inbound_backlog.observe(link.inbound.len(), log);
                         self.lines(&batch);
-                        if self.outbox.len() >= BATCH_BYTES {
+                        burst += batch.len();
+                        if burst >= BATCH_BYTES || self.outbox.len() >= BATCH_BYTES {
+                            // However much comes in, replies go out, and timers have their turn.
+                            burst = 0;
                             self.outbox.write_to(&mut link.outbound)?;
+                            yield_now().await;
                         }
-                        tokio::task::coop::consume_budget().await;
                     }
                     None => end = Some(Instant::now() + GRACE),
                 },
                 () = poll_fn(|cx| outbox.poll_ready(cx)) => {
+                    burst = 0;
                     self.outbox.write_to(&mut link.outbound)?;
                 }
                 handled = self.waiting.join_next(), if end.is_some() => {
@@ -219,6 +224,7 @@ where
                     Ok(node) => self.begin(message, header, node, cx),
                     Err(error) => {
                         self.log(&format!("the node cannot start: {error}"));
+                        cx.cancel();
                         self.refuse(message, header.msg_id, &error);
                         self.state = State::Failed(error);
                     }
@@ -309,7 +315,8 @@ impl<N, Make, Start, F> Drop for Server<N, Make, Start, F> {
     /// The node ends with its server, even if somebody still holds a context.
     fn drop(&mut self) {
         if let State::Running(_, cx) = &self.state {
-            cx.end();
+            self.outbox.close();
+            cx.cancel();
         }
     }
 }
