@@ -89,6 +89,13 @@ pub(crate) struct OpenCall {
 }
 
 impl OpenCall {
+    /// Gives the call an outcome of this side's own.
+    pub(crate) fn fail(&self, error: Error) {
+        if let Some(call) = self.calls.waiting.borrow_mut().get_mut(&self.id) {
+            call.reply = Some(Err(error));
+        }
+    }
+
     fn poll_reply(&self, cx: &mut task::Context<'_>) -> Poll<Result<Box<RawValue>>> {
         let mut waiting = self.calls.waiting.borrow_mut();
         let call = waiting

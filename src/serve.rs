@@ -253,7 +253,7 @@ where
         struct InitOk {}
 
         if let Some(msg_id) = header.msg_id {
-            cx.push(&message.src, &InitOk {}, Field::InReplyTo(msg_id.get()));
+            self.push(message, &InitOk {}, msg_id);
         }
         let node = Rc::new(node);
         cx.spawn({
@@ -294,16 +294,16 @@ where
 
     /// Refuses a message on behalf of a node that may not exist yet.
     fn refuse(&self, message: &Envelope<'_, &RawValue>, msg_id: Option<&RawValue>, error: &Error) {
-        let Some(msg_id) = msg_id else {
-            return self.log(&format!("skipped a message: {error}"));
-        };
-        let field = Field::InReplyTo(msg_id.get());
-        if let Err(e) =
-            self.outbox
-                .push(&message.dest, &message.src, &ErrorReply::from(error), field)
-        {
-            self.log(&format!("an error cannot be sent: {e}"));
+        match msg_id {
+            Some(msg_id) => self.push(message, &ErrorReply::from(error), msg_id),
+            None => self.log(&format!("skipped a message: {error}")),
         }
+    }
+
+    fn push(&self, to: &Envelope<'_, &RawValue>, body: &impl Serialize, msg_id: &RawValue) {
+        let field = Field::InReplyTo(msg_id.get());
+        let sent = self.outbox.push(&to.dest, &to.src, body, field);
+        sent.expect("the runtime's own replies can be written");
     }
 
     fn log(&self, text: &str) {
@@ -350,17 +350,23 @@ fn answer<N: Node>(
         ));
         Err(Error::crash(format!("the handler panicked: {panic}")))
     });
-    match (outcome, msg_id) {
-        (Ok(_), None) => {}
-        (Ok(reply), Some(msg_id)) => cx.push(client, &reply, Field::InReplyTo(msg_id.get())),
-        (Err(error), Some(msg_id)) => {
-            cx.push(
-                client,
-                &ErrorReply::from(&error),
-                Field::InReplyTo(msg_id.get()),
-            );
+    let Some(msg_id) = msg_id else {
+        if let Err(error) = outcome {
+            cx.log(&format!("a message from {client} failed: {error}"));
         }
-        (Err(error), None) => cx.log(&format!("a message from {client} failed: {error}")),
+        return;
+    };
+    let outcome = outcome.and_then(|reply| {
+        let sent = cx.push(client, &reply, Field::InReplyTo(msg_id.get()));
+        sent.map_err(|e| Error::crash(format!("the reply cannot be written: {e}")))
+    });
+    if let Err(error) = outcome {
+        let sent = cx.push(
+            client,
+            &ErrorReply::from(&error),
+            Field::InReplyTo(msg_id.get()),
+        );
+        sent.expect("an error can be written");
     }
 }
 
