@@ -98,7 +98,7 @@ fn a_handler_that_panics_answers_with_a_crash_and_the_node_lives_on() {
                 "c1",
                 json!({"type": "panic", "after_ms": after_ms, "msg_id": 5}),
             );
-            assert_eq!(rig.said_after(ms(20)).await, [crash.clone()]);
+            assert_eq!(rig.said_after(ms(20)).await, [crash.as_str()]);
             rig.tell("c1", json!({"type": "echo", "echo": "x", "msg_id": 6}));
             let reply = r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":6}"#;
             assert_eq!(rig.said().await, [reply]);
