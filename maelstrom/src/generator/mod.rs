@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-pub use keys::KeyPool;
+pub use keys::{Access, KeyPool};
 pub use threads::Threads;
 
 use crate::edn::Value;
