@@ -31,7 +31,10 @@ impl FromStr for Availability {
             _ => None,
         });
         let fraction = number.with_context(|| format!("expected total or a number, not {text}"))?;
-        ensure!((0.0..=1.0).contains(&fraction), "{text} is not between 0 and 1");
+        ensure!(
+            (0.0..=1.0).contains(&fraction),
+            "{text} is not between 0 and 1"
+        );
         Ok(Availability::Fraction(fraction))
     }
 }
@@ -93,7 +96,9 @@ impl Analysis for AvailabilityAnalysis {
             Availability::Total => "all of them".to_owned(),
             Availability::Fraction(least) => format!("a share of {least}"),
         };
-        Some(format!("{ok} of {invoked} operations were answered ok, and {required} should be"))
+        Some(format!(
+            "{ok} of {invoked} operations were answered ok, and {required} should be"
+        ))
     }
 }
 
@@ -122,12 +127,20 @@ mod tests {
         for enough in [None, Some("0"), Some("3/4"), Some("0.75")] {
             let analysis = three_of_four(enough);
             assert_eq!(analysis.verdict(), Verdict::Valid, "{enough:?}");
-            assert_eq!(analysis.to_edn(), value("{:valid? true, :ok-fraction 0.75}"));
+            assert_eq!(
+                analysis.to_edn(),
+                value("{:valid? true, :ok-fraction 0.75}")
+            );
         }
         for more in ["0.7500001", "1", "1.0", "total"] {
             let analysis = three_of_four(Some(more));
             assert_eq!(analysis.verdict(), Verdict::Invalid, "{more}");
-            assert!(analysis.explanation().unwrap().starts_with("3 of 4 operations"));
+            assert!(
+                analysis
+                    .explanation()
+                    .unwrap()
+                    .starts_with("3 of 4 operations")
+            );
         }
     }
 
@@ -142,6 +155,9 @@ mod tests {
         for text in ["", "some", "-0.1", "1.5", "3/2", "NaN", "1 2"] {
             text.parse::<Availability>().expect_err(text);
         }
-        assert_eq!("total".parse::<Availability>().unwrap(), Availability::Total);
+        assert_eq!(
+            "total".parse::<Availability>().unwrap(),
+            Availability::Total
+        );
     }
 }

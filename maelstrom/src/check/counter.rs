@@ -70,7 +70,10 @@ fn subset_sums(base: i128, deltas: &[i128]) -> Option<Vec<(i128, i128)>> {
     deltas.sort_by_key(|delta| delta.abs());
     let mut ranges = vec![(base, base)];
     for delta in deltas.into_iter().filter(|delta| *delta != 0) {
-        let shifted = ranges.iter().map(|(lo, hi)| (lo + delta, hi + delta)).collect();
+        let shifted = ranges
+            .iter()
+            .map(|(lo, hi)| (lo + delta, hi + delta))
+            .collect();
         ranges = union(&ranges, shifted);
         if ranges.len() > RANGES_MAX {
             return None;
@@ -141,13 +144,22 @@ impl Analysis for CounterAnalysis {
         if self.errors.is_empty() {
             return None;
         }
-        let shown = acceptable.iter().take(EXPLAINED).map(|(lo, hi)| match lo == hi {
-            true => lo.to_string(),
-            false => format!("{lo} to {hi}"),
-        });
-        let more = if acceptable.len() > EXPLAINED { ", …" } else { "" };
+        let shown = acceptable
+            .iter()
+            .take(EXPLAINED)
+            .map(|(lo, hi)| match lo == hi {
+                true => lo.to_string(),
+                false => format!("{lo} to {hi}"),
+            });
+        let more = if acceptable.len() > EXPLAINED {
+            ", …"
+        } else {
+            ""
+        };
         let shown = shown.collect::<Vec<_>>().join(", ");
-        let mut lines = vec![format!("{adds}, so a final read may show {shown}{more}; but")];
+        let mut lines = vec![format!(
+            "{adds}, so a final read may show {shown}{more}; but"
+        )];
         let wrong = self.errors.iter().take(EXPLAINED);
         lines.extend(wrong.map(|op| format!("  {} was read by {}", op.value, cite(op))));
         if self.errors.len() > EXPLAINED {
@@ -218,7 +230,10 @@ mod tests {
 
     #[test]
     fn without_final_reads_there_is_nothing_wrong() {
-        for text in ["", "0 invoke add 1\n0 ok add 1\n0 invoke read nil :final? true"] {
+        for text in [
+            "",
+            "0 invoke add 1\n0 ok add 1\n0 invoke read nil :final? true",
+        ] {
             assert_eq!(check(&history(text)).verdict(), Verdict::Valid);
         }
     }

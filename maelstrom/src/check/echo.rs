@@ -72,7 +72,9 @@ impl Analysis for EchoAnalysis {
         if count == 0 {
             return None;
         }
-        let mut lines = vec![format!("{count} echoes did not come back as they were sent:")];
+        let mut lines = vec![format!(
+            "{count} echoes did not come back as they were sent:"
+        )];
         lines.extend(self.mismatches.iter().take(EXPLAINED).map(|mismatch| {
             let Mismatch {
                 sent,
@@ -114,13 +116,18 @@ mod tests {
             let invalid = run(wrong);
             assert_eq!(invalid.verdict(), Verdict::Invalid, "{wrong}");
             let text = invalid.explanation().unwrap();
-            assert!(text.contains("process 0 at 0.010 s (operation 1)"), "{text}");
+            assert!(
+                text.contains("process 0 at 0.010 s (operation 1)"),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn an_answer_without_an_echo_is_wrong() {
-        let analysis = check(&history("0 invoke echo \"a\"\n0 ok echo {:type \"echo_ok\"}"));
+        let analysis = check(&history(
+            "0 invoke echo \"a\"\n0 ok echo {:type \"echo_ok\"}",
+        ));
         assert_eq!(analysis.verdict(), Verdict::Invalid);
     }
 
@@ -136,7 +143,12 @@ mod tests {
                     :errors (["Expected a message with :echo" "a" "But received" "a"])}"#
             )
         );
-        assert!(refused.explanation().unwrap().contains("refused with [:abort"));
+        assert!(
+            refused
+                .explanation()
+                .unwrap()
+                .contains("refused with [:abort")
+        );
 
         let silent = history("0 invoke echo \"a\"\n0 info echo \"a\" :error :net-timeout");
         assert_eq!(check(&silent).verdict(), Verdict::Valid);

@@ -35,7 +35,9 @@ pub(super) fn guarded<T>(checker: impl FnOnce() -> T) -> Result<T, CheckerError>
     let result = panic::catch_unwind(AssertUnwindSafe(checker));
     GUARDED.set(outer);
     result.map_err(|_| {
-        let message = CAUGHT.take().unwrap_or_else(|| "a panic without a word".to_owned());
+        let message = CAUGHT
+            .take()
+            .unwrap_or_else(|| "a panic without a word".to_owned());
         CheckerError::new(message)
     })
 }
@@ -60,7 +62,11 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error_that_tells_what_and_where() {
         let error = guarded(|| -> u32 { panic!("element {} is missing", 7) }).unwrap_err();
-        assert!(error.message.contains("element 7 is missing"), "{}", error.message);
+        assert!(
+            error.message.contains("element 7 is missing"),
+            "{}",
+            error.message
+        );
         assert!(error.message.contains("guard.rs:"), "{}", error.message);
         assert!(!error.fatal);
         assert_eq!(guarded(|| 3), Ok(3));

@@ -84,7 +84,10 @@ impl FromStr for Workload {
     type Err = anyhow::Error;
 
     fn from_str(name: &str) -> Result<Workload> {
-        match Workload::ALL.into_iter().find(|workload| workload.name() == name) {
+        match Workload::ALL
+            .into_iter()
+            .find(|workload| workload.name() == name)
+        {
             Some(workload) => Ok(workload),
             None => bail!(
                 "there is no workload {name}; there are {}",
@@ -133,9 +136,7 @@ impl WorkloadAnalysis {
         let analysis = guarded(|| match workload {
             Workload::Echo => Ok(WorkloadAnalysis::Echo(echo::check(history))),
             Workload::UniqueIds => Ok(WorkloadAnalysis::UniqueIds(unique_ids::check(history))),
-            Workload::Broadcast => {
-                Ok(WorkloadAnalysis::Set(set_full::check(history, "broadcast")))
-            }
+            Workload::Broadcast => Ok(WorkloadAnalysis::Set(set_full::check(history, "broadcast"))),
             Workload::GSet => Ok(WorkloadAnalysis::Set(set_full::check(history, "add"))),
             Workload::GCounter | Workload::PnCounter => {
                 Ok(WorkloadAnalysis::Counter(counter::check(history)))
@@ -151,7 +152,9 @@ impl WorkloadAnalysis {
                 Err(CheckerError::new(message))
             }
         });
-        analysis.and_then(|analysis| analysis).unwrap_or_else(WorkloadAnalysis::Failed)
+        analysis
+            .and_then(|analysis| analysis)
+            .unwrap_or_else(WorkloadAnalysis::Failed)
     }
 
     /// The analysis without its type.
@@ -219,7 +222,10 @@ impl Results {
         {
             return Verdict::Unknown;
         }
-        let attached = self.attached.iter().map(|(_, results)| Verdict::of_results(results));
+        let attached = self
+            .attached
+            .iter()
+            .map(|(_, results)| Verdict::of_results(results));
         let checked = self.sections().map(|(_, analysis)| analysis.verdict());
         attached.chain(checked).max().unwrap_or_default()
     }
@@ -261,8 +267,13 @@ impl Results {
 
     /// The results map, as in `results.edn`; print it with `{:#}` for people.
     pub fn to_edn(&self) -> Value {
-        let checked = self.sections().map(|(key, analysis)| (key, analysis.to_edn()));
-        let attached = self.attached.iter().map(|(key, results)| (key.as_str(), results.clone()));
+        let checked = self
+            .sections()
+            .map(|(key, analysis)| (key, analysis.to_edn()));
+        let attached = self
+            .attached
+            .iter()
+            .map(|(key, results)| (key.as_str(), results.clone()));
         let verdict = ("valid?", self.verdict().to_edn());
         Value::map(checked.into_iter().chain(attached).chain([verdict]))
     }
@@ -314,8 +325,7 @@ mod tests {
     fn results_are_those_of_every_checker() {
         let net = value("{:valid? true, :all {:msg-count 2}}");
         let options = Options::default();
-        let mut results =
-            super::check(&history(ECHO), Workload::Echo, &options, Some(net.clone()));
+        let mut results = super::check(&history(ECHO), Workload::Echo, &options, Some(net.clone()));
         results.attach("timeline", value("{:valid? true}"));
         assert_eq!(results.attached("net"), Some(&net));
         assert_eq!(

@@ -89,7 +89,9 @@ impl SetAnalysis {
 /// The value below which a share of `q` of the `sorted` ones lies.
 fn quantile(sorted: &[Duration], q: f64) -> Option<Duration> {
     let index = (sorted.len() as f64 * q).floor() as usize;
-    sorted.get(index.min(sorted.len().saturating_sub(1))).copied()
+    sorted
+        .get(index.min(sorted.len().saturating_sub(1)))
+        .copied()
 }
 
 /// Follows every element that the function `add` (such as `broadcast`) adds, through all reads.

@@ -102,7 +102,9 @@ impl Analysis for StatsAnalysis {
         let lines: Vec<_> = self
             .barren()
             .map(|(f, Counts { fail, info, .. })| {
-                format!("no {f} succeeded: {fail} failed, {info} ended without an answer to rely on")
+                format!(
+                    "no {f} succeeded: {fail} failed, {info} ended without an answer to rely on"
+                )
             })
             .collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
@@ -143,11 +145,18 @@ mod tests {
     #[test]
     fn a_function_that_never_succeeds_is_invalid_unless_it_cannot() {
         let run = |f: &str| {
-            check(&history(&format!("0 invoke read 1\n0 ok read 1\n1 invoke {f} 1\n1 info {f} 1")))
+            check(&history(&format!(
+                "0 invoke read 1\n0 ok read 1\n1 invoke {f} 1\n1 info {f} 1"
+            )))
         };
         let invalid = run("cas");
         assert_eq!(invalid.verdict(), Verdict::Invalid);
-        assert!(invalid.explanation().unwrap().starts_with("no cas succeeded"));
+        assert!(
+            invalid
+                .explanation()
+                .unwrap()
+                .starts_with("no cas succeeded")
+        );
 
         let valid = run("crash");
         assert_eq!(valid.verdict(), Verdict::Valid);

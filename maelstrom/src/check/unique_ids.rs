@@ -61,9 +61,7 @@ pub fn check(history: &History) -> UniqueIdsAnalysis {
 }
 
 /// The least and the greatest of some ids.
-fn range<'a>(
-    ids: impl Iterator<Item = &'a Value>,
-) -> Result<Option<(Value, Value)>, Unordered> {
+fn range<'a>(ids: impl Iterator<Item = &'a Value>) -> Result<Option<(Value, Value)>, Unordered> {
     let mut range: Option<(&Value, &Value)> = None;
     for id in ids {
         // An id is also compared with itself: an object has no order even alone.
@@ -73,7 +71,11 @@ fn range<'a>(
         let above = order(id, greatest).ok_or_else(|| unordered(greatest))?;
         range = Some((
             if below == Ordering::Less { id } else { least },
-            if above == Ordering::Greater { id } else { greatest },
+            if above == Ordering::Greater {
+                id
+            } else {
+                greatest
+            },
         ));
     }
     Ok(range.map(|(least, greatest)| (least.clone(), greatest.clone())))
@@ -114,7 +116,9 @@ fn explain(
 ) -> Option<String> {
     let mut lines = Vec::new();
     if let Err(Unordered(a, b)) = &analysis.range {
-        lines.push(format!("the ids {a} and {b} have no order, so there is no range of ids"));
+        lines.push(format!(
+            "the ids {a} and {b} have no order, so there is no range of ids"
+        ));
     }
     if !repeated.is_empty() {
         let count = repeated.len();
@@ -124,7 +128,10 @@ fn explain(
         let cited: Vec<_> = ops.iter().take(3).map(|op| cite(op)).collect();
         let more = if ops.len() > 3 { ", …" } else { "" };
         let times = ops.len();
-        lines.push(format!("  {id}, {times} times: to {}{more}", cited.join(", ")));
+        lines.push(format!(
+            "  {id}, {times} times: to {}{more}",
+            cited.join(", ")
+        ));
     }
     if repeated.len() > EXPLAINED {
         lines.push(format!("  … and {} more", repeated.len() - EXPLAINED));
@@ -144,10 +151,7 @@ impl Analysis for UniqueIdsAnalysis {
         let (least, greatest) = match &self.range {
             Err(Unordered(a, b)) => {
                 let error = format!("the ids {a} and {b} have no order");
-                return Value::map([
-                    ("valid?", self.verdict().to_edn()),
-                    ("error", error.into()),
-                ]);
+                return Value::map([("valid?", self.verdict().to_edn()), ("error", error.into())]);
             }
             Ok(Some(range)) => range.clone(),
             Ok(None) => (Value::Nil, Value::Nil),
@@ -197,7 +201,10 @@ mod tests {
             )
         );
         let text = invalid.explanation().unwrap();
-        assert!(text.contains("process 0 at 0.010 s (operation 1), process 0 at 0.050 s"), "{text}");
+        assert!(
+            text.contains("process 0 at 0.010 s (operation 1), process 0 at 0.050 s"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -243,7 +250,10 @@ mod tests {
              2 invoke generate nil",
         ));
         assert_eq!(analysis.verdict(), Verdict::Valid);
-        assert_eq!((analysis.attempted_count, analysis.acknowledged_count), (4, 1));
+        assert_eq!(
+            (analysis.attempted_count, analysis.acknowledged_count),
+            (4, 1)
+        );
     }
 
     #[test]
@@ -255,7 +265,11 @@ mod tests {
 
     #[test]
     fn the_most_frequent_duplicates_are_listed() {
-        let ids: Vec<String> = (0..60).chain(0..60).chain([3]).map(|n| n.to_string()).collect();
+        let ids: Vec<String> = (0..60)
+            .chain(0..60)
+            .chain([3])
+            .map(|n| n.to_string())
+            .collect();
         let analysis = given(&ids.iter().map(String::as_str).collect::<Vec<_>>());
         let results = analysis.to_edn();
         assert_eq!(results.get("duplicated-count"), Some(&60.into()));

@@ -95,7 +95,10 @@ fn files_are_read_gzipped_or_plain_as_edn_or_json_lines() {
     for (name, bytes) in [
         ("history.edn", edn.clone().into_bytes()),
         ("history.edn.gz", gzipped.finish().unwrap()),
-        ("history.jsonl", expected.to_lines(Operation::json_line).into_bytes()),
+        (
+            "history.jsonl",
+            expected.to_lines(Operation::json_line).into_bytes(),
+        ),
     ] {
         let path = directory.path().join(name);
         std::fs::write(&path, bytes).unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Answer, Service, unknown_type};
+use super::Service;
 use crate::seed::ChaCha8Rng;
 
 /// A key, as its JSON text: any value can be one, and `1`, `1.0` and `"1"` are three keys.
@@ -35,8 +35,8 @@ pub(super) struct Effect {
 }
 
 impl Request {
-    /// The request that `body` stands for; `Err` is the answer to what is no such request.
-    pub fn parse(service: &str, body: &Json) -> Result<Request, Answer> {
+    /// The request that `body` stands for, if it is of a type that stores know.
+    pub fn parse(body: &Json) -> Option<Request> {
         let field = |name: &str| body.get(name).cloned().unwrap_or_default();
         let action = match body.get("type").and_then(Json::as_str) {
             Some("read") => Action::Read,
@@ -51,9 +51,9 @@ impl Request {
                     Json::Null | Json::Bool(false)
                 ),
             },
-            _ => return Err(unknown_type(service, body)),
+            _ => return None,
         };
-        Ok(Request {
+        Some(Request {
             key: field("key").to_string(),
             action,
         })
@@ -109,15 +109,12 @@ pub struct LinKv {
 }
 
 impl Service for LinKv {
-    fn handle(&mut self, _: &str, body: &Json, _: &mut ChaCha8Rng) -> Answer {
-        let request = match Request::parse("lin-kv", body) {
-            Ok(request) => request,
-            Err(answer) => return answer,
-        };
+    fn handle(&mut self, _: &str, body: &Json, _: &mut ChaCha8Rng) -> Option<Json> {
+        let request = Request::parse(body)?;
         let effect = request.apply(self.values.get(&request.key));
         if let Some(value) = effect.assigned {
             self.values.insert(request.key, value);
         }
-        Answer::Reply(effect.response)
+        Some(effect.response)
     }
 }

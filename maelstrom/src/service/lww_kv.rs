@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::RngExt;
 use serde_json::Value as Json;
 
+use super::Service;
 use super::kv::{Key, Request};
-use super::{Answer, Service};
 use crate::seed::ChaCha8Rng;
 
 /// Two replicas. With every request one of them, drawn at random, is merged into another (which may
@@ -37,17 +37,14 @@ struct Entry {
 }
 
 impl Service for LwwKv {
-    fn handle(&mut self, _: &str, body: &Json, rng: &mut ChaCha8Rng) -> Answer {
-        let request = match Request::parse("lww-kv", body) {
-            Ok(request) => request.never_creating(),
-            Err(answer) => return answer,
-        };
+    fn handle(&mut self, _: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json> {
+        let request = Request::parse(body)?.never_creating();
         let mut draw = || rng.random_range(0..self.replicas.len());
         let (source, destination, performer) = (draw(), draw(), draw());
         if performer != destination {
             self.merge(source, destination);
         }
-        Answer::Reply(self.replicas[performer].perform(request))
+        Some(self.replicas[performer].perform(request))
     }
 }
 

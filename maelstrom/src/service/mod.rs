@@ -27,18 +27,9 @@ use crate::seed::ChaCha8Rng;
 
 /// A service on the network.
 pub trait Service {
-    /// Handles the request `body` of the node called `requester`.
-    fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Answer;
-}
-
-/// What a service does about a request.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// It responds with this body; the caller adds `in_reply_to`.
-    Reply(Json),
-    /// It does not respond, for this reason, which belongs in the log: the requester only sees
-    /// its call time out.
-    Silence(String),
+    /// The response to the request `body` of the node called `requester`, to which the caller adds
+    /// `in_reply_to`. `None` to a request of an unknown type: the requester sees its call time out.
+    fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json>;
 }
 
 /// The services of every run, by the names that nodes call them.
@@ -49,14 +40,6 @@ pub fn all() -> Vec<(&'static str, Box<dyn Service>)> {
         ("lww-kv", Box::<LwwKv>::default()),
         ("seq-kv", Box::<SeqKv>::default()),
     ]
-}
-
-/// The silence that meets a request of a type that the service called `service` does not know.
-fn unknown_type(service: &str, body: &Json) -> Answer {
-    Answer::Silence(match body.get("type") {
-        Some(kind) => format!("{service} knows no request of type {kind}"),
-        None => format!("{service} was sent a request without a type: {body}"),
-    })
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::RngExt;
 use serde_json::Value as Json;
 
+use super::Service;
 use super::kv::{Key, Request};
-use super::{Answer, Service};
 use crate::seed::ChaCha8Rng;
 
 /// How many states the service remembers.
@@ -39,11 +39,8 @@ pub struct SeqKv {
 }
 
 impl Service for SeqKv {
-    fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Answer {
-        let request = match Request::parse("seq-kv", body) {
-            Ok(request) => request,
-            Err(answer) => return answer,
-        };
+    fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json> {
+        let request = Request::parse(body)?;
         let index = rng.random_range(self.index(requester)..=self.newest);
         let stale = self.value(&request.key, self.held(index));
         let effect = request.apply(stale);
@@ -56,7 +53,7 @@ impl Service for SeqKv {
             }
         };
         self.indices.insert(requester.to_owned(), index);
-        Answer::Reply(response)
+        Some(response)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Answer, Service, unknown_type};
+use super::Service;
 use crate::seed::ChaCha8Rng;
 
 /// Hands out 0, 1, 2, …: each request gets the next number.
@@ -12,12 +12,12 @@ pub struct LinTso {
 }
 
 impl Service for LinTso {
-    fn handle(&mut self, _: &str, body: &Json, _: &mut ChaCha8Rng) -> Answer {
+    fn handle(&mut self, _: &str, body: &Json, _: &mut ChaCha8Rng) -> Option<Json> {
         if body.get("type").and_then(Json::as_str) != Some("ts") {
-            return unknown_type("lin-tso", body);
+            return None;
         }
         let ts = self.next;
         self.next += 1;
-        Answer::Reply(json!({ "type": "ts_ok", "ts": ts }))
+        Some(json!({ "type": "ts_ok", "ts": ts }))
     }
 }

@@ -5,19 +5,52 @@
 //! chosen in [`crate::check`].
 
 mod broadcast;
+mod counter;
 mod echo;
 mod fields;
+mod g_set;
+mod kafka;
+mod lin_kv;
 pub mod topology;
+mod txn;
 mod unique_ids;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
+pub use broadcast::Broadcast;
+pub use counter::Counter;
+pub use echo::Echo;
 pub use fields::{Fields, Malformed};
+pub use g_set::GSet;
+pub use kafka::Kafka;
+pub use lin_kv::LinKv;
+pub use txn::Txn;
+pub use unique_ids::UniqueIds;
 
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation};
+
+/// The workload of this name, fresh: workloads may remember what happened in their run.
+pub fn by_name(name: &str) -> Option<Box<dyn Workload>> {
+    Some(match name {
+        "broadcast" => Box::new(Broadcast),
+        "echo" => Box::new(Echo),
+        "g-counter" => Box::new(Counter::Grow),
+        "g-set" => Box::new(GSet),
+        "kafka" => Box::<Kafka>::default(),
+        "lin-kv" => Box::new(LinKv),
+        "pn-counter" => Box::new(Counter::GrowAndShrink),
+        "txn-list-append" => Box::new(Txn::ListAppend),
+        "txn-rw-register" => Box::new(Txn::RwRegister),
+        "unique-ids" => Box::new(UniqueIds),
+        _ => return None,
+    })
+}
 
 /// What a workload may be told.
 #[derive(Clone, Debug)]
@@ -61,7 +94,7 @@ pub trait Workload {
     }
 
     /// How errors become outcomes.
-    fn rules(&self) -> Rules {
+    fn rules(&self, _settings: &Settings) -> Rules {
         Rules::default()
     }
 }

@@ -29,7 +29,9 @@ pub(super) fn analyse(history: &History, add: &str, elements: Vec<Element>) -> S
     let values = |outcome| with_outcome(outcome).map(|e| e.value.clone()).collect();
 
     let latency = |element: &Element| element.latency(history, element.last_absent);
-    let stable: Vec<_> = with_outcome(Outcome::Stable).map(|e| (latency(e), e)).collect();
+    let stable: Vec<_> = with_outcome(Outcome::Stable)
+        .map(|e| (latency(e), e))
+        .collect();
     let stale = stable.iter().filter(|(latency, _)| !latency.is_zero());
     let mut worst: Vec<_> = stale.clone().collect();
     worst.sort_by_key(|(latency, _)| Reverse(*latency));
@@ -144,7 +146,10 @@ impl Analysis for SetAnalysis {
             ("never-read", Value::list(self.never_read.iter().cloned())),
             ("stale-count", self.stale.len().into()),
             ("stale", Value::list(self.stale.iter().cloned())),
-            ("worst-stale", Value::list(self.worst_stale.iter().map(StaleElement::to_edn))),
+            (
+                "worst-stale",
+                Value::list(self.worst_stale.iter().map(StaleElement::to_edn)),
+            ),
             // Upstream means to list repeated elements here but never does: see `:repeated`.
             ("duplicated-count", 0.into()),
             ("duplicated", Value::map([])),

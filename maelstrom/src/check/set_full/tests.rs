@@ -135,7 +135,12 @@ fn a_read_makes_an_element_known_whose_add_was_never_acknowledged() {
              1 ok read []"
         );
         assert_eq!(fate(&text).0, Outcome::Lost, "{end}");
-        assert!(analyse(&text).explanation().unwrap().contains("first read by process 1"));
+        assert!(
+            analyse(&text)
+                .explanation()
+                .unwrap()
+                .contains("first read by process 1")
+        );
     }
     let unknown = "0 invoke add 5
                    0 info add 5
@@ -155,7 +160,12 @@ fn nothing_stable_is_undecided() {
     ] {
         let analysis = analyse(text);
         assert_eq!(analysis.verdict(), Verdict::Unknown, "{text}");
-        assert!(analysis.explanation().unwrap().contains("no element is stable"));
+        assert!(
+            analysis
+                .explanation()
+                .unwrap()
+                .contains("no element is stable")
+        );
         assert_eq!(analysis.stable_latency(0.5), None);
     }
 }

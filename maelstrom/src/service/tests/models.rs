@@ -6,7 +6,7 @@ use rand::RngExt;
 use serde_json::{Value as Json, json};
 
 use crate::seed::{ChaCha8Rng, Seed};
-use crate::service::{Answer, LwwKv, STATES_HELD, SeqKv, Service};
+use crate::service::{LwwKv, STATES_HELD, SeqKv, Service};
 
 /// `seq-kv` as its definition has it, with a full copy of the store per state.
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct NaiveSeqKv {
 }
 
 impl Service for NaiveSeqKv {
-    fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Answer {
+    fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json> {
         if self.states.is_empty() {
             self.states.push(BTreeMap::new());
         }
@@ -28,7 +28,7 @@ impl Service for NaiveSeqKv {
         let (response, state) = naive(stale, body);
         if state == *stale {
             *index = picked;
-            return Answer::Reply(response);
+            return Some(response);
         }
         let (response, state) = naive(&self.states[self.states.len() - 1], body);
         self.newest += 1;
@@ -37,7 +37,7 @@ impl Service for NaiveSeqKv {
         if self.states.len() as u64 > STATES_HELD {
             self.states.remove(0);
         }
-        Answer::Reply(response)
+        Some(response)
     }
 }
 
@@ -46,7 +46,7 @@ impl Service for NaiveSeqKv {
 struct NaiveLwwKv([(u64, BTreeMap<String, (u64, Json)>); 2]);
 
 impl Service for NaiveLwwKv {
-    fn handle(&mut self, _: &str, body: &Json, rng: &mut ChaCha8Rng) -> Answer {
+    fn handle(&mut self, _: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json> {
         let (source, destination, performer) = (
             rng.random_range(0..2),
             rng.random_range(0..2),
@@ -79,7 +79,7 @@ impl Service for NaiveLwwKv {
             clock += 1;
         }
         self.0[performer] = (clock, entries);
-        Answer::Reply(response)
+        Some(response)
     }
 }
 
