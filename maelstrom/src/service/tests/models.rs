@@ -43,7 +43,10 @@ impl Service for NaiveSeqKv {
 
 /// `lww-kv` as its definition has it, with merges that compare every key.
 #[derive(Clone, Default)]
-struct NaiveLwwKv([(u64, BTreeMap<String, (u64, Json)>); 2]);
+struct NaiveLwwKv([(u64, Entries); 2]);
+
+/// Per key, when it was assigned and what.
+type Entries = BTreeMap<String, (u64, Json)>;
 
 impl Service for NaiveLwwKv {
     fn handle(&mut self, _: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json> {

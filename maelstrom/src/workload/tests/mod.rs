@@ -2,6 +2,7 @@
 
 mod counters_and_sets;
 mod kafka;
+mod kafka_client;
 mod lin_kv;
 mod schemas;
 mod txn;
