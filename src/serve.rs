@@ -23,7 +23,7 @@ use crate::guard::{Guarded, Panic, guarded};
 use crate::link::{Link, Seams};
 use crate::node::handling;
 use crate::outbox::{BATCH_BYTES, Field, Outbox};
-use crate::wire::{self, Envelope, Header, Init, MsgId};
+use crate::wire::{self, Envelope, Header, Init, Message, MsgId};
 use crate::{Context, Error, ErrorCode, IntoNode, Node, Result};
 
 /// How long handlers may go on after the end of input. As long as Maelstrom's clients wait.
@@ -148,16 +148,22 @@ where
         if line.is_empty() {
             return;
         }
-        match serde_json::from_str::<Envelope<'_>>(line) {
+        if matches!(self.state, State::Running(..))
+            && let Ok(Message { src, body, .. }) = serde_json::from_str(line)
+        {
+            return self.handle(&src, body.msg_id, Ok(body.request));
+        }
+        match serde_json::from_str(line) {
             Ok(message) => self.message(&message),
             Err(e) => self.log(&format!(
-                "skipped a line that is not a message ({e}): {}",
+                "skipped a line that is no message ({e}): {}",
                 head(line)
             )),
         }
     }
 
-    fn message(&mut self, message: &Envelope<'_>) {
+    /// Takes what is not simply a proper request.
+    fn message(&mut self, message: &Envelope<'_, &RawValue>) {
         let header = match serde_json::from_str::<Header<'_>>(message.body.get()) {
             Ok(header) => header,
             Err(e) => return self.refuse_body(message, &e),
@@ -169,29 +175,37 @@ where
         } else if header.kind == "init" {
             self.init(message, &header);
         } else {
-            self.request(message, &header);
+            let why = match &self.state {
+                State::Running(..) => {
+                    let request = wire::request(&header.kind, message.body);
+                    return self.handle(&message.src, header.msg_id, request);
+                }
+                State::New(_) => "this node waits for its init".to_owned(),
+                State::Failed(error) => format!("this node could not start: {error}"),
+            };
+            self.refuse(message, header.msg_id, &Error::temporarily_unavailable(why));
         }
     }
 
     /// Answers a body without a proper header, if it says at least where the answer goes.
-    fn refuse_body(&mut self, message: &Envelope<'_>, why: &serde_json::Error) {
+    fn refuse_body(&mut self, message: &Envelope<'_, &RawValue>, why: &serde_json::Error) {
         match serde_json::from_str::<MsgId<'_>>(message.body.get()) {
             Ok(MsgId {
                 msg_id: Some(msg_id),
             }) => {
                 let error = Error::malformed_request(format!("not a proper body: {why}"));
-                self.reply_error(message, Some(msg_id), &error);
+                self.refuse(message, Some(msg_id), &error);
             }
             _ => self.log(&format!("skipped a message without a proper body: {why}")),
         }
     }
 
-    fn init(&mut self, message: &Envelope<'_>, header: &Header<'_>) {
+    fn init(&mut self, message: &Envelope<'_, &RawValue>, header: &Header<'_>) {
         let init = match serde_json::from_str::<Init>(message.body.get()) {
             Ok(init) => init,
             Err(e) => {
                 let error = Error::malformed_request(format!("not a proper init: {e}"));
-                return self.reply_error(message, header.msg_id, &error);
+                return self.refuse(message, header.msg_id, &error);
             }
         };
         match std::mem::replace(&mut self.state, State::Failed(Error::crash("init"))) {
@@ -205,7 +219,7 @@ where
                     Ok(node) => self.begin(message, header, node, cx),
                     Err(error) => {
                         self.log(&format!("the node cannot start: {error}"));
-                        self.reply_error(message, header.msg_id, &error);
+                        self.refuse(message, header.msg_id, &error);
                         self.state = State::Failed(error);
                     }
                 }
@@ -216,12 +230,18 @@ where
                     State::Failed(error) => error.clone(),
                     _ => Error::precondition_failed("this node has its init already"),
                 };
-                self.reply_error(message, header.msg_id, &error);
+                self.refuse(message, header.msg_id, &error);
             }
         }
     }
 
-    fn begin(&mut self, message: &Envelope<'_>, header: &Header<'_>, node: N, cx: Context) {
+    fn begin(
+        &mut self,
+        message: &Envelope<'_, &RawValue>,
+        header: &Header<'_>,
+        node: N,
+        cx: Context,
+    ) {
         #[derive(Serialize)]
         #[serde(tag = "type", rename = "init_ok")]
         struct InitOk {}
@@ -237,31 +257,24 @@ where
         self.state = State::Running(node, cx);
     }
 
-    fn request(&mut self, message: &Envelope<'_>, header: &Header<'_>) {
-        let (node, cx) = match &self.state {
-            State::Running(node, cx) => (node, cx),
-            State::New(_) => {
-                let error = Error::temporarily_unavailable("this node waits for its init");
-                return self.reply_error(message, header.msg_id, &error);
-            }
-            State::Failed(error) => {
-                let error = Error::temporarily_unavailable(format!("no init: {error}"));
-                return self.reply_error(message, header.msg_id, &error);
-            }
+    /// Starts the handler of a request, and answers if that is all it takes.
+    fn handle(&mut self, src: &str, msg_id: Option<&RawValue>, request: Result<N::Request>) {
+        let State::Running(node, cx) = &self.state else {
+            unreachable!("requests are handled by a running node")
         };
-        let request = match wire::request(&header.kind, message.body) {
+        let request = match request {
             Ok(request) => request,
-            Err(error) => return answer::<N>(cx, &message.src, header.msg_id, Ok(Err(error))),
+            Err(error) => return answer::<N>(cx, src, msg_id, Ok(Err(error))),
         };
-        let cx = cx.of_request(NodeId::from(message.src.as_ref()));
+        let cx = cx.of_request(NodeId::from(src));
         self.slot
             .set((self.start)(Rc::clone(node), request, cx.clone()));
         let now = &mut task::Context::from_waker(Waker::noop());
         match Pin::new(&mut self.slot).poll(now) {
-            Poll::Ready(outcome) => answer::<N>(&cx, &message.src, header.msg_id, outcome),
+            Poll::Ready(outcome) => answer::<N>(&cx, src, msg_id, outcome),
             Poll::Pending => {
                 let handler = std::mem::replace(&mut self.slot, Guarded::empty());
-                let msg_id = header.msg_id.map(ToOwned::to_owned);
+                let msg_id = msg_id.map(ToOwned::to_owned);
                 while self.waiting.try_join_next().is_some() {}
                 self.waiting.spawn_local(async move {
                     let outcome = handler.await;
@@ -274,7 +287,7 @@ where
     }
 
     /// Refuses a message on behalf of a node that may not exist yet.
-    fn reply_error(&self, message: &Envelope<'_>, msg_id: Option<&RawValue>, error: &Error) {
+    fn refuse(&self, message: &Envelope<'_, &RawValue>, msg_id: Option<&RawValue>, error: &Error) {
         let Some(msg_id) = msg_id else {
             return self.log(&format!("skipped a message: {error}"));
         };

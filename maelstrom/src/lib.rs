@@ -10,4 +10,5 @@ pub mod net;
 pub mod runner;
 pub mod seed;
 pub mod service;
+pub mod simulation;
 pub mod workload;

@@ -41,3 +41,9 @@ impl fmt::Display for Seed {
         write!(f, "{}", self.0)
     }
 }
+
+impl From<u64> for Seed {
+    fn from(seed: u64) -> Seed {
+        Seed(seed)
+    }
+}

@@ -137,7 +137,7 @@ impl Analysis for CounterAnalysis {
     fn explanation(&self) -> Option<String> {
         let certain = self.certain;
         let uncertain = self.uncertain_count;
-        let adds = format!("the adds sum up to {certain}, and {uncertain} more are uncertain");
+        let adds = format!("the certain adds sum up to {certain}, uncertain adds: {uncertain}");
         let Some(acceptable) = &self.acceptable else {
             return Some(format!("{adds}: too many acceptable values to list"));
         };
@@ -157,9 +157,7 @@ impl Analysis for CounterAnalysis {
             ""
         };
         let shown = shown.collect::<Vec<_>>().join(", ");
-        let mut lines = vec![format!(
-            "{adds}, so a final read may show {shown}{more}; but"
-        )];
+        let mut lines = vec![format!("{adds}; a final read may show {shown}{more}, but")];
         let wrong = self.errors.iter().take(EXPLAINED);
         lines.extend(wrong.map(|op| format!("  {} was read by {}", op.value, cite(op))));
         if self.errors.len() > EXPLAINED {
@@ -215,7 +213,7 @@ mod tests {
         );
         assert_eq!(
             analysis.explanation().unwrap(),
-            "the adds sum up to 5, and 1 more are uncertain, so a final read may show 5, 8; but\n  \
+            "the certain adds sum up to 5, uncertain adds: 1; a final read may show 5, 8, but\n  \
              6 was read by process 0 at 0.090 s (operation 9)"
         );
         let valid = final_read("5").to_edn();

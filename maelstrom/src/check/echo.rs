@@ -73,7 +73,7 @@ impl Analysis for EchoAnalysis {
             return None;
         }
         let mut lines = vec![format!(
-            "{count} echoes did not come back as they were sent:"
+            "echoes that did not come back as they were sent: {count}"
         )];
         lines.extend(self.mismatches.iter().take(EXPLAINED).map(|mismatch| {
             let Mismatch {

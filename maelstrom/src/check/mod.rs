@@ -13,6 +13,7 @@ pub mod results;
 pub mod set_full;
 pub mod stats;
 pub mod unique_ids;
+mod workload;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,7 +21,9 @@ pub(crate) mod tests;
 use crate::edn::Value;
 use crate::history::Operation;
 
-pub use results::{Options, Results, Workload, WorkloadAnalysis, check};
+pub use availability::Availability;
+pub use results::{Options, Results, WorkloadAnalysis, check};
+pub use workload::Workload;
 
 /// What a checker thinks of a run. The order is the order of severity, so that the verdict of
 /// several checkers is their [`max`](Ord::max): invalid beats unknown, unknown beats valid.

@@ -15,6 +15,8 @@ mod elements;
 mod report;
 
 #[cfg(test)]
+mod definition;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;
@@ -64,7 +66,7 @@ pub struct SetAnalysis {
     pub never_read: Vec<Value>,
     /// The stable elements with a latency above zero, ascending.
     pub stale: Vec<Value>,
-    /// The slowest of them, slowest first.
+    /// The slowest of them, slowest first, and the greater first among equally slow ones.
     pub worst_stale: Vec<StaleElement>,
     /// The elements that one read listed several times, each with its highest number of copies.
     pub repeated: Vec<(Value, usize)>,

@@ -102,9 +102,7 @@ impl Analysis for StatsAnalysis {
         let lines: Vec<_> = self
             .barren()
             .map(|(f, Counts { fail, info, .. })| {
-                format!(
-                    "no {f} succeeded: {fail} failed, {info} ended without an answer to rely on"
-                )
+                format!("no {f} ended ok (fail: {fail}, info: {info})")
             })
             .collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
@@ -155,7 +153,7 @@ mod tests {
             invalid
                 .explanation()
                 .unwrap()
-                .starts_with("no cas succeeded")
+                .starts_with("no cas ended ok (fail: 0, info: 1)")
         );
 
         let valid = run("crash");

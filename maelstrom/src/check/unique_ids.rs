@@ -122,7 +122,7 @@ fn explain(
     }
     if !repeated.is_empty() {
         let count = repeated.len();
-        lines.push(format!("{count} ids were handed out more than once:"));
+        lines.push(format!("ids handed out more than once: {count}"));
     }
     for (id, ops) in repeated.iter().take(EXPLAINED) {
         let cited: Vec<_> = ops.iter().take(3).map(|op| cite(op)).collect();
@@ -228,7 +228,12 @@ mod tests {
         }
         let repeated = given(&["\"a\"", "\"a\"", "1"]);
         assert_eq!(repeated.verdict(), Verdict::Unknown);
-        assert!(repeated.explanation().unwrap().contains("more than once"));
+        assert!(
+            repeated
+                .explanation()
+                .unwrap()
+                .contains("handed out more than once: 1")
+        );
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! and the nemesis are the same for both.
 
 mod process;
+mod simulated;
 
 use std::time::Duration;
 
 use anyhow::Result;
 
 pub use process::{Command, ProcessHost};
+pub use simulated::{NodeFactory, SimulatedHost};
 
 /// Something that happened outside.
 #[derive(Debug)]

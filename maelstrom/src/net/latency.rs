@@ -59,6 +59,29 @@ impl Latency {
         })
     }
 
+    /// Always this long (in whole milliseconds).
+    pub fn constant(mean: Duration) -> Latency {
+        Latency {
+            mean_ms: mean.as_millis() as u64,
+            distribution: Distribution::Constant,
+        }
+    }
+
+    /// Uniform in [0, 2 · mean); a mean of 0 is constant.
+    pub fn uniform(mean: Duration) -> Latency {
+        Latency::random(mean, Distribution::Uniform)
+    }
+
+    /// Exponential with this mean; a mean of 0 is constant.
+    pub fn exponential(mean: Duration) -> Latency {
+        Latency::random(mean, Distribution::Exponential)
+    }
+
+    fn random(mean: Duration, distribution: Distribution) -> Latency {
+        let mean_ms = mean.as_millis() as u64;
+        Latency::new(mean_ms, distribution).unwrap_or(Latency::constant(mean))
+    }
+
     /// The mean.
     pub fn mean(self) -> Duration {
         Duration::from_millis(self.mean_ms)

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::Value as Json;
 
 use super::{Run, earliest};
+use crate::host::Host;
 use crate::net::{EndpointId, Message, Role};
 
 /// A request that a client waits for.
@@ -38,7 +39,7 @@ pub(super) enum Answer {
     Timeout,
 }
 
-impl Run<'_> {
+impl<H: Host> Run<'_, H> {
     /// Opens a client under the next free name.
     pub(super) fn open_client(&mut self) -> EndpointId {
         let name = format!("c{}", self.next_client);

@@ -14,7 +14,9 @@ mod nodes;
 mod outcome;
 mod workers;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
@@ -24,7 +26,7 @@ use crate::generator::{Generator, Next, Threads, Turn};
 use crate::history::{History, Kind, Operation, Process};
 use crate::host::{Event, Host};
 use crate::nemesis::{Arena, Deed, Nemesis};
-use crate::net::{EndpointId, Latency, Net, Recording, Role, Strikes};
+use crate::net::{EndpointId, Faults, Latency, Net, Recording, Role, Strikes};
 use crate::seed::{ChaCha8Rng, Seed};
 use crate::service::{self, Service};
 use crate::workload::{Settings, Workload};
@@ -79,20 +81,29 @@ impl Observer for Silent {}
 
 /// Performs a run.
 ///
-/// # Errors
-///
-/// The run came to no end: a node did not initialise or crashed, or it was interrupted. What was
-/// seen until then comes along in [`Outcome::failure`]; an `Err` means that nothing ran at all.
-pub fn run(plan: Plan, host: &mut dyn Host, observer: &mut dyn Observer) -> Result<Outcome> {
-    let mut run = Run::new(plan, host, observer)?;
+/// A run that came to no end (a node did not initialise or crashed, or it was interrupted) says why
+/// in [`Outcome::failure`], beside what was seen until then.
+pub fn run<H: Host>(plan: Plan, host: &mut H, observer: &mut dyn Observer) -> Outcome {
+    run_with(plan, host, observer, |_, _| ())
+}
+
+/// As [`run`], with a word to the host and the network's faults before anything starts.
+pub fn run_with<H: Host>(
+    plan: Plan,
+    host: &mut H,
+    observer: &mut dyn Observer,
+    prepare: impl FnOnce(Rc<RefCell<Faults>>, &H),
+) -> Outcome {
+    let mut run = Run::new(plan, host, observer);
+    prepare(run.net.faults(), run.host);
     let failure = run.perform().err();
-    Ok(run.finish(failure))
+    run.finish(failure)
 }
 
 /// The state of a run.
-struct Run<'a> {
+struct Run<'a, H> {
     plan: Plan,
-    host: &'a mut dyn Host,
+    host: &'a mut H,
     observer: &'a mut dyn Observer,
     net: Net,
     services: BTreeMap<EndpointId, Box<dyn Service>>,
@@ -117,8 +128,8 @@ struct Run<'a> {
     down: Vec<bool>,
 }
 
-impl<'a> Run<'a> {
-    fn new(plan: Plan, host: &'a mut dyn Host, observer: &'a mut dyn Observer) -> Result<Run<'a>> {
+impl<'a, H: Host> Run<'a, H> {
+    fn new(plan: Plan, host: &'a mut H, observer: &'a mut dyn Observer) -> Run<'a, H> {
         let mut net = Net::new(plan.latency, plan.seed, plan.recording);
         for node in &plan.settings.nodes {
             net.register(node, Role::Node);
@@ -129,7 +140,7 @@ impl<'a> Run<'a> {
             .collect();
         let concurrency = plan.settings.concurrency;
         let node_count = plan.settings.nodes.len();
-        Ok(Run {
+        Run {
             net,
             services,
             service_rng: plan.seed.stream("services"),
@@ -151,7 +162,7 @@ impl<'a> Run<'a> {
             plan,
             host,
             observer,
-        })
+        }
     }
 
     fn perform(&mut self) -> Result<()> {
@@ -194,10 +205,10 @@ impl<'a> Run<'a> {
         let faults_end = begin + time_limit.saturating_sub(calm);
         let mut cutoff = begin + time_limit;
         let mut first = true;
-        loop {
+        while self.now() < cutoff {
             self.settle()?;
-            let mut wake = self.let_nemesis_act(faults_end)?;
-            match self.invoke_next(cutoff)? {
+            let next_fault = self.let_nemesis_act(faults_end)?;
+            let next_operation = match self.invoke_next(cutoff)? {
                 Asked::Invoked(at) => {
                     // The limit counts from the first operation.
                     if std::mem::take(&mut first) {
@@ -205,21 +216,21 @@ impl<'a> Run<'a> {
                     }
                     continue;
                 }
-                Asked::Wait(until) => wake = earliest(wake, until),
-                Asked::Done => self.generator = None,
-            }
-            // The phase is over as soon as it is clear that nothing more will happen in it.
-            if wake.map_or(self.now() >= cutoff, |wake| wake >= cutoff) && self.now() <= cutoff
-                || self.now() >= cutoff
+                Asked::Wait(until) => until,
+                // Without operations time passes all the same.
+                Asked::Done => Some(cutoff),
+            };
+            let next = earliest(next_fault, next_operation);
+            // As upstream: the phase ends as soon as nothing more can begin in it.
+            if next_operation.is_some_and(|at| at >= cutoff)
+                && next.is_some_and(|at| at >= cutoff)
+                && self.generator.is_some()
             {
-                let idle = self.generator.is_some() || self.now() >= cutoff;
-                if idle {
-                    break;
-                }
+                break;
             }
             self.observer
                 .progress(self.now().saturating_sub(begin), time_limit);
-            self.wait(Some(earliest(wake, Some(cutoff)).unwrap_or(cutoff)))?;
+            self.wait(earliest(next, Some(cutoff)))?;
         }
         self.generator = None;
         self.drain()

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Run;
 use super::calls::Purpose;
+use crate::host::Host;
 use crate::nemesis::Action;
 use crate::net::{EndpointId, Message, Role, SendError, parse_line};
 
@@ -20,7 +21,7 @@ const COMPLAINTS_SHOWN: usize = 5;
 /// So much of an offending line is shown.
 const EXCERPT_CHARS: usize = 200;
 
-impl Run<'_> {
+impl<H: Host> Run<'_, H> {
     /// Starts and initialises every node.
     pub(super) fn start_nodes(&mut self) -> Result<()> {
         for node in 0..self.plan.settings.nodes.len() {

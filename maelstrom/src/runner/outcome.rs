@@ -1,6 +1,6 @@
 //! What a run leaves behind.
 
-use crate::history::History;
+use crate::history::{History, Kind};
 use crate::net::{Journal, Strikes};
 
 /// Everything that was seen in a run.
@@ -20,4 +20,14 @@ pub struct Outcome {
     pub complaints: usize,
     /// Why the run came to no end; the history is incomplete then.
     pub failure: Option<anyhow::Error>,
+}
+
+impl Outcome {
+    /// How many operations the clients began: what messages per operation are divided by.
+    pub fn operations(&self) -> usize {
+        self.history
+            .clients()
+            .filter(|op| op.kind == Kind::Invoke)
+            .count()
+    }
 }

@@ -9,6 +9,7 @@ use super::{Run, entry};
 use crate::edn::Value;
 use crate::generator::Invocation;
 use crate::history::{Kind, Operation, Process};
+use crate::host::Host;
 use crate::net::EndpointId;
 use crate::workload::{Client, Step};
 
@@ -48,7 +49,7 @@ impl Worker {
     }
 }
 
-impl Run<'_> {
+impl<H: Host> Run<'_, H> {
     /// Gives an operation to a free thread.
     pub(super) fn begin(
         &mut self,
@@ -166,10 +167,9 @@ impl Run<'_> {
         let worker = &mut self.workers[thread];
         let invocation = worker.invocation.take().expect("an operation ends once");
         let crashed = completion.kind == Kind::Info;
-        if crashed && !self.plan.workload.rules(&self.plan.settings).reusable {
-            if let Some(connection) = worker.connection.take() {
-                self.net.unregister(connection.endpoint);
-            }
+        let gives_up = crashed && !self.plan.workload.rules(&self.plan.settings).reusable;
+        if gives_up && let Some(connection) = worker.connection.take() {
+            self.net.unregister(connection.endpoint);
         }
         let operation = Operation {
             time: self.now(),

@@ -35,21 +35,21 @@ pub use unique_ids::UniqueIds;
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation};
 
-/// The workload of this name, fresh: workloads may remember what happened in their run.
-pub fn by_name(name: &str) -> Option<Box<dyn Workload>> {
-    Some(match name {
-        "broadcast" => Box::new(Broadcast),
-        "echo" => Box::new(Echo),
-        "g-counter" => Box::new(Counter::Grow),
-        "g-set" => Box::new(GSet),
-        "kafka" => Box::<Kafka>::default(),
-        "lin-kv" => Box::new(LinKv),
-        "pn-counter" => Box::new(Counter::GrowAndShrink),
-        "txn-list-append" => Box::new(Txn::ListAppend),
-        "txn-rw-register" => Box::new(Txn::RwRegister),
-        "unique-ids" => Box::new(UniqueIds),
-        _ => return None,
-    })
+/// The workload of this name, fresh: a workload may remember what happened in its run.
+pub fn build(name: crate::check::Workload) -> Box<dyn Workload> {
+    use crate::check::Workload as Name;
+    match name {
+        Name::Broadcast => Box::new(Broadcast),
+        Name::Echo => Box::new(Echo),
+        Name::GCounter => Box::new(Counter::Grow),
+        Name::GSet => Box::new(GSet),
+        Name::Kafka => Box::<Kafka>::default(),
+        Name::LinKv => Box::new(LinKv),
+        Name::PnCounter => Box::new(Counter::GrowAndShrink),
+        Name::TxnListAppend => Box::new(Txn::ListAppend),
+        Name::TxnRwRegister => Box::new(Txn::RwRegister),
+        Name::UniqueIds => Box::new(UniqueIds),
+    }
 }
 
 /// What a workload may be told.

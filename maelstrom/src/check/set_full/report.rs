@@ -34,7 +34,7 @@ pub(super) fn analyse(history: &History, add: &str, elements: Vec<Element>) -> S
         .collect();
     let stale = stable.iter().filter(|(latency, _)| !latency.is_zero());
     let mut worst: Vec<_> = stale.clone().collect();
-    worst.sort_by_key(|(latency, _)| Reverse(*latency));
+    worst.sort_by_key(|(latency, element)| Reverse((*latency, element.value)));
     let worst = worst.into_iter().take(WORST);
 
     let lost: Vec<_> = with_outcome(Outcome::Lost).collect();
@@ -93,7 +93,7 @@ fn stale_element(
 }
 
 fn explain_lost(history: &History, lost: &[&Element]) -> String {
-    let mut lines = vec![format!("{} elements were lost:", lost.len())];
+    let mut lines = vec![format!("lost elements: {}", lost.len())];
     lines.extend(lost.iter().take(EXPLAINED).map(|element| {
         let cited = |index: Option<usize>| index.and_then(|i| history.get(i)).map(cite);
         let known = cited(element.known).unwrap_or_default();
@@ -119,8 +119,8 @@ fn explain_unknown(history: &History, add: &str, attempted: usize) -> String {
     let completed = |op: &&Operation| op.kind == Kind::Ok && op.f == "read";
     let reads = history.clients().filter(completed).count();
     format!(
-        "no element is stable, so nothing is shown: {attempted} elements were to be added by \
-         {add}, and {reads} reads completed"
+        "no element is stable, so nothing is shown (elements to be added by {add}: {attempted}, \
+         completed reads: {reads})"
     )
 }
 
@@ -150,7 +150,7 @@ impl Analysis for SetAnalysis {
                 "worst-stale",
                 Value::list(self.worst_stale.iter().map(StaleElement::to_edn)),
             ),
-            // Upstream means to list repeated elements here but never does: see `:repeated`.
+            // Upstream means to list repeated elements here but never does.
             ("duplicated-count", 0.into()),
             ("duplicated", Value::map([])),
         ];
@@ -161,11 +161,6 @@ impl Analysis for SetAnalysis {
         if !self.lost_latencies.is_empty() {
             let latencies = quantile_map(|q| self.lost_latency(q));
             entries.push(("lost-latencies", latencies));
-        }
-        if !self.repeated.is_empty() {
-            let repeated = self.repeated.iter().cloned();
-            let repeated = repeated.map(|(element, copies)| (element, copies.into()));
-            entries.push(("repeated", Value::Map(repeated.collect())));
         }
         Value::map(entries)
     }

@@ -76,7 +76,7 @@ fn an_element_shown_first_and_missed_last_is_lost_after_that_time() {
     let text = analyse(&text).explanation().unwrap();
     assert_eq!(
         text,
-        "1 elements were lost:\n  5: acknowledged to process 0 at 0.010 s (operation 1), \
+        "lost elements: 1\n  5: acknowledged to process 0 at 0.010 s (operation 1), \
          last shown to a read by process 1 at 0.030 s (operation 2), \
          missed by a read by process 1 at 0.040 s (operation 4)"
     );
@@ -203,9 +203,8 @@ fn repeated_elements_are_told_and_change_no_verdict() {
     let analysis = analyse(&text);
     assert_eq!(analysis.verdict(), Verdict::Valid);
     assert_eq!(analysis.repeated, [(5.into(), 3)]);
-    assert_eq!(analysis.to_edn().get("repeated"), Some(&value("{5 3}")));
     let once = analyse(&format!("{ADDED}1 invoke read nil\n1 ok read [5]"));
-    assert_eq!(once.to_edn().get("repeated"), None);
+    assert!(once.repeated.is_empty());
 }
 
 #[test]

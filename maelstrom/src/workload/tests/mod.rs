@@ -189,6 +189,11 @@ impl<N: FnMut(usize, &Json) -> Option<Json>> Bench<'_, N> {
     }
 }
 
+/// The workload called `name`.
+fn named(name: &str) -> Box<dyn Workload> {
+    build(name.parse().expect("a workload"))
+}
+
 /// The node that answers everything with the shortest reply of the right type.
 fn yes(_: usize, request: &Json) -> Option<Json> {
     let kind = request["type"].as_str().expect("a request has a type");
@@ -235,14 +240,6 @@ fn assert_fraction(count: usize, total: usize, probability: f64) {
     );
 }
 
-#[test]
-fn every_workload_of_upstream_has_its_name() {
-    for workload in crate::check::Workload::ALL {
-        assert!(by_name(workload.name()).is_some(), "{workload}");
-    }
-    assert!(by_name("lin-mutex").is_none());
-}
-
 /// As upstream has it.
 #[test]
 fn errors_become_outcomes_by_each_workloads_own_rules() {
@@ -260,9 +257,7 @@ fn errors_become_outcomes_by_each_workloads_own_rules() {
         ("unique-ids", true, &[], true, second(5)),
     ];
     for (name, handles_errors, idempotent, reusable, timeout) in expected {
-        let rules = by_name(name)
-            .expect("a workload")
-            .rules(&settings(1, 1, 1.0));
+        let rules = named(name).rules(&settings(1, 1, 1.0));
         assert_eq!(rules.handles_errors, handles_errors, "{name}");
         assert_eq!(rules.idempotent, idempotent, "{name}");
         assert_eq!(rules.reusable, reusable, "{name}");
@@ -273,7 +268,7 @@ fn errors_become_outcomes_by_each_workloads_own_rules() {
 #[test]
 fn at_a_rate_of_zero_there_are_no_operations() {
     for workload in crate::check::Workload::ALL {
-        let workload = by_name(workload.name()).expect("a workload");
+        let workload = build(workload);
         let settings = settings(1, 2, 0.0);
         let mut generator = workload.generator(&settings).expect("fit settings");
         let mut turn = Turn {
@@ -289,7 +284,7 @@ fn at_a_rate_of_zero_there_are_no_operations() {
 fn two_runs_from_one_seed_are_the_same() {
     for workload in crate::check::Workload::ALL {
         let history = || {
-            let workload = by_name(workload.name()).expect("a workload");
+            let workload = build(workload);
             run(workload.as_ref(), settings(1, 2, 100.0), 5, yes)
         };
         assert_eq!(history(), history(), "{workload}");

@@ -5,7 +5,7 @@ use super::*;
 /// What a workload's client makes of `reply` to an operation: the value in the history, or `None`
 /// if the reply is malformed.
 fn judge(workload: &str, invocation: &Invocation, reply: Json) -> Option<String> {
-    let workload = by_name(workload).expect("a workload");
+    let workload = named(workload);
     let mut client = workload.client(&settings(1, 2, 1.0));
     match client.invoke(invocation) {
         Step::Call(_) => {}

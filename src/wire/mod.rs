@@ -1,30 +1,37 @@
 //! Messages as they come in: an envelope, the header of its body, and the request inside.
 //!
-//! The envelope is parsed once and borrows from the line. What a body is for shows in its header:
-//! `in_reply_to` makes it a reply, anything else is a request.
+//! There are two ways to read a line. [`Message`] takes a request that is in order in a single
+//! pass, which is nearly all a busy node ever reads. Whatever that cannot take (replies, `init`,
+//! requests that must be refused) is read with care: an [`Envelope`] around a raw body, then its
+//! [`Header`], and then what the header says it is.
+
+mod body;
+mod variant;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::value::MapDeserializer;
-use serde::de::{self, DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+pub(crate) use self::body::Body;
+use self::variant::is_variant;
 use crate::{Error, ErrorCode};
 
 /// A message. Other fields, as the `id` that Maelstrom adds, are of no interest to a node.
 #[derive(Deserialize)]
-pub(crate) struct Envelope<'a> {
+pub(crate) struct Envelope<'a, B> {
     #[serde(borrow)]
     pub(crate) src: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) dest: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) body: &'a RawValue,
+    pub(crate) body: B,
 }
 
-/// What every body has in common.
+/// A message whose request has been read already.
+pub(crate) type Message<'a, R> = Envelope<'a, Body<'a, R>>;
+
+/// What every body has in common. A `msg_id` may be any JSON, and is given back as it came.
 #[derive(Deserialize)]
 pub(crate) struct Header<'a> {
     #[serde(borrow, rename = "type")]
@@ -66,48 +73,11 @@ pub(crate) fn error_reply(body: &RawValue) -> Error {
 /// The request in a body; or why there is none: its type is not one of `R` (error 10), or the
 /// rest of it is not what its type demands (error 12).
 pub(crate) fn request<R: DeserializeOwned>(kind: &str, body: &RawValue) -> Result<R, Error> {
-    serde_json::from_str(body.get()).map_err(|e| {
-        if is_variant::<R>(kind) {
-            Error::malformed_request(format!("not a proper {kind}: {e}"))
-        } else {
-            Error::not_supported(format!("no such request: {kind}"))
-        }
-    })
-}
-
-/// Whether `R`, an enum tagged by `type`, has a variant for `kind`.
-///
-/// Found out without a look at error texts: a body of nothing but the type is given to `R`, with
-/// an error type that remembers whether the variant was at fault, or something after it.
-fn is_variant<R: DeserializeOwned>(kind: &str) -> bool {
-    let body = MapDeserializer::<_, Fault>::new(std::iter::once(("type", kind)));
-    !matches!(R::deserialize(body), Err(Fault::Variant))
-}
-
-/// What a deserialiser found wrong.
-#[derive(Debug)]
-enum Fault {
-    Variant,
-    Other,
-}
-
-impl de::Error for Fault {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Other
-    }
-
-    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
-        Self::Variant
+    match serde_json::from_str::<Body<'_, R>>(body.get()) {
+        Ok(body) => Ok(body.request),
+        Err(e) if is_variant::<R>(kind) => Err(Error::malformed_request(format!(
+            "not a proper {kind}: {e}"
+        ))),
+        Err(_) => Err(Error::not_supported(format!("no such request: {kind}"))),
     }
 }
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Variant => "unknown variant",
-            Self::Other => "malformed",
-        })
-    }
-}
-
-impl std::error::Error for Fault {}
