@@ -9,6 +9,7 @@ pub mod counter;
 pub mod echo;
 pub mod exceptions;
 mod guard;
+pub mod kafka;
 pub mod results;
 pub mod set_full;
 pub mod stats;

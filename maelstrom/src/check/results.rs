@@ -7,6 +7,7 @@ use super::counter::{self, CounterAnalysis};
 use super::echo::{self, EchoAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
+use super::kafka::{self, KafkaAnalysis};
 use super::set_full::{self, SetAnalysis};
 use super::stats::{self, StatsAnalysis};
 use super::unique_ids::{self, UniqueIdsAnalysis};
@@ -45,6 +46,8 @@ pub enum WorkloadAnalysis {
     Set(SetAnalysis),
     /// Of g-counter and pn-counter.
     Counter(CounterAnalysis),
+    /// Of kafka.
+    Kafka(KafkaAnalysis),
     /// None: the checker failed.
     Failed(CheckerError),
 }
@@ -61,10 +64,8 @@ impl WorkloadAnalysis {
             }
             // TO PLUG IN: `linearizable::check(history)`, `kafka::check(history)`, and
             // `txn::{list_append, rw_register}::check(history, &options.consistency_models)`.
-            Workload::Kafka
-            | Workload::LinKv
-            | Workload::TxnListAppend
-            | Workload::TxnRwRegister => {
+            Workload::Kafka => Ok(WorkloadAnalysis::Kafka(kafka::check(history))),
+            Workload::LinKv | Workload::TxnListAppend | Workload::TxnRwRegister => {
                 let models = &options.consistency_models;
                 let message = format!("not implemented: checking {workload} against {models:?}");
                 Err(CheckerError::new(message))
@@ -82,6 +83,7 @@ impl WorkloadAnalysis {
             WorkloadAnalysis::UniqueIds(analysis) => analysis,
             WorkloadAnalysis::Set(analysis) => analysis,
             WorkloadAnalysis::Counter(analysis) => analysis,
+            WorkloadAnalysis::Kafka(analysis) => analysis,
             WorkloadAnalysis::Failed(error) => error,
         }
     }
