@@ -157,6 +157,7 @@ fn kafka_accepts_logs_and_leaves_no_message_unread() {
         let load = Load::of(Workload::Kafka).rate(200.0).concurrency(4);
         let run = alone(load, seed, node);
         assert_ok_but(&run, &["crash"]);
+        run.assert_valid();
         // The final phase ends at once where everybody has everything.
         let last = run.history().iter().last().expect("operations");
         assert_eq!((last.f.as_ref(), last.kind), ("poll", Kind::Ok));
