@@ -228,13 +228,17 @@ impl Analysis for TxnAnalysis {
             return None;
         }
         let mut text = String::new();
-        let shown: Vec<Anomaly> = match &self.failure {
+        let mut shown: Vec<Anomaly> = match &self.failure {
             Some(failure) => {
                 line(&mut text, format_args!("{}", failure.error));
                 self.found.0.keys().copied().collect()
             }
             None => self.reported.iter().copied().collect(),
         };
+        // It explains something only where nothing else does.
+        if self.failure.is_some() || shown.len() > 1 {
+            shown.retain(|anomaly| *anomaly != Anomaly::EmptyTransactionGraph);
+        }
         for anomaly in shown.iter().take(EXPLAINED_MAX) {
             let findings = &self.found.0[anomaly];
             let smallest = findings.examples.iter().min_by_key(|example| example.words.len());

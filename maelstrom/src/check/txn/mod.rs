@@ -22,6 +22,8 @@ mod model;
 mod order;
 pub mod rw_register;
 mod search;
+#[cfg(test)]
+mod testing;
 mod transaction;
 
 pub use analysis::TxnAnalysis;

@@ -18,10 +18,15 @@ pub fn find(txns: &Transactions<'_>, versions: &Versions<'_>, found: &mut Found)
     }
     for (node, txn) in txns.ok() {
         internal(txns, txn, found);
-        for (step, mop) in txn.reads() {
+        let reads = txn.reads().map(|(step, mop)| {
             let elements = list(mop.value).expect("versions are made only of reads of lists");
-            let read = Read { txns, node, step, mop, elements };
-            read.future(found);
+            Read { txns, node, step, mop, elements }
+        });
+        let reads: Vec<Read<'_, '_>> = reads.collect();
+        // Of what contradicts itself, one example a transaction is enough.
+        let _ = reads.iter().any(|read| read.future(found));
+        for read in reads {
+            let mop = read.mop;
             read.duplicates(versions.key(mop.key), found);
             read.aborted(versions.key(mop.key), found);
             read.intermediate(versions.key(mop.key), found);
@@ -48,17 +53,19 @@ impl<'h> Read<'_, 'h> {
         finding(self.txns, self.txn(), self.mop, more, what)
     }
 
-    fn future(&self, found: &mut Found) {
+    fn future(&self, found: &mut Found) -> bool {
         let mut later = self.txn().writes().filter(|(step, mop)| {
             *step > self.step && mop.key == self.mop.key && self.elements.contains(mop.value)
         });
-        if let Some((_, append)) = later.next() {
-            found.add(Anomaly::FutureRead, || {
-                let element = append.value;
-                let what = format_args!("it appends {element} only later");
-                self.finding(vec![("element", element.clone())], what)
-            });
-        }
+        let Some((_, append)) = later.next() else {
+            return false;
+        };
+        found.add(Anomaly::FutureRead, || {
+            let element = append.value;
+            let what = format_args!("it appends {element} only later");
+            self.finding(vec![("element", element.clone())], what)
+        });
+        true
     }
 
     fn duplicates(&self, key: &ListKey<'_>, found: &mut Found) {
@@ -141,6 +148,9 @@ enum Known<'h> {
 }
 
 /// A read must show what the transaction read of the key before, and what it has appended since.
+///
+/// After a read of `nil` anything may be read. As in Maelstrom, such a change is left to the search,
+/// which finds the transaction to come both before and after the one that made it.
 fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Found) {
     let mut known: BTreeMap<Key, Known<'h>> = BTreeMap::new();
     for mop in &txn.mops {
@@ -156,6 +166,7 @@ fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Foun
             Some(Known::End(elements)) if !read.ends_with(elements) => {
                 [vec![&*ELLIPSIS], elements.clone()].concat()
             }
+            _ if mop.value.is_nil() => continue,
             _ => {
                 known.insert(mop.key, Known::All(read));
                 continue;
@@ -175,7 +186,7 @@ static ELLIPSIS: std::sync::LazyLock<Value> =
     std::sync::LazyLock::new(|| Value::Symbol("...".to_owned()));
 
 fn incompatible_orders(txns: &Transactions<'_>, key: Key, list: &ListKey<'_>, found: &mut Found) {
-    for &(shorter, longer) in &list.disagreements {
+    if let Some((shorter, longer)) = list.disagreement {
         found.add(Anomaly::IncompatibleOrder, || {
             let key = txns.keys[key as usize];
             let [shorter, longer] = [shorter, longer].map(|list| Value::vector(list.to_vec()));

@@ -35,8 +35,8 @@ pub struct ListKey<'h> {
     places: BTreeMap<&'h Value, usize>,
     /// The reads that took place, by the length of the list at which they saw the key.
     readers: BTreeMap<usize, Vec<Append>>,
-    /// Pairs of lists read of which neither is a prefix of the other.
-    pub disagreements: Vec<(&'h [Value], &'h [Value])>,
+    /// Two lists read of which neither is a prefix of the other: the shortest such.
+    pub disagreement: Option<(&'h [Value], &'h [Value])>,
 }
 
 impl<'h> ListKey<'h> {
@@ -127,7 +127,7 @@ impl<'h> Versions<'h> {
 
     /// In words, an element that nobody appended, of a key whose reads agree that it is there.
     pub fn unexplained(&self, txns: &Transactions<'h>) -> Option<String> {
-        self.keys().filter(|(_, key)| key.disagreements.is_empty()).find_map(|(number, key)| {
+        self.keys().filter(|(_, key)| key.disagreement.is_none()).find_map(|(number, key)| {
             let element = key.elements.iter().find(|element| !key.appends.contains_key(element))?;
             let (key, list) = (txns.keys[number as usize], Value::vector(key.elements.to_vec()));
             Some(format!("nobody appended {element} to {key}, which was read as {list}"))
@@ -135,8 +135,8 @@ impl<'h> Versions<'h> {
     }
 }
 
-/// Fills in the disagreements: of the different lists read for a key, sorted by length, each that
-/// is no prefix of the next.
+/// Fills in the disagreements: of the different lists read for a key, sorted by length, the first
+/// that is no prefix of the next.
 fn disagree<'h>(txns: &Transactions<'h>, keys: &mut [ListKey<'h>]) {
     // Only keys of which some read is no prefix of the longest need the sorting.
     let mut reads: BTreeMap<Key, Vec<&'h [Value]>> = BTreeMap::new();
@@ -158,7 +158,7 @@ fn disagree<'h>(txns: &Transactions<'h>, keys: &mut [ListKey<'h>]) {
     for (key, mut reads) in reads {
         reads.sort_unstable_by_key(|read| (read.len(), *read));
         reads.dedup();
-        let pairs = reads.windows(2).filter(|pair| !pair[1].starts_with(pair[0]));
-        keys[key as usize].disagreements = pairs.map(|pair| (pair[0], pair[1])).collect();
+        let pair = reads.windows(2).find(|pair| !pair[1].starts_with(pair[0]));
+        keys[key as usize].disagreement = pair.map(|pair| (pair[0], pair[1]));
     }
 }
