@@ -20,12 +20,21 @@ fn goldens(prefix: &str) -> Vec<Golden> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut names: Vec<String> = std::fs::read_dir(&folder)
         .expect("the golden folder is there")
-        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
+        .map(|entry| {
+            entry
+                .expect("readable")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
         .filter(|name| name.starts_with(prefix))
         .collect();
     names.sort();
     assert!(!names.is_empty(), "no history of {prefix}");
-    names.into_iter().map(|name| golden(&folder.join(&name), name)).collect()
+    names
+        .into_iter()
+        .map(|name| golden(&folder.join(&name), name))
+        .collect()
 }
 
 fn golden(folder: &Path, name: String) -> Golden {
@@ -59,7 +68,13 @@ fn class(anomaly: &str) -> Option<(&str, &str)> {
         Some((shape, order @ ("process" | "realtime"))) => (shape, order),
         _ => (anomaly, ""),
     };
-    let shapes = ["G0", "G1c", "G-single-item", "G-nonadjacent-item", "G2-item"];
+    let shapes = [
+        "G0",
+        "G1c",
+        "G-single-item",
+        "G-nonadjacent-item",
+        "G2-item",
+    ];
     shapes.contains(&shape).then_some((shape, order))
 }
 
@@ -70,14 +85,18 @@ fn implies(class: (&str, &str), other: (&str, &str)) -> bool {
     let anti = ["G-single-item", "G-nonadjacent-item", "G2-item"];
     let rank = |shapes: &[&str], shape: &str| shapes.iter().position(|known| *known == shape);
     let shape = [&flow[..], &anti].iter().any(|shapes| {
-        rank(shapes, class.0).zip(rank(shapes, other.0)).is_some_and(|(a, b)| a <= b)
+        rank(shapes, class.0)
+            .zip(rank(shapes, other.0))
+            .is_some_and(|(a, b)| a <= b)
     });
     shape && (class.1.is_empty() || class.1 == other.1 || other.1 == "realtime")
 }
 
 impl Golden {
     fn workload(&self) -> &Value {
-        self.results.get("workload").expect("results of the workload")
+        self.results
+            .get("workload")
+            .expect("results of the workload")
     }
 
     /// What Maelstrom reported, by anomaly.
@@ -93,25 +112,48 @@ impl Golden {
     }
 
     fn compare_verdicts(&self) {
-        assert_eq!(self.analysis.verdict(), verdict(self.workload()), "{}", self.name);
+        assert_eq!(
+            self.analysis.verdict(),
+            verdict(self.workload()),
+            "{}",
+            self.name
+        );
         let others = self.results.as_map().expect("results").iter();
         let others = others.filter(|(key, _)| key.as_keyword() != Some("workload"));
         let others = others.filter(|(_, value)| value.as_map().is_some());
-        let whole = others.map(|(_, value)| verdict(value)).chain([self.analysis.verdict()]).max();
+        let whole = others
+            .map(|(_, value)| verdict(value))
+            .chain([self.analysis.verdict()])
+            .max();
         let whole = whole.expect("there is a verdict");
-        assert_eq!(u64::from(whole.exit_code()), self.exit_code, "{}", self.name);
-        assert_eq!(self.analysis.explanation().is_some(), whole != Verdict::Valid, "{}", self.name);
+        assert_eq!(
+            u64::from(whole.exit_code()),
+            self.exit_code,
+            "{}",
+            self.name
+        );
+        assert_eq!(
+            self.analysis.explanation().is_some(),
+            whole != Verdict::Valid,
+            "{}",
+            self.name
+        );
     }
 
     /// These must agree to the last example.
     fn compare_anomalies_without_search(&self) {
         let examples = |anomalies: BTreeMap<String, Value>| -> BTreeMap<String, BTreeSet<Value>> {
-            let others = anomalies.into_iter().filter(|(name, _)| class(name).is_none());
+            let others = anomalies
+                .into_iter()
+                .filter(|(name, _)| class(name).is_none());
             others
                 .filter(|(name, _)| name != "cycle-search-timeout")
                 .map(|(name, value)| {
                     let all = value.as_seq().unwrap_or(std::slice::from_ref(&value));
-                    let all = all.iter().map(|example| comparable(&name, example)).collect();
+                    let all = all
+                        .iter()
+                        .map(|example| comparable(&name, example))
+                        .collect();
                     (name, all)
                 })
                 .collect()
@@ -123,7 +165,12 @@ impl Golden {
     fn compare_models(&self) {
         for key in ["not", "also-not"] {
             let found = self.analysis.to_edn();
-            assert_eq!(found.get(key), self.workload().get(key), "{} {key}", self.name);
+            assert_eq!(
+                found.get(key),
+                self.workload().get(key),
+                "{} {key}",
+                self.name
+            );
         }
     }
 
@@ -134,7 +181,9 @@ impl Golden {
         let found = self.analysis.anomaly_types();
         let expected = self.expected();
         for name in expected.keys() {
-            let Some(class_expected) = class(name) else { continue };
+            let Some(class_expected) = class(name) else {
+                continue;
+            };
             let mut found = found.iter().filter_map(|name| class(name));
             let implied = found.any(|class| implies(class, class_expected));
             assert!(implied, "{}: {name} was missed", self.name);
@@ -146,21 +195,35 @@ impl Golden {
             let counts = self.analysis.anomalies();
             for (name, examples) in expected.iter().filter(|(name, _)| class(name).is_some()) {
                 let count = examples.as_seq().expect("examples").len();
-                assert_eq!(counts.get(name.as_str()), Some(&count), "{}: {name}", self.name);
+                assert_eq!(
+                    counts.get(name.as_str()),
+                    Some(&count),
+                    "{}: {name}",
+                    self.name
+                );
             }
         }
     }
 }
 
 /// Runs of which Maelstrom classed some cycles otherwise, or did not find them in time.
-const CUT_SHORT_OR_MIXED: [&str; 3] =
-    ["list-append-noisolation-strict", "list-append-stale-strict", "rw-register-free-for-all"];
+const CUT_SHORT_OR_MIXED: [&str; 3] = [
+    "list-append-noisolation-strict",
+    "list-append-stale-strict",
+    "rw-register-free-for-all",
+];
 
 /// The anomalies in the results of a workload, with their examples.
 fn reported(results: &Value) -> BTreeMap<String, Value> {
-    let anomalies = results.get("anomalies").and_then(Value::as_map).into_iter().flatten();
+    let anomalies = results
+        .get("anomalies")
+        .and_then(Value::as_map)
+        .into_iter()
+        .flatten();
     let name = |key: &Value| key.as_keyword().expect("a name").to_owned();
-    anomalies.map(|(key, examples)| (name(key), examples.clone())).collect()
+    anomalies
+        .map(|(key, examples)| (name(key), examples.clone()))
+        .collect()
 }
 
 /// An example without what has no meaning in it: the order of its transactions, and which two of
@@ -169,12 +232,15 @@ fn comparable(anomaly: &str, example: &Value) -> Value {
     let Value::Map(entries) = example else {
         return example.clone();
     };
-    let entries = entries.iter().filter(|(key, _)| {
-        anomaly != "incompatible-order" || key.as_keyword() != Some("values")
-    });
+    let entries = entries
+        .iter()
+        .filter(|(key, _)| anomaly != "incompatible-order" || key.as_keyword() != Some("values"));
     let entries = entries.map(|(key, value)| {
         let set = key.as_keyword() == Some("txns");
-        let items = value.as_seq().filter(|_| set).map(|items| items.iter().cloned().collect());
+        let items = value
+            .as_seq()
+            .filter(|_| set)
+            .map(|items| items.iter().cloned().collect());
         (key.clone(), items.map_or_else(|| value.clone(), Value::Set))
     });
     Value::Map(entries.collect())

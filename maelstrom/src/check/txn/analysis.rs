@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::anomaly::{Anomaly, Class, Order, Shape};
+use super::anomaly::{Anomaly, Order};
 use super::explain::{DataType, Explainer, Finding, line};
 use super::graph::{Dependencies, Graph, Relation};
 use super::model::{self, Boundary, Model};
@@ -52,7 +52,10 @@ pub struct Failure {
 impl Failure {
     /// A failure that concerns only this checker.
     pub fn new(error: String) -> Failure {
-        Failure { error, aborts_run: false }
+        Failure {
+            error,
+            aborts_run: false,
+        }
     }
 }
 
@@ -73,14 +76,18 @@ impl Requested {
         }
     }
 
-    /// The strongest order in time that a forbidden cycle may need. Others are not looked at, since they
-    /// would only add links.
+    /// The strongest order in time that a forbidden cycle may need. Stronger ones would only add
+    /// links.
     fn order(&self) -> Order {
         let order = |anomaly: &Anomaly| match anomaly {
             Anomaly::Cycle(class) => class.order,
             _ => Order::Data,
         };
-        self.forbidden.iter().map(order).max().unwrap_or(Order::Data)
+        self.forbidden
+            .iter()
+            .map(order)
+            .max()
+            .unwrap_or(Order::Data)
     }
 }
 
@@ -105,12 +112,25 @@ pub fn find_cycles<'h>(
     let graph = Graph::of(txns.all.len(), &sources, prefer);
     if graph.is_empty() {
         let words = "no transaction depends on another: there is nothing to judge".to_owned();
-        found.add(Anomaly::EmptyTransactionGraph, || Finding { edn: true.into(), words });
+        found.add(Anomaly::EmptyTransactionGraph, || Finding {
+            edn: true.into(),
+            words,
+        });
     }
-    let explainer = Explainer { txns, sources: &sources, data };
-    let relation = |first, second| graph.relation(first, second).expect("a cycle follows links");
+    let explainer = Explainer {
+        txns,
+        sources: &sources,
+        data,
+    };
+    let relation = |first, second| {
+        graph
+            .relation(first, second)
+            .expect("a cycle follows links")
+    };
     for cycle in search::cycles(&graph) {
-        found.add(Anomaly::Cycle(cycle.class), || explainer.cycle(&cycle, relation));
+        found.add(Anomaly::Cycle(cycle.class), || {
+            explainer.cycle(&cycle, relation)
+        });
     }
 }
 
@@ -136,9 +156,10 @@ impl TxnAnalysis {
         let counts = |anomaly: &Anomaly| {
             requested.forbidden.contains(anomaly) || *anomaly == Anomaly::EmptyTransactionGraph
         };
-        let unknown_model = requested.unknown.as_ref().map(|name| {
-            Failure::new(format!("there is no consistency model called {name}"))
-        });
+        let unknown_model = requested
+            .unknown
+            .as_ref()
+            .map(|name| Failure::new(format!("there is no consistency model called {name}")));
         TxnAnalysis {
             data,
             failure: unknown_model.or(failure),
@@ -151,7 +172,9 @@ impl TxnAnalysis {
     /// Whether Maelstrom, given this history, would report nothing but `{:valid? :unknown}` for the
     /// whole run: its search for dirty updates gives up on an element that nobody appended.
     pub fn aborts_run(&self) -> bool {
-        self.failure.as_ref().is_some_and(|failure| failure.aborts_run)
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| failure.aborts_run)
     }
 
     /// The names of the anomalies that count under the models asked for, sorted.
@@ -163,7 +186,9 @@ impl TxnAnalysis {
     /// permit are among them.
     pub fn anomalies(&self) -> BTreeMap<&'static str, usize> {
         let found = self.found.0.iter();
-        found.map(|(anomaly, findings)| (anomaly.name(), findings.count)).collect()
+        found
+            .map(|(anomaly, findings)| (anomaly.name(), findings.count))
+            .collect()
     }
 
     /// The models that the run violates, whether asked for or not.
@@ -173,7 +198,10 @@ impl TxnAnalysis {
 }
 
 fn names<'a>(anomalies: impl IntoIterator<Item = &'a Anomaly>) -> Vec<&'static str> {
-    let mut names: Vec<_> = anomalies.into_iter().map(|anomaly| anomaly.name()).collect();
+    let mut names: Vec<_> = anomalies
+        .into_iter()
+        .map(|anomaly| anomaly.name())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -241,49 +269,29 @@ impl Analysis for TxnAnalysis {
         }
         for anomaly in shown.iter().take(EXPLAINED_MAX) {
             let findings = &self.found.0[anomaly];
-            let smallest = findings.examples.iter().min_by_key(|example| example.words.len());
-            let words = smallest.map_or("", |example| &example.words).replace('\n', "\n  ");
-            let (name, meaning) = (anomaly.name(), meaning(*anomaly));
+            let smallest = findings
+                .examples
+                .iter()
+                .min_by_key(|example| example.words.len());
+            let words = smallest
+                .map_or("", |example| &example.words)
+                .replace('\n', "\n  ");
+            let (name, meaning) = (anomaly.name(), anomaly.meaning());
             let more = match findings.count {
                 1 => String::new(),
                 count => format!(" (the smallest of {count})"),
             };
-            line(&mut text, format_args!("{name}: {meaning}{more}\n  {words}"));
+            line(
+                &mut text,
+                format_args!("{name}: {meaning}{more}\n  {words}"),
+            );
         }
         if let Some(more @ [_, ..]) = shown.get(EXPLAINED_MAX..) {
-            line(&mut text, format_args!("also found: {}", names(more).join(", ")));
+            line(
+                &mut text,
+                format_args!("also found: {}", names(more).join(", ")),
+            );
         }
         Some(text)
-    }
-}
-
-/// What an anomaly is called in plain words.
-fn meaning(anomaly: Anomaly) -> String {
-    let Anomaly::Cycle(Class { shape, order }) = anomaly else {
-        return match anomaly {
-            Anomaly::DuplicateElements => "an element appears twice in one list",
-            Anomaly::CyclicVersions => "versions follow each other in a circle",
-            Anomaly::IncompatibleOrder => "two reads disagree about the order of appends",
-            Anomaly::G1a => "an aborted read",
-            Anomaly::G1b => "an intermediate read",
-            Anomaly::DirtyUpdate => "a successful write builds upon a failed one",
-            Anomaly::FutureRead => "a transaction reads what it is still to write",
-            Anomaly::Internal => "a transaction disagrees with itself",
-            Anomaly::LostUpdate => "several transactions replaced one and the same version",
-            _ => "no dependencies at all",
-        }
-        .to_owned();
-    };
-    let shape = match shape {
-        Shape::G0 => "a cycle of writes",
-        Shape::G1c => "a cycle of writes and reads",
-        Shape::GSingle => "a cycle with one anti-dependency",
-        Shape::GNonadjacent => "a cycle with anti-dependencies, no two in a row",
-        Shape::G2 => "a cycle with anti-dependencies",
-    };
-    match order {
-        Order::Data => shape.to_owned(),
-        Order::Process => format!("{shape}, by the order of a process"),
-        Order::Realtime => format!("{shape}, by real time"),
     }
 }

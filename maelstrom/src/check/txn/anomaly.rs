@@ -41,8 +41,14 @@ impl Class {
         [Order::Data, Order::Process, Order::Realtime]
             .into_iter()
             .flat_map(|order| {
-                [Shape::G0, Shape::G1c, Shape::GSingle, Shape::GNonadjacent, Shape::G2]
-                    .map(|shape| Class { shape, order })
+                [
+                    Shape::G0,
+                    Shape::G1c,
+                    Shape::GSingle,
+                    Shape::GNonadjacent,
+                    Shape::G2,
+                ]
+                .map(|shape| Class { shape, order })
             })
     }
 
@@ -121,6 +127,29 @@ impl Anomaly {
             },
         }
     }
+
+    /// What it is called in plain words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Anomaly::DuplicateElements => "an element appears twice in one list",
+            Anomaly::CyclicVersions => "versions follow each other in a circle",
+            Anomaly::IncompatibleOrder => "two reads disagree about the order of appends",
+            Anomaly::G1a => "an aborted read",
+            Anomaly::G1b => "an intermediate read",
+            Anomaly::DirtyUpdate => "a successful write builds upon a failed one",
+            Anomaly::FutureRead => "a transaction reads what it is still to write",
+            Anomaly::Internal => "a transaction disagrees with itself",
+            Anomaly::LostUpdate => "several transactions replaced one and the same version",
+            Anomaly::EmptyTransactionGraph => "no dependencies at all",
+            Anomaly::Cycle(class) => match class.shape {
+                Shape::G0 => "a cycle of writes",
+                Shape::G1c => "a cycle of writes and reads",
+                Shape::GSingle => "a cycle with one anti-dependency",
+                Shape::GNonadjacent => "a cycle with anti-dependencies, no two in a row",
+                Shape::G2 => "a cycle with anti-dependencies",
+            },
+        }
+    }
 }
 
 #[cfg(test)]
@@ -138,11 +167,17 @@ mod tests {
 
     #[test]
     fn information_flow_and_anti_dependencies_do_not_imply_each_other() {
-        let data = |shape| Class { shape, order: Order::Data };
+        let data = |shape| Class {
+            shape,
+            order: Order::Data,
+        };
         assert!(data(Shape::G0).implies(data(Shape::G1c)));
         assert!(data(Shape::GSingle).implies(data(Shape::G2)));
         assert!(!data(Shape::G1c).implies(data(Shape::GSingle)));
-        let realtime = Class { shape: Shape::GSingle, order: Order::Realtime };
+        let realtime = Class {
+            shape: Shape::GSingle,
+            order: Order::Realtime,
+        };
         assert!(data(Shape::GSingle).implies(realtime));
         assert!(!realtime.implies(data(Shape::G2)));
     }

@@ -6,6 +6,7 @@ use super::graph::{Dependencies, Evidence, Link, Node, Relation};
 use super::search::Cycle;
 use super::transaction::{Key, Transactions};
 use crate::edn::Value;
+use crate::history::{Operation, Process};
 
 /// What the transactions read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +57,22 @@ impl<'h> Explainer<'_, 'h> {
             .map(|(&first, &second)| self.link(first, second, relation(first, second)))
             .collect();
         let name = super::anomaly::Anomaly::Cycle(cycle.class).name();
-        let ops = nodes.iter().chain(&nodes[..1]).map(|&node| self.txns.all[node].operation.to_edn());
+        let ops = nodes
+            .iter()
+            .chain(&nodes[..1])
+            .map(|&node| self.txns.all[node].operation.to_edn());
         let edn = Value::map([
             ("cycle", Value::vector(ops)),
-            ("steps", Value::list(links.iter().map(|link| self.step(link)))),
+            (
+                "steps",
+                Value::list(links.iter().map(|link| self.step(link))),
+            ),
             ("type", Value::keyword(name)),
         ]);
-        Finding { edn, words: self.words(nodes, &links) }
+        Finding {
+            edn,
+            words: self.words(nodes, &links),
+        }
     }
 
     /// A link with its evidence, which some source must have.
@@ -82,7 +92,14 @@ impl<'h> Explainer<'_, 'h> {
         let (first, second) = (&self.txns.all[link.first], &self.txns.all[link.second]);
         let kind = Value::keyword(link.evidence.relation().name());
         match link.evidence {
-            Evidence::Data { key, version, next, first_step, second_step, .. } => {
+            Evidence::Data {
+                key,
+                version,
+                next,
+                first_step,
+                second_step,
+                ..
+            } => {
                 let version = version.cloned().unwrap_or(self.data.initial_version());
                 let mut entries = vec![
                     ("type", kind),
@@ -99,10 +116,9 @@ impl<'h> Explainer<'_, 'h> {
                 ("a'", first.operation.to_edn()),
                 ("b", second.beginning().to_edn()),
             ]),
-            Evidence::Order(_) => Value::map([
-                ("type", kind),
-                ("process", Value::Symbol(second.operation.process.to_string())),
-            ]),
+            Evidence::Order(_) => {
+                Value::map([("type", kind), ("process", process(second.operation))])
+            }
         }
     }
 
@@ -113,14 +129,20 @@ impl<'h> Explainer<'_, 'h> {
             let (process, index) = (operation.process, operation.index);
             let mops = &operation.value;
             let name = i + 1;
-            line(&mut words, format_args!("T{name} = {mops} (operation {index}, process {process})"));
+            line(
+                &mut words,
+                format_args!("T{name} = {mops} (operation {index}, process {process})"),
+            );
         }
         for (i, link) in links.iter().enumerate() {
             let first = format!("T{}", i + 1);
             let second = format!("T{}", (i + 1) % links.len() + 1);
             let reason = self.reason(&first, &second, link);
             if i + 1 < links.len() {
-                line(&mut words, format_args!("{first} < {second} because {reason};"));
+                line(
+                    &mut words,
+                    format_args!("{first} < {second} because {reason};"),
+                );
             } else {
                 let end = format_args!("but {first} < {second} because {reason}: a contradiction");
                 line(&mut words, end);
@@ -132,7 +154,13 @@ impl<'h> Explainer<'_, 'h> {
     fn reason(&self, first: &str, second: &str, link: &Link<'h>) -> String {
         let key = |key: Key| self.txns.keys[key as usize];
         match link.evidence {
-            Evidence::Data { relation, key: k, version, next, .. } => {
+            Evidence::Data {
+                relation,
+                key: k,
+                version,
+                next,
+                ..
+            } => {
                 let (key, version) = (key(k), version.unwrap_or(&Value::Nil));
                 // An append or write is the second version of all but read dependencies.
                 let next = next.unwrap_or(&Value::Nil);
@@ -141,7 +169,9 @@ impl<'h> Explainer<'_, 'h> {
                         "{first} appended {version} to {key} and {second} appended {next} after it"
                     ),
                     (DataType::List, Relation::Wr) => {
-                        format!("{first} appended {version} to {key} and {second} read it there last")
+                        format!(
+                            "{first} appended {version} to {key} and {second} read it there last"
+                        )
                     }
                     (DataType::List, _) if version.is_nil() => format!(
                         "{first} read {key} as empty, without the {next} that {second} appended"
@@ -151,7 +181,9 @@ impl<'h> Explainer<'_, 'h> {
                          appended after it"
                     ),
                     (DataType::Register, Relation::Ww) => {
-                        format!("{first} wrote {version} to {key} and {second} wrote {next} over it")
+                        format!(
+                            "{first} wrote {version} to {key} and {second} wrote {next} over it"
+                        )
                     }
                     (DataType::Register, Relation::Wr) => {
                         format!("{first} wrote {version} to {key} and {second} read it")
@@ -178,10 +210,18 @@ impl<'h> Explainer<'_, 'h> {
     }
 }
 
+fn process(operation: &Operation) -> Value {
+    match operation.process {
+        Process::Client(id) => id.into(),
+        Process::Nemesis => Value::keyword("nemesis"),
+    }
+}
+
 /// Adds a line to a text whose last line is not ended.
 pub fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     if !text.is_empty() {
         text.push('\n');
     }
-    text.write_fmt(line).expect("writing to a string cannot fail");
+    text.write_fmt(line)
+        .expect("writing to a string cannot fail");
 }

@@ -153,7 +153,10 @@ impl Graph {
         links.sort_unstable_by_key(|&(first, second, relation)| (first, second, prefer(relation)));
         links.dedup_by_key(|&mut (first, second, _)| (first, second));
 
-        let mut graph = Graph { starts: vec![0; nodes + 1], links: Vec::with_capacity(links.len()) };
+        let mut graph = Graph {
+            starts: vec![0; nodes + 1],
+            links: Vec::with_capacity(links.len()),
+        };
         for (first, second, relation) in links {
             graph.starts[first as usize + 1] += 1;
             graph.links.push((second as Node, relation));
@@ -190,11 +193,15 @@ impl Graph {
     /// one transaction, each sorted, in the order of their first transactions.
     pub fn knots(&self) -> Vec<Vec<Node>> {
         let links = (0..self.nodes()).flat_map(|first| {
-            self.links_from(first).iter().map(move |&(second, _)| (first, second))
+            self.links_from(first)
+                .iter()
+                .map(move |&(second, _)| (first, second))
         });
         let mut knots = Components::of(self.nodes(), links).members;
         knots.retain(|component| component.len() > 1);
-        knots.iter_mut().for_each(|component| component.sort_unstable());
+        knots
+            .iter_mut()
+            .for_each(|component| component.sort_unstable());
         knots.sort_unstable();
         knots
     }
@@ -240,7 +247,11 @@ mod tests {
     impl Dependencies<'static> for Given {
         fn links_to(&self, node: Node, yield_link: &mut dyn FnMut(Link<'static>)) {
             for &(first, second, relation) in self.0.iter().filter(|link| link.1 == node) {
-                yield_link(Link { first, second, evidence: Evidence::Order(relation) });
+                yield_link(Link {
+                    first,
+                    second,
+                    evidence: Evidence::Order(relation),
+                });
             }
         }
     }
@@ -262,7 +273,11 @@ mod tests {
         let links = [(0, 1), (1, 2), (2, 1), (2, 3)];
         let components = Components::of(4, links.into_iter());
         assert_eq!(components.of[1], components.of[2]);
-        assert!(links.iter().all(|&(a, b)| components.of[a] >= components.of[b]));
+        assert!(
+            links
+                .iter()
+                .all(|&(a, b)| components.of[a] >= components.of[b])
+        );
     }
 
     #[test]

@@ -25,16 +25,29 @@ use versions::{Append, Versions, list};
 pub fn check(history: &History, models: &[String]) -> TxnAnalysis {
     let requested = Requested::of(models);
     let mut found = Found::default();
-    let parsed = Transactions::parse(history, "append")
-        .and_then(|txns| Ok((Versions::of(&txns)?, txns)));
+    let parsed =
+        Transactions::parse(history, "append").and_then(|txns| Ok((Versions::of(&txns)?, txns)));
     let failure = match parsed {
         Ok((versions, txns)) => {
             reads::find(&txns, &versions, &mut found);
             lost_update::find(&txns, &mut found);
-            let lists = Lists { txns: &txns, versions: &versions };
+            let lists = Lists {
+                txns: &txns,
+                versions: &versions,
+            };
             let prefer = |relation| relation as u8;
-            find_cycles(&txns, &lists, DataType::List, &requested, prefer, &mut found);
-            versions.unexplained(&txns).map(|error| Failure { error, aborts_run: true })
+            find_cycles(
+                &txns,
+                &lists,
+                DataType::List,
+                &requested,
+                prefer,
+                &mut found,
+            );
+            versions.unexplained(&txns).map(|error| Failure {
+                error,
+                aborts_run: true,
+            })
         }
         Err(error) => Some(Failure::new(error)),
     };
@@ -69,7 +82,11 @@ impl<'h> Lists<'_, 'h> {
                 first_step: first.step,
                 second_step,
             };
-            yield_link(Link { first: first.node, second, evidence });
+            yield_link(Link {
+                first: first.node,
+                second,
+                evidence,
+            });
         };
         let writer = version.and_then(|element| key.appends.get(element));
         if let Some(&writer) = writer.filter(|writer| !self.txns.all[writer.node].is_failed()) {
@@ -101,7 +118,11 @@ impl<'h> Lists<'_, 'h> {
                 first_step: writer.step,
                 second_step,
             };
-            yield_link(Link { first: writer.node, second, evidence });
+            yield_link(Link {
+                first: writer.node,
+                second,
+                evidence,
+            });
         }
     }
 }

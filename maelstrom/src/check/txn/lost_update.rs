@@ -17,9 +17,20 @@ pub fn find(txns: &Transactions<'_>, found: &mut Found) {
     for (node, txn) in txns.ok() {
         for (i, read) in txn.reads() {
             let same_key = |(_, mop): &(usize, &super::transaction::Mop<'_>)| mop.key == read.key;
-            let first = txn.reads().find(same_key).is_some_and(|(first, _)| first == i);
-            if first && txn.writes().filter(same_key).any(|(written, _)| written > i) {
-                updates.entry((read.key, read.value)).or_default().push(node);
+            let first = txn
+                .reads()
+                .find(same_key)
+                .is_some_and(|(first, _)| first == i);
+            if first
+                && txn
+                    .writes()
+                    .filter(same_key)
+                    .any(|(written, _)| written > i)
+            {
+                updates
+                    .entry((read.key, read.value))
+                    .or_default()
+                    .push(node);
             }
         }
     }
@@ -29,7 +40,10 @@ pub fn find(txns: &Transactions<'_>, found: &mut Found) {
             let operations = nodes.iter().map(|&node| txns.all[node].operation);
             let mut words = format!("each of these read {key} as {version} and then wrote it:");
             for op in operations.clone() {
-                line(&mut words, format_args!("{} (operation {})", op.value, op.index));
+                line(
+                    &mut words,
+                    format_args!("{} (operation {})", op.value, op.index),
+                );
             }
             let edn = Value::map([
                 ("key", key.clone()),

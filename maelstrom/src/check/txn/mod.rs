@@ -11,6 +11,11 @@
 //! - [`order`] adds those that time imposes, when a model asks for it;
 //! - [`search`] finds cycles of each class, [`explain`] gives the reason of each link;
 //! - [`model`] knows what each consistency model forbids, and [`analysis`] draws the conclusion.
+//!
+//! Verdicts, anomalies and models are those of Maelstrom, whose checker is Elle. Only its search
+//! for cycles is limited to a second per component, and classes a cycle before it knows which of
+//! several relations explains each link; ours is complete, and decides that first. So where one
+//! component holds cycles of several classes, ours may name a worse one.
 
 mod analysis;
 mod anomaly;

@@ -1,8 +1,8 @@
 //! Consistency models: which anomalies each forbids, and which models it contains.
 //!
 //! A model forbids what its own row forbids and all that the weaker models it contains forbid. So
-//! one table answers both questions that a checker has: does this anomaly matter to the models asked
-//! for, and which models does the run violate. The levels are those of Adya's thesis ("Weak
+//! one table answers both questions of a checker: does this anomaly matter to the models asked for,
+//! and which models does the run violate. The levels are those of Adya's thesis ("Weak
 //! Consistency", 1999), of Cerone, Bernardi and Gotsman ("A Framework for Transactional Consistency
 //! Models with Atomic Visibility", 2015), and their session and strong variants.
 
@@ -31,7 +31,12 @@ const fn model(
     contains: &'static [&'static str],
     forbids: &'static [Anomaly],
 ) -> Model {
-    Model { name, aliases, contains, forbids }
+    Model {
+        name,
+        aliases,
+        contains,
+        forbids,
+    }
 }
 
 const fn cycle(shape: Shape, order: Order) -> Anomaly {
@@ -188,10 +193,20 @@ mod tests {
     #[test]
     fn each_level_adds_its_own_anomalies() {
         let uncommitted = forbidden("read-uncommitted");
-        assert_eq!(Vec::from_iter(&uncommitted), [&"G0", &"cyclic-versions", &"duplicate-elements"]);
+        assert_eq!(
+            Vec::from_iter(&uncommitted),
+            [&"G0", &"cyclic-versions", &"duplicate-elements"]
+        );
         let committed = forbidden("read-committed");
         let added: Vec<_> = committed.difference(&uncommitted).copied().collect();
-        let expected = ["G1a", "G1b", "G1c", "dirty-update", "future-read", "incompatible-order"];
+        let expected = [
+            "G1a",
+            "G1b",
+            "G1c",
+            "dirty-update",
+            "future-read",
+            "incompatible-order",
+        ];
         assert_eq!(added, expected);
         assert_eq!(forbidden("monotonic-atomic-view"), committed);
 
@@ -199,22 +214,44 @@ mod tests {
         assert_eq!(added("read-atomic"), ["internal"]);
         assert_eq!(
             added("repeatable-read"),
-            ["G-nonadjacent-item", "G-single-item", "G2-item", "lost-update"],
+            [
+                "G-nonadjacent-item",
+                "G-single-item",
+                "G2-item",
+                "lost-update"
+            ],
         );
         assert_eq!(
             added("snapshot-isolation"),
-            ["G-nonadjacent-item", "G-single-item", "internal", "lost-update"],
+            [
+                "G-nonadjacent-item",
+                "G-single-item",
+                "internal",
+                "lost-update"
+            ],
         );
         assert_eq!(
             added("serializable"),
-            ["G-nonadjacent-item", "G-single-item", "G2-item", "internal", "lost-update"],
+            [
+                "G-nonadjacent-item",
+                "G-single-item",
+                "G2-item",
+                "internal",
+                "lost-update"
+            ],
         );
     }
 
     #[test]
     fn sessions_add_process_order_and_strong_models_real_time() {
         let ends = |name, end| forbidden(name).iter().filter(|a| a.ends_with(end)).count();
-        assert_eq!((ends("serializable", "-process"), ends("serializable", "-realtime")), (0, 0));
+        assert_eq!(
+            (
+                ends("serializable", "-process"),
+                ends("serializable", "-realtime")
+            ),
+            (0, 0)
+        );
         assert_eq!(ends("strong-session-serializable", "-process"), 5);
         assert_eq!(ends("strong-session-serializable", "-realtime"), 0);
         assert_eq!(ends("strict-serializable", "-process"), 5);
@@ -234,11 +271,23 @@ mod tests {
         assert_eq!(not(&[]), [""; 0]);
         assert_eq!(not(&[cycle(G0, Data), Internal]), ["read-uncommitted"]);
         assert_eq!(not(&[G1a]), ["read-committed"]);
-        assert_eq!(not(&[cycle(GSingle, Data)]), ["consistent-view", "repeatable-read"]);
-        assert_eq!(not(&[LostUpdate, Internal]), ["cursor-stability", "read-atomic"]);
-        assert_eq!(not(&[cycle(GNonadjacent, Data)]), ["repeatable-read", "snapshot-isolation"]);
+        assert_eq!(
+            not(&[cycle(GSingle, Data)]),
+            ["consistent-view", "repeatable-read"]
+        );
+        assert_eq!(
+            not(&[LostUpdate, Internal]),
+            ["cursor-stability", "read-atomic"]
+        );
+        assert_eq!(
+            not(&[cycle(GNonadjacent, Data)]),
+            ["repeatable-read", "snapshot-isolation"]
+        );
         assert_eq!(not(&[cycle(G2, Data)]), ["repeatable-read"]);
-        assert_eq!(not(&[cycle(GSingle, Realtime)]), ["strong-snapshot-isolation"]);
+        assert_eq!(
+            not(&[cycle(GSingle, Realtime)]),
+            ["strong-snapshot-isolation"]
+        );
         assert_eq!(not(&[cycle(G2, Realtime)]), ["strong-serializable"]);
         assert_eq!(not(&[EmptyTransactionGraph]), [""; 0]);
     }

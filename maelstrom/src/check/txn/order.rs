@@ -19,7 +19,10 @@ impl TimeOrder {
         for (node, txn) in txns.ok() {
             before[node].extend(latest.insert(txn.operation.process, node));
         }
-        TimeOrder { relation: Relation::Process, before }
+        TimeOrder {
+            relation: Relation::Process,
+            before,
+        }
     }
 
     /// Each transaction that took place comes before those that began after it had ended.
@@ -34,7 +37,12 @@ impl TimeOrder {
             End,
         }
         let mut events = Vec::with_capacity(2 * txns.all.len());
-        for (node, txn) in txns.all.iter().enumerate().filter(|(_, txn)| !txn.is_failed()) {
+        for (node, txn) in txns
+            .all
+            .iter()
+            .enumerate()
+            .filter(|(_, txn)| !txn.is_failed())
+        {
             events.push((txn.beginning().index, node, Event::Begin));
             // It is unknown when an indeterminate one takes place: maybe after all others.
             if txn.is_ok() {
@@ -54,14 +62,21 @@ impl TimeOrder {
                 }
             }
         }
-        TimeOrder { relation: Relation::Realtime, before }
+        TimeOrder {
+            relation: Relation::Realtime,
+            before,
+        }
     }
 }
 
 impl<'h> Dependencies<'h> for TimeOrder {
     fn links_to(&self, second: Node, yield_link: &mut dyn FnMut(Link<'h>)) {
         for &first in &self.before[second] {
-            yield_link(Link { first, second, evidence: Evidence::Order(self.relation) });
+            yield_link(Link {
+                first,
+                second,
+                evidence: Evidence::Order(self.relation),
+            });
         }
     }
 }

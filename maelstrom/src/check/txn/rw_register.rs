@@ -32,8 +32,18 @@ pub fn check(history: &History, models: &[String]) -> TxnAnalysis {
             let versions = Versions::of(&txns, &mut found);
             reads::find(&txns, &mut found);
             lost_update::find(&txns, &mut found);
-            let registers = Registers { txns: &txns, versions: &versions };
-            find_cycles(&txns, &registers, DataType::Register, &requested, prefer, &mut found);
+            let registers = Registers {
+                txns: &txns,
+                versions: &versions,
+            };
+            find_cycles(
+                &txns,
+                &registers,
+                DataType::Register,
+                &requested,
+                prefer,
+                &mut found,
+            );
             versions.ambiguous(&txns).map(Failure::new)
         }
         Err(error) => Some(Failure::new(error)),
@@ -75,7 +85,11 @@ impl<'h> Step<'h> {
             first_step: first.step,
             second_step: second.step,
         };
-        Link { first: first.node, second: second.node, evidence }
+        Link {
+            first: first.node,
+            second: second.node,
+            evidence,
+        }
     }
 }
 
@@ -87,7 +101,12 @@ impl<'h> Dependencies<'h> for Registers<'_, 'h> {
         }
         for (step, read) in external_reads(txn).filter(|(_, read)| !read.value.is_nil()) {
             let (key, version) = (read.key, Some(read.value));
-            let link = Step { relation: Relation::Wr, key, version, next: None };
+            let link = Step {
+                relation: Relation::Wr,
+                key,
+                version,
+                next: None,
+            };
             for &writer in self.versions.writers(key, read.value) {
                 yield_link(link.link(writer, Access { node: second, step }));
             }
@@ -96,16 +115,29 @@ impl<'h> Dependencies<'h> for Registers<'_, 'h> {
             let (key, next) = (write.key, Some(write.value));
             let second = Access { node: second, step };
             for version in self.versions.before(key, write.value) {
-                let link = Step { relation: Relation::Ww, key, version: Some(version), next };
+                let link = Step {
+                    relation: Relation::Ww,
+                    key,
+                    version: Some(version),
+                    next,
+                };
                 for &writer in self.versions.writers(key, version) {
                     yield_link(link.link(writer, second));
                 }
-                let link = Step { relation: Relation::Rw, ..link };
+                let link = Step {
+                    relation: Relation::Rw,
+                    ..link
+                };
                 for &reader in self.versions.readers(key, version) {
                     yield_link(link.link(reader, second));
                 }
             }
-            let link = Step { relation: Relation::Rw, key, version: None, next };
+            let link = Step {
+                relation: Relation::Rw,
+                key,
+                version: None,
+                next,
+            };
             for &reader in self.versions.readers(key, &Value::Nil) {
                 yield_link(link.link(reader, second));
             }

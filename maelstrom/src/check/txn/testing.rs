@@ -36,21 +36,30 @@ fn parse(txn: &str) -> (Kind, Value) {
 
 /// What one asks for: the reads are still empty.
 fn invoked(value: &Value) -> Value {
-    let steps = value.as_seq().expect("steps").iter().map(|step| match step.as_seq() {
-        Some([f, key, _]) if f.as_keyword() == Some("r") => {
-            Value::vector([f.clone(), key.clone(), Value::Nil])
-        }
-        _ => step.clone(),
-    });
+    let steps = value
+        .as_seq()
+        .expect("steps")
+        .iter()
+        .map(|step| match step.as_seq() {
+            Some([f, key, _]) if f.as_keyword() == Some("r") => {
+                Value::vector([f.clone(), key.clone(), Value::Nil])
+            }
+            _ => step.clone(),
+        });
     Value::vector(steps)
 }
 
 /// Transactions that all began before any of them ended, each in a process of its own.
 pub fn concurrent(txns: &[&str]) -> History {
     let txns: Vec<(Kind, Value)> = txns.iter().map(|txn| parse(txn)).collect();
-    let begins = txns.iter().map(|(_, value)| (Kind::Invoke, invoked(value))).enumerate();
+    let begins = txns
+        .iter()
+        .map(|(_, value)| (Kind::Invoke, invoked(value)))
+        .enumerate();
     let ends = txns.iter().cloned().enumerate();
-    let entries = begins.chain(ends).map(|(process, (kind, value))| (process as u64, kind, value));
+    let entries = begins
+        .chain(ends)
+        .map(|(process, (kind, value))| (process as u64, kind, value));
     History::new(entries.map(|(process, kind, value)| entry(0, process, kind, value)))
 }
 
@@ -58,7 +67,10 @@ pub fn concurrent(txns: &[&str]) -> History {
 pub fn sequential(txns: &[(u64, &str)]) -> History {
     let entries = txns.iter().flat_map(|&(process, txn)| {
         let (kind, value) = parse(txn);
-        [(process, Kind::Invoke, invoked(&value)), (process, kind, value)]
+        [
+            (process, Kind::Invoke, invoked(&value)),
+            (process, kind, value),
+        ]
     });
     let timed = entries.enumerate();
     History::new(timed.map(|(i, (process, kind, value))| entry(i, process, kind, value)))
@@ -73,7 +85,15 @@ pub fn models(names: &[&str]) -> Vec<String> {
 /// forbids them, explains them, and gives the verdict `invalid`; none of them means `valid`.
 #[track_caller]
 pub fn assert_finds(analysis: &TxnAnalysis, anomalies: &[&str]) {
-    assert_eq!(analysis.anomaly_types(), anomalies, "{:#?}", analysis.explanation());
-    assert_eq!(analysis.verdict(), Verdict::from_valid(anomalies.is_empty()));
+    assert_eq!(
+        analysis.anomaly_types(),
+        anomalies,
+        "{:#?}",
+        analysis.explanation()
+    );
+    assert_eq!(
+        analysis.verdict(),
+        Verdict::from_valid(anomalies.is_empty())
+    );
     assert_eq!(analysis.explanation().is_none(), anomalies.is_empty());
 }

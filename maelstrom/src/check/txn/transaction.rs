@@ -66,12 +66,18 @@ impl<'h> Transaction<'h> {
 
     /// The reads, with their positions.
     pub fn reads(&self) -> impl Iterator<Item = (usize, &Mop<'h>)> {
-        self.mops.iter().enumerate().filter(|(_, mop)| mop.is_read())
+        self.mops
+            .iter()
+            .enumerate()
+            .filter(|(_, mop)| mop.is_read())
     }
 
     /// The writes, with their positions.
     pub fn writes(&self) -> impl Iterator<Item = (usize, &Mop<'h>)> {
-        self.mops.iter().enumerate().filter(|(_, mop)| !mop.is_read())
+        self.mops
+            .iter()
+            .enumerate()
+            .filter(|(_, mop)| !mop.is_read())
     }
 
     /// Whether a step writes its key for the last time.
@@ -98,7 +104,7 @@ impl<'h> Transactions<'h> {
     ///
     /// # Errors
     ///
-    /// Names the first operation that is not a sequence of `[f k v]`, with `f` either `r` or `write`.
+    /// Names the first operation that is not a sequence of `[f k v]`, `f` being `r` or `write`.
     pub fn parse(history: &'h History, write: &str) -> Result<Transactions<'h>, String> {
         let mut parsed = Transactions::default();
         let mut numbers = BTreeMap::new();
@@ -126,7 +132,12 @@ impl<'h> Transactions<'h> {
                 let index = operation.index;
                 format!("operation {index} is no transaction of r and {write}: {value}")
             })?;
-            parsed.all.push(Transaction { operation, invocation, outcome, mops });
+            parsed.all.push(Transaction {
+                operation,
+                invocation,
+                outcome,
+                mops,
+            });
         }
         Ok(parsed)
     }

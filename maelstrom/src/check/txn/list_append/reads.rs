@@ -1,4 +1,4 @@
-//! The anomalies of lists that take no search: each shows in one read, or in the versions of one key.
+//! The anomalies of lists that take no search: each shows in one read, or in one key's versions.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,13 @@ pub fn find(txns: &Transactions<'_>, versions: &Versions<'_>, found: &mut Found)
         internal(txns, txn, found);
         let reads = txn.reads().map(|(step, mop)| {
             let elements = list(mop.value).expect("versions are made only of reads of lists");
-            Read { txns, node, step, mop, elements }
+            Read {
+                txns,
+                node,
+                step,
+                mop,
+                elements,
+            }
         });
         let reads: Vec<Read<'_, '_>> = reads.collect();
         // Of what contradicts itself, one example a transaction is enough.
@@ -79,7 +85,9 @@ impl<'h> Read<'_, 'h> {
         counts.retain(|_, count| *count > 1);
         if let Some((element, count)) = counts.first_key_value() {
             found.add(Anomaly::DuplicateElements, || {
-                let all = counts.iter().map(|(&element, &count)| (element.clone(), count.into()));
+                let all = counts
+                    .iter()
+                    .map(|(&element, &count)| (element.clone(), count.into()));
                 let what = format_args!("{element} is in it {count} times");
                 self.finding(vec![("duplicates", Value::Map(all.collect()))], what)
             });
@@ -88,13 +96,17 @@ impl<'h> Read<'_, 'h> {
 
     fn aborted(&self, key: &ListKey<'_>, found: &mut Found) {
         for element in self.elements {
-            let writer = key.appends.get(element).map(|append| &self.txns.all[append.node]);
+            let writer = key
+                .appends
+                .get(element)
+                .map(|append| &self.txns.all[append.node]);
             let Some(writer) = writer.filter(|writer| writer.is_failed()) else {
                 continue;
             };
             found.add(Anomaly::G1a, || {
                 let (op, index) = (writer.operation.to_edn(), writer.operation.index);
-                let what = format_args!("{element} was appended by operation {index}, which failed");
+                let what =
+                    format_args!("{element} was appended by operation {index}, which failed");
                 self.finding(vec![("writer", op), ("element", element.clone())], what)
             });
         }
@@ -104,7 +116,11 @@ impl<'h> Read<'_, 'h> {
         let Some(last) = self.elements.last() else {
             return;
         };
-        let Some(append) = key.appends.get(last).filter(|append| append.node != self.node) else {
+        let Some(append) = key
+            .appends
+            .get(last)
+            .filter(|append| append.node != self.node)
+        else {
             return;
         };
         let writer = &self.txns.all[append.node];
@@ -136,7 +152,10 @@ fn finding(
     let mop = Value::vector([Value::keyword("r"), key.clone(), mop.value.clone()]);
     let mut entries = vec![("op", operation.to_edn()), ("mop", mop)];
     entries.extend(more);
-    Finding { edn: Value::map(entries), words }
+    Finding {
+        edn: Value::map(entries),
+        words,
+    }
 }
 
 /// What a transaction knows of a key by its own reads and appends.
@@ -149,8 +168,8 @@ enum Known<'h> {
 
 /// A read must show what the transaction read of the key before, and what it has appended since.
 ///
-/// After a read of `nil` anything may be read. As in Maelstrom, such a change is left to the search,
-/// which finds the transaction to come both before and after the one that made it.
+/// After a read of `nil` anything may be read. As in Maelstrom, such a change is left to the
+/// search, which finds the transaction to come both before and after the one that made it.
 fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Found) {
     let mut known: BTreeMap<Key, Known<'h>> = BTreeMap::new();
     for mop in &txn.mops {
@@ -192,7 +211,10 @@ fn incompatible_orders(txns: &Transactions<'_>, key: Key, list: &ListKey<'_>, fo
             let [shorter, longer] = [shorter, longer].map(|list| Value::vector(list.to_vec()));
             let words = format!("{key} was read as {shorter} and as {longer}");
             let values = Value::vector([shorter, longer]);
-            Finding { edn: Value::map([("key", key.clone()), ("values", values)]), words }
+            Finding {
+                edn: Value::map([("key", key.clone()), ("values", values)]),
+                words,
+            }
         });
     }
 }
@@ -221,10 +243,17 @@ fn dirty_updates(txns: &Transactions<'_>, key: Key, list: &ListKey<'_>, found: &
                     txn.operation.index,
                     txn.operation.value,
                 );
-                let ends = [failed.operation.to_edn(), ELLIPSIS.clone(), txn.operation.to_edn()];
+                let ends = [
+                    failed.operation.to_edn(),
+                    ELLIPSIS.clone(),
+                    txn.operation.to_edn(),
+                ];
                 let edn = Value::map([
                     ("key", key.clone()),
-                    ("values", Value::vector(list.elements[from..=place].to_vec())),
+                    (
+                        "values",
+                        Value::vector(list.elements[from..=place].to_vec()),
+                    ),
                     ("txns", Value::vector(ends)),
                 ]);
                 Finding { edn, words }

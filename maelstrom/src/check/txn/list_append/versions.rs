@@ -91,7 +91,10 @@ impl<'h> Versions<'h> {
             for (_, mop) in txn.reads() {
                 let read = list(mop.value).ok_or_else(|| {
                     let (index, key) = (txn.operation.index, txns.keys[mop.key as usize]);
-                    format!("operation {index} read {key} as {}, which is no list", mop.value)
+                    format!(
+                        "operation {index} read {key} as {}, which is no list",
+                        mop.value
+                    )
                 })?;
                 let key = &mut keys[mop.key as usize];
                 if txn.outcome != Kind::Fail && read.len() > key.elements.len() {
@@ -107,7 +110,10 @@ impl<'h> Versions<'h> {
             for (step, mop) in txn.reads() {
                 let key = &mut keys[mop.key as usize];
                 if let Some(length) = list(mop.value).and_then(|read| key.length_of(read)) {
-                    key.readers.entry(length).or_default().push(Append { node, step });
+                    key.readers
+                        .entry(length)
+                        .or_default()
+                        .push(Append { node, step });
                 }
             }
         }
@@ -122,16 +128,29 @@ impl<'h> Versions<'h> {
 
     /// Every key.
     pub fn keys(&self) -> impl Iterator<Item = (Key, &ListKey<'h>)> {
-        self.0.iter().enumerate().map(|(key, versions)| (key as Key, versions))
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(key, versions)| (key as Key, versions))
     }
 
     /// In words, an element that nobody appended, of a key whose reads agree that it is there.
     pub fn unexplained(&self, txns: &Transactions<'h>) -> Option<String> {
-        self.keys().filter(|(_, key)| key.disagreement.is_none()).find_map(|(number, key)| {
-            let element = key.elements.iter().find(|element| !key.appends.contains_key(element))?;
-            let (key, list) = (txns.keys[number as usize], Value::vector(key.elements.to_vec()));
-            Some(format!("nobody appended {element} to {key}, which was read as {list}"))
-        })
+        self.keys()
+            .filter(|(_, key)| key.disagreement.is_none())
+            .find_map(|(number, key)| {
+                let element = key
+                    .elements
+                    .iter()
+                    .find(|element| !key.appends.contains_key(element))?;
+                let (key, list) = (
+                    txns.keys[number as usize],
+                    Value::vector(key.elements.to_vec()),
+                );
+                Some(format!(
+                    "nobody appended {element} to {key}, which was read as {list}"
+                ))
+            })
     }
 }
 
@@ -142,7 +161,10 @@ fn disagree<'h>(txns: &Transactions<'h>, keys: &mut [ListKey<'h>]) {
     let mut reads: BTreeMap<Key, Vec<&'h [Value]>> = BTreeMap::new();
     let each = || {
         txns.ok().flat_map(|(_, txn)| txn.reads()).map(|(_, mop)| {
-            (mop.key, list(mop.value).expect("versions are made only of reads of lists"))
+            (
+                mop.key,
+                list(mop.value).expect("versions are made only of reads of lists"),
+            )
         })
     };
     for (key, read) in each() {

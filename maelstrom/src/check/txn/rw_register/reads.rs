@@ -25,7 +25,9 @@ pub fn find(txns: &Transactions<'_>, found: &mut Found) {
     for (node, txn) in txns.ok() {
         internal(txns, txn, found);
         for (_, mop) in txn.reads() {
-            let write = writes.get(&(mop.key, mop.value)).filter(|write| write.node != node);
+            let write = writes
+                .get(&(mop.key, mop.value))
+                .filter(|write| write.node != node);
             if let Some(write) = write {
                 foreign(txns, txn, mop, *write, found);
             }
@@ -62,9 +64,9 @@ fn internal(txns: &Transactions<'_>, txn: &Transaction<'_>, found: &mut Found) {
     let mut known: BTreeMap<Key, &Value> = BTreeMap::new();
     for mop in &txn.mops {
         let expected = known.insert(mop.key, mop.value);
-        if let Some(expected) = expected.filter(|value| {
-            mop.is_read() && !value.is_nil() && *value != mop.value
-        }) {
+        if let Some(expected) =
+            expected.filter(|value| mop.is_read() && !value.is_nil() && *value != mop.value)
+        {
             found.add(Anomaly::Internal, || {
                 let what = format_args!("by its own steps before it should have read {expected}");
                 finding(txns, txn, mop, ("expected", expected.clone()), what)

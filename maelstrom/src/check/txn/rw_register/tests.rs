@@ -41,7 +41,10 @@ fn versions_follow_each_other_where_they_were_read_before_a_write() {
 fn a_long_fork_is_nonadjacent() {
     let writes = ["[[:w x 1]]", "[[:w y 1]]"];
     let fork = ["[[:r x 1] [:r y nil]]", "[[:r x nil] [:r y 1]]"];
-    finds(&[writes[0], writes[1], fork[0], fork[1]], &["G-nonadjacent-item"]);
+    finds(
+        &[writes[0], writes[1], fork[0], fork[1]],
+        &["G-nonadjacent-item"],
+    );
     finds(&[writes[0], writes[1], fork[0], "[[:r x 1] [:r y 1]]"], &[]);
 }
 
@@ -56,7 +59,10 @@ fn write_skew_is_a_g2_which_snapshot_isolation_permits() {
 #[test]
 fn two_writes_over_one_version_are_a_lost_update() {
     let first = "[[:r x nil] [:w x 1]]";
-    finds(&[first, "[[:r x nil] [:w x 2]]"], &["G2-item", "lost-update"]);
+    finds(
+        &[first, "[[:r x nil] [:w x 2]]"],
+        &["G2-item", "lost-update"],
+    );
     finds(&[first, "[[:r x 1] [:w x 2]]"], &[]);
 }
 
@@ -94,13 +100,19 @@ fn versions_in_a_circle_are_an_anomaly_and_tell_no_order() {
     // Of other keys, too, only the initial versions are then known to come first.
     let lost = ["[[:w y 1]]", "[[:r y 1] [:w y 2]]", "[[:r y 1] [:w y 3]]"];
     finds(&lost, &["G2-item", "lost-update"]);
-    finds(&[&lost[..], &circle].concat(), &["G1c", "cyclic-versions", "lost-update"]);
+    finds(
+        &[&lost[..], &circle].concat(),
+        &["G1c", "cyclic-versions", "lost-update"],
+    );
 }
 
 #[test]
 fn a_stale_read_contradicts_real_time_only() {
     let stale = sequential(&[(0, "[[:w x 1]]"), (1, "[[:r x nil]]")]);
-    assert_finds(&under("strict-serializable", &stale), &["G-single-item-realtime"]);
+    assert_finds(
+        &under("strict-serializable", &stale),
+        &["G-single-item-realtime"],
+    );
     let fresh = sequential(&[(0, "[[:w x 1]]"), (1, "[[:r x 1]]")]);
     assert_finds(&under("strict-serializable", &fresh), &[]);
     assert_finds(&under("serializable", &stale), &[]);
@@ -122,10 +134,15 @@ fn a_valid_history_says_that_there_are_no_anomalies() {
 #[test]
 fn a_value_that_two_transactions_wrote_gives_no_verdict_once_it_is_read() {
     let writes = ["[[:w x 1]]", "[[:w x 1]]"];
-    let read = under("serializable", &concurrent(&[writes[0], writes[1], "[[:r x 1]]"]));
+    let read = under(
+        "serializable",
+        &concurrent(&[writes[0], writes[1], "[[:r x 1]]"]),
+    );
     assert_eq!(read.verdict(), Verdict::Unknown);
     assert!(!read.aborts_run());
-    let why = expect!["1, which was read from x, was written to it by several transactions: operations 3, 4"];
+    let why = expect![
+        "1, which was read from x, was written to it by several transactions: operations 3, 4"
+    ];
     why.assert_eq(&read.explanation().expect("an explanation"));
     finds(&[writes[0], writes[1], "[[:r x nil]]"], &[]);
 }
@@ -138,9 +155,11 @@ fn a_value_from_nowhere_is_no_anomaly_of_its_own() {
 #[test]
 fn a_cycle_is_explained_link_by_link() {
     let history = sequential(&[(0, "[[:w x 1]]"), (1, "[[:r x nil] [:w x 2]]")]);
-    let text = under("strict-serializable", &history).explanation().expect("an explanation");
+    let text = under("strict-serializable", &history)
+        .explanation()
+        .expect("an explanation");
     expect![[r#"
-        G-single-item-realtime: a cycle with one anti-dependency, by real time
+        G-single-item-realtime: a cycle with one anti-dependency
           T1 = [[:w x 1]] (operation 1, process 0)
           T2 = [[:r x nil] [:w x 2]] (operation 3, process 1)
           T1 < T2 because T1 had ended at 0.001 s, before T2 began at 0.002 s;

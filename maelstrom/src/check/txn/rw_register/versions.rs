@@ -22,7 +22,8 @@ pub struct Access {
 pub fn external_reads<'a, 'h>(
     txn: &'a Transaction<'h>,
 ) -> impl Iterator<Item = (usize, &'a Mop<'h>)> {
-    txn.reads().filter(|&(step, read)| !txn.mops[..step].iter().any(|mop| mop.key == read.key))
+    txn.reads()
+        .filter(|&(step, read)| !txn.mops[..step].iter().any(|mop| mop.key == read.key))
 }
 
 /// What a transaction wrote for others: its last write of each key.
@@ -53,13 +54,21 @@ impl<'h> Versions<'h> {
         for (node, txn) in txns.ok() {
             for (step, read) in external_reads(txn) {
                 let readers = &mut keys[read.key as usize].readers;
-                readers.entry(read.value).or_default().push(Access { node, step });
+                readers
+                    .entry(read.value)
+                    .or_default()
+                    .push(Access { node, step });
             }
             for (step, write) in external_writes(txn) {
                 let key = &mut keys[write.key as usize];
-                key.writers.entry(write.value).or_default().push(Access { node, step });
+                key.writers
+                    .entry(write.value)
+                    .or_default()
+                    .push(Access { node, step });
                 let read = external_reads(txn).find(|(_, read)| read.key == write.key);
-                let version = read.map(|(_, read)| read.value).filter(|value| !value.is_nil());
+                let version = read
+                    .map(|(_, read)| read.value)
+                    .filter(|value| !value.is_nil());
                 if let Some(version) = version.filter(|&version| version != write.value) {
                     key.before.entry(write.value).or_default().insert(version);
                 }
@@ -69,7 +78,9 @@ impl<'h> Versions<'h> {
         for (number, key) in keys.iter().enumerate() {
             for circle in circles(key) {
                 cyclic = true;
-                found.add(Anomaly::CyclicVersions, || finding(txns.keys[number], &circle));
+                found.add(Anomaly::CyclicVersions, || {
+                    finding(txns.keys[number], &circle)
+                });
             }
         }
         if cyclic {
@@ -80,17 +91,28 @@ impl<'h> Versions<'h> {
 
     /// Who wrote this version.
     pub fn writers(&self, key: Key, version: &Value) -> &[Access] {
-        self.0[key as usize].writers.get(version).map_or(&[], Vec::as_slice)
+        self.0[key as usize]
+            .writers
+            .get(version)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Who read this version.
     pub fn readers(&self, key: Key, version: &Value) -> &[Access] {
-        self.0[key as usize].readers.get(version).map_or(&[], Vec::as_slice)
+        self.0[key as usize]
+            .readers
+            .get(version)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The versions that this one directly followed. Besides, all follow the initial one.
     pub fn before(&self, key: Key, version: &Value) -> impl Iterator<Item = &'h Value> {
-        self.0[key as usize].before.get(version).into_iter().flatten().copied()
+        self.0[key as usize]
+            .before
+            .get(version)
+            .into_iter()
+            .flatten()
+            .copied()
     }
 
     /// In words, a version that was read, and that several transactions wrote.
@@ -118,9 +140,15 @@ fn circles<'h>(key: &Register<'h>) -> Vec<Vec<&'h Value>> {
         let each = key.before.iter();
         each.flat_map(|(&next, before)| before.iter().map(move |&version| (version, next)))
     };
-    let values: BTreeSet<&Value> = follows().flat_map(|(version, next)| [version, next]).collect();
+    let values: BTreeSet<&Value> = follows()
+        .flat_map(|(version, next)| [version, next])
+        .collect();
     let values: Vec<&Value> = values.into_iter().collect();
-    let number = |value| values.binary_search(&value).expect("every version has a number");
+    let number = |value| {
+        values
+            .binary_search(&value)
+            .expect("every version has a number")
+    };
     let links = follows().map(|(version, next)| (number(version), number(next)));
     let members = Components::of(values.len(), links).members.into_iter();
     members
@@ -139,7 +167,10 @@ fn finding(key: &Value, circle: &[&Value]) -> Finding {
     let sources = ["initial-state", "wfr-keys"].map(Value::keyword);
     let edn = Value::map([
         ("key", key.clone()),
-        ("scc", Value::Set(circle.iter().map(|&version| version.clone()).collect())),
+        (
+            "scc",
+            Value::Set(circle.iter().map(|&version| version.clone()).collect()),
+        ),
         ("sources", Value::vector(sources)),
     ]);
     Finding { edn, words }

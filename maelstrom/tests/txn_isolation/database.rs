@@ -1,19 +1,15 @@
-//! The checkers of transactions against databases whose isolation is known: what a level permits is
-//! never reported under it, and what it lets through is found in the long run.
+//! A database in a few lines, that isolates transactions as well as it is told to.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eddy::check::txn::{TxnAnalysis, list_append, rw_register};
-use eddy::check::{Analysis, Verdict};
 use eddy::edn::Value;
 use eddy::history::{History, Kind, Operation, Process};
-use proptest::prelude::*;
 
 /// How a database isolates transactions from each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Isolation {
+pub enum Isolation {
     /// Each takes place in one moment.
     Serial,
     /// As `Serial`, but those that only read see the state of some transactions ago.
@@ -28,13 +24,13 @@ enum Isolation {
 
 /// What is stored under the keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Data {
+pub enum Data {
     Lists,
     Registers,
 }
 
 /// A step: reads or writes one of the keys in use.
-type Step = (bool, u64);
+pub type Step = (bool, u64);
 
 /// All that was ever written to each key, in order, each with the commit that it came with. A
 /// register holds the last of it.
@@ -46,13 +42,18 @@ struct State {
 
 impl State {
     fn write(&mut self, key: u64, value: u64) {
-        self.keys.entry(key).or_default().push((self.commits, value));
+        self.keys
+            .entry(key)
+            .or_default()
+            .push((self.commits, value));
     }
 
     /// What the key held after so many commits.
     fn read(&self, key: u64, commits: u64) -> Vec<u64> {
         let all = self.keys.get(&key).into_iter().flatten();
-        all.filter(|(commit, _)| *commit <= commits).map(|(_, value)| *value).collect()
+        all.filter(|(commit, _)| *commit <= commits)
+            .map(|(_, value)| *value)
+            .collect()
     }
 
     /// Whether the key has been written since.
@@ -85,8 +86,14 @@ struct Database {
 const CLIENTS: u64 = 5;
 
 /// Runs transactions, with `schedule` saying which client goes on next, and how transactions end.
-fn run(isolation: Isolation, data: Data, txns: &[Vec<Step>], schedule: &[u8]) -> History {
-    let idle = |process| Client { process, txn: vec![], snapshot: 0, reads: vec![], step: 0 };
+pub fn run(isolation: Isolation, data: Data, txns: &[Vec<Step>], schedule: &[u8]) -> History {
+    let idle = |process| Client {
+        process,
+        txn: vec![],
+        snapshot: 0,
+        reads: vec![],
+        step: 0,
+    };
     let mut database = Database {
         isolation,
         data,
@@ -110,7 +117,10 @@ fn run(isolation: Isolation, data: Data, txns: &[Vec<Step>], schedule: &[u8]) ->
 impl Database {
     /// Whether a transaction's writes are done only at its end.
     fn is_buffered(&self) -> bool {
-        matches!(self.isolation, Isolation::Snapshot | Isolation::ReadCommitted)
+        matches!(
+            self.isolation,
+            Isolation::Snapshot | Isolation::ReadCommitted
+        )
     }
 
     fn begin(&mut self, client: usize, steps: &[Step]) {
@@ -153,13 +163,18 @@ impl Database {
             return;
         }
         let read_only = this.txn.iter().all(|step| step.0);
-        let mut elements = self.state.read(key, match self.isolation {
-            Isolation::Snapshot => this.snapshot,
-            Isolation::Stale if read_only => self.state.commits.saturating_sub(5),
-            _ => u64::MAX,
-        });
+        let mut elements = self.state.read(
+            key,
+            match self.isolation {
+                Isolation::Snapshot => this.snapshot,
+                Isolation::Stale if read_only => self.state.commits.saturating_sub(5),
+                _ => u64::MAX,
+            },
+        );
         if self.isolation == Isolation::Snapshot {
-            let own = this.txn[..this.step].iter().filter(|step| !step.0 && step.1 == key);
+            let own = this.txn[..this.step]
+                .iter()
+                .filter(|step| !step.0 && step.1 == key);
             elements.extend(own.map(|step| step.2));
         }
         this.reads.push(match self.data {
@@ -171,7 +186,10 @@ impl Database {
 
     fn end(&mut self, client: usize, luck: u8) {
         let this = &mut self.clients[client];
-        let (txn, reads) = (std::mem::take(&mut this.txn), std::mem::take(&mut this.reads));
+        let (txn, reads) = (
+            std::mem::take(&mut this.txn),
+            std::mem::take(&mut this.reads),
+        );
         let (process, snapshot) = (this.process, this.snapshot);
         this.step = 0;
         let writes = || txn.iter().filter(|step| !step.0);
@@ -193,7 +211,11 @@ impl Database {
     }
 
     fn record(&mut self, process: u64, kind: Kind, txn: &[(bool, u64, u64)], reads: &[Value]) {
-        let write = if self.data == Data::Lists { "append" } else { "w" };
+        let write = if self.data == Data::Lists {
+            "append"
+        } else {
+            "w"
+        };
         let mut reads = reads.iter();
         let steps = txn.iter().map(|&(is_read, key, value)| {
             let (f, value) = match is_read {
@@ -213,124 +235,5 @@ impl Database {
             exception: None,
             extra: Vec::new(),
         });
-    }
-}
-
-fn check(data: Data, history: &History, model: &str) -> TxnAnalysis {
-    match data {
-        Data::Lists => list_append::check(history, &[model.to_owned()]),
-        Data::Registers => rw_register::check(history, &[model.to_owned()]),
-    }
-}
-
-/// Nothing that the model forbids is found; that there is nothing to judge is no fault.
-#[track_caller]
-fn assert_permitted(data: Data, history: &History, model: &str) {
-    let analysis = check(data, history, model);
-    let types = analysis.anomaly_types();
-    let fine = types.is_empty() || types == ["empty-transaction-graph"];
-    assert!(fine, "{model}: {}", analysis.explanation().unwrap_or_default());
-}
-
-prop_compose! {
-    fn transactions()(
-        txns in prop::collection::vec(
-            prop::collection::vec((any::<bool>(), 0..4_u64), 1..5),
-            0..60,
-        ),
-        schedule in prop::collection::vec(any::<u8>(), 400),
-        data in prop::sample::select(vec![Data::Lists, Data::Registers]),
-    ) -> (Vec<Vec<Step>>, Vec<u8>, Data) {
-        (txns, schedule, data)
-    }
-}
-
-proptest! {
-    #[test]
-    fn what_took_place_one_after_another_is_strictly_serializable(
-        (txns, schedule, data) in transactions(),
-    ) {
-        let history = run(Isolation::Serial, data, &txns, &schedule);
-        assert_permitted(data, &history, "strict-serializable");
-    }
-
-    #[test]
-    fn stale_reads_are_serializable(
-        (txns, schedule, data) in transactions(),
-    ) {
-        let history = run(Isolation::Stale, data, &txns, &schedule);
-        assert_permitted(data, &history, "serializable");
-    }
-
-    #[test]
-    fn snapshots_are_strong_snapshot_isolation(
-        (txns, schedule, data) in transactions(),
-    ) {
-        let history = run(Isolation::Snapshot, data, &txns, &schedule);
-        assert_permitted(data, &history, "strong-snapshot-isolation");
-    }
-
-    #[test]
-    fn reads_of_what_is_committed_are_read_committed(
-        (txns, schedule, data) in transactions(),
-    ) {
-        let history = run(Isolation::ReadCommitted, data, &txns, &schedule);
-        assert_permitted(data, &history, "strong-read-committed");
-    }
-}
-
-/// Transactions and a schedule from a simple generator of numbers, as many as one likes.
-fn many(txns: usize) -> (Vec<Vec<Step>>, Vec<u8>) {
-    let mut state = 88_172_645_463_325_252_u64;
-    let mut next = move || {
-        // Marsaglia's xorshift.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state >> 11
-    };
-    let step = |n: u64| (n.is_multiple_of(2), u64::from((n >> 1).trailing_ones()).min(9));
-    let txns = (0..txns)
-        .map(|_| (0..=next() % 4).map(|_| step(next())).collect())
-        .collect::<Vec<Vec<Step>>>();
-    let schedule = (0..8 * txns.len()).map(|_| next() as u8).collect();
-    (txns, schedule)
-}
-
-/// The anomalies that a level lets through show up when it is asked for more.
-#[test]
-fn each_level_is_told_from_the_next() {
-    let (txns, schedule) = many(1_000);
-    for (isolation, data, model, expected) in [
-        (Isolation::Stale, Data::Lists, "strict-serializable", "G-single-item-realtime"),
-        (Isolation::Stale, Data::Registers, "strict-serializable", "G-single-item-realtime"),
-        (Isolation::Snapshot, Data::Lists, "serializable", "G2-item"),
-        (Isolation::Snapshot, Data::Registers, "serializable", "G2-item"),
-        (Isolation::ReadCommitted, Data::Lists, "snapshot-isolation", "lost-update"),
-        (Isolation::ReadCommitted, Data::Registers, "snapshot-isolation", "lost-update"),
-        (Isolation::Nothing, Data::Lists, "read-uncommitted", "G0"),
-        (Isolation::Nothing, Data::Registers, "read-committed", "G1b"),
-    ] {
-        let history = run(isolation, data, &txns, &schedule);
-        let analysis = check(data, &history, model);
-        assert_eq!(analysis.verdict(), Verdict::Invalid, "{isolation:?} {data:?}");
-        let types = analysis.anomaly_types();
-        assert!(types.contains(&expected), "{isolation:?} {data:?}: {types:?}");
-    }
-}
-
-/// Size is no excuse: neither for a history without anomalies, nor for one whose dependencies hang
-/// together almost as a whole.
-#[test]
-fn a_hundred_thousand_transactions_are_judged() {
-    let (txns, schedule) = many(100_000);
-    for (isolation, verdict) in [
-        (Isolation::Serial, Verdict::Valid),
-        (Isolation::Stale, Verdict::Invalid),
-        (Isolation::Nothing, Verdict::Invalid),
-    ] {
-        let history = run(isolation, Data::Lists, &txns, &schedule);
-        let analysis = check(Data::Lists, &history, "strict-serializable");
-        assert_eq!(analysis.verdict(), verdict, "{isolation:?}");
     }
 }
