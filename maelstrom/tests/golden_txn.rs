@@ -174,9 +174,9 @@ impl Golden {
         }
     }
 
-    /// Whatever Maelstrom found is found here, or something that implies it. Nothing else is found
-    /// if its search was not cut short; and where it met no cycles that look like several classes at once
-    /// (a link in them is both a write and an anti-dependency), even the numbers agree.
+    /// Whatever Maelstrom found is found here, or something that implies it, and nothing else. But
+    /// for runs where its search was cut short, or met cycles that look like several classes at
+    /// once (a link in them is both a write and an anti-dependency), even the numbers agree.
     fn compare_cycles(&self) {
         let found = self.analysis.anomaly_types();
         let expected = self.expected();

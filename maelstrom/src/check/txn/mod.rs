@@ -7,10 +7,10 @@
 //! from Experimental Observations" (VLDB 2020), on the classes of Adya, "Weak Consistency" (1999).
 //!
 //! - [`list_append`] and [`rw_register`] infer the order of versions, find the anomalies that take
-//!   no search, and yield [dependencies](graph);
-//! - [`order`] adds those that time imposes, when a model asks for it;
-//! - [`search`] finds cycles of each class, [`explain`] gives the reason of each link;
-//! - [`model`] knows what each consistency model forbids, and [`analysis`] draws the conclusion.
+//!   no search, and yield dependencies, which `graph` collects;
+//! - `order` adds those that time imposes, when a model asks for it;
+//! - `search` finds cycles of each class, `explain` gives the reason of each link;
+//! - `model` knows what each consistency model forbids, and `analysis` draws the conclusion.
 //!
 //! Verdicts, anomalies and models are those of Maelstrom, whose checker is Elle. Only its search
 //! for cycles is limited to a second per component, and classes a cycle before it knows which of
