@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod results;
 pub mod set_full;
 pub mod stats;
+pub mod txn;
 pub mod unique_ids;
 mod workload;
 
