@@ -415,3 +415,33 @@ fn the_wall_clock_is_the_one_it_was_given() {
         }
     });
 }
+
+/// A node that takes every type of message does not take `init`.
+#[test]
+fn a_second_init_is_refused_by_a_node_that_knows_every_type_too() {
+    struct Sponge;
+    #[derive(Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Request {
+        #[serde(other)]
+        Anything,
+    }
+    impl Node for Sponge {
+        type Request = Request;
+        type Reply = Value;
+        async fn handle(&self, Request::Anything: Request, _: &Context) -> Result<Value> {
+            Ok(json!({"type": "soaked"}))
+        }
+    }
+    in_virtual_time(async || {
+        let mut rig = Rig::started(|_| Sponge).await;
+        rig.tell("c1", json!({"type": "anything", "msg_id": 2}));
+        rig.tell("c0", init());
+        let said = rig.said().await;
+        assert_eq!(said[0], r#"c1 {"type":"soaked","in_reply_to":2}"#);
+        assert!(
+            said[1].starts_with(r#"c0 {"type":"error","code":22"#),
+            "{said:?}"
+        );
+    });
+}
