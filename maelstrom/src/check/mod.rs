@@ -4,6 +4,8 @@
 //! [`Verdict`], prints itself under Maelstrom's result keys, and explains itself: a verdict that is
 //! not `valid` comes with the smallest piece of history that shows why.
 
+pub mod linearizable;
+
 use crate::edn::Value;
 #[allow(unused_imports)]
 use crate::history::History;
