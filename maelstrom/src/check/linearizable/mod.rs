@@ -19,6 +19,8 @@ mod window;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod scratch;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod tests;

@@ -69,8 +69,7 @@ fn is_linearizable(calls: &[Call<RegisterOp>]) -> bool {
                 metadata: None,
             })
             .collect();
-        operations.is_empty()
-            || porcupine::check_operations(&operations, None) == porcupine::CheckResult::Ok
+        operations.is_empty() || porcupine::check_operations(&operations)
     })
 }
 

@@ -58,6 +58,12 @@ enum Stage {
 
 /// The operations of `clients` on one register, as a history with this key.
 pub(super) fn history(clients: Clients, key: i64, seed: u64) -> History {
+    simulate(clients, key, seed, false)
+}
+pub(super) fn twice(clients: Clients, key: i64, seed: u64) -> History {
+    simulate(clients, key, seed, true)
+}
+fn simulate(clients: Clients, key: i64, seed: u64, twice: bool) -> History {
     let mut run = Run {
         rng: ChaCha8Rng::seed_from_u64(seed),
         key,
@@ -65,6 +71,7 @@ pub(super) fn history(clients: Clients, key: i64, seed: u64) -> History {
         operations: Vec::new(),
         idle: (0..clients.processes).collect(),
         next_process: clients.processes,
+        twice,
     };
     let mut pending: Vec<Pending> = Vec::new();
     let mut begun = 0;
@@ -90,6 +97,7 @@ struct Run {
     operations: Vec<Operation>,
     idle: Vec<u64>,
     next_process: u64,
+    twice: bool,
 }
 
 impl Run {
@@ -146,6 +154,14 @@ impl Run {
             Stage::Late if self.rng.random_bool(0.8) => Stage::Late,
             Stage::Late => {
                 self.take_effect(f, &argument);
+                if self.twice && self.rng.random_bool(0.7) { 
+        return Some(Pending {
+            process,
+            f,
+            argument,
+            stage: Stage::Late,
+        });
+                }
                 return None;
             }
         };

@@ -1,0 +1,56 @@
+use super::simulated::{self, Clients};
+use super::*;
+#[test]
+#[ignore]
+#[allow(clippy::disallowed_methods)]
+fn perf() {
+    for (processes, eager) in [(10, 0.3), (10, 0.9), (20, 0.3), (20, 0.9)] {
+        for unanswered in [0.0, 0.005, 0.03, 0.1] {
+            for values in [5, 1000] {
+                let clients = Clients { processes, operations: 10_000, values, unanswered, eager };
+                let mut line = String::new();
+                for seed in 0..4 {
+                    let right = simulated::history(clients, 0, seed);
+                    let t = std::time::Instant::now();
+                    let v = check(&right).verdict();
+                    line += &format!(" {v:?} {:.2}", t.elapsed().as_secs_f64());
+                    let wrong = simulated::misread(&right, values, seed).unwrap();
+                    let t = std::time::Instant::now();
+                    let v = check(&wrong).verdict();
+                    line += &format!(" | {v:?} {:.2};", t.elapsed().as_secs_f64());
+                }
+                eprintln!("p{processes} eager {eager} info {unanswered} values {values}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore]
+#[allow(clippy::disallowed_methods)]
+fn sweepstats() {
+    let worst = |name: String, make: &dyn Fn(u64) -> Option<History>| {
+        let mut counts = [0; 3];
+        let (mut max, mut at, mut total) = (0.0_f64, 0, 0.0);
+        for seed in 0..12 {
+            let Some(h) = make(seed) else { continue };
+            let t = std::time::Instant::now();
+            let v = check(&h).verdict();
+            let e = t.elapsed().as_secs_f64();
+            counts[v as usize] += 1;
+            total += e;
+            if e > max { max = e; at = seed; }
+        }
+        eprintln!("{name}: valid {} unknown {} invalid {}  max {max:.2} (seed {at}) total {total:.2}", counts[0], counts[1], counts[2]);
+    };
+    for (processes, eager, n) in [(10, 0.5, 10_000), (20, 0.5, 10_000), (20, 0.95, 10_000)] {
+        for unanswered in [0.001, 0.003, 0.01, 0.03] {
+            for values in [5, 20, 200] {
+                let c = Clients { processes, operations: n, values, unanswered, eager };
+                worst(format!("p{processes} e{eager} i{unanswered} v{values} right"), &|s| Some(simulated::history(c, 0, s)));
+                worst(format!("p{processes} e{eager} i{unanswered} v{values} wrong"), &|s| simulated::misread(&simulated::history(c, 0, s), values, s));
+                worst(format!("p{processes} e{eager} i{unanswered} v{values} twice"), &|s| Some(simulated::twice(c, 0, s)));
+            }
+        }
+    }
+}
