@@ -1,42 +1,36 @@
-//! Where a search stands, and where it can go from there.
+//! Where the search stands, and where it can go from there.
 //!
 //! A configuration says which calls have been placed and what state they left. Calls are placed
-//! *just in time* (Lowe, "Testing for linearizability", 2017, section on just-in-time
-//! linearization): before the earliest return that is still open, and for its sake. Three rules
-//! keep configurations few without losing any answer:
+//! *just in time* (Lowe, "Testing for linearizability", 2017): only before the earliest return
+//! that is still open, and for its sake. Three rules keep configurations few without losing any
+//! answer:
 //!
 //! - A read that fits the state is placed at once, for it changes nothing and has to be placed
 //!   some time.
 //! - Of equal pending calls the one that returns first goes first, and unanswered ones go last:
 //!   two equal calls can always swap places.
-//! - An unanswered call is used only on the way to a state that some answered call needs.
+//! - An unanswered call is used only on the way to a state that an answered call needs.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::model::Model;
 use super::problem::{Problem, insert, remove};
-
-/// How often an unanswered call may take effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Supply {
-    /// At most once, as it should.
-    Counted,
-    /// As often as it pleases: an easier question, whose "no" is a "no" to the real one.
-    Unlimited,
-}
+use super::tally::Tally;
 
 /// What has been placed so far.
 #[derive(Clone, Debug)]
 pub(super) struct Configuration<S> {
     /// All required calls before this one have been placed, and this one has not.
     pub layer: u32,
+    /// The state now.
     pub state: S,
     /// Calls beyond the layer that have been placed already: those that change the state,
     pub effects: Vec<u32>,
     /// and those that do not.
     pub reads: Vec<u32>,
-    /// How many unanswered calls of each class have been used, by class.
-    pub spent: Vec<(u32, u32)>,
+    /// The unanswered calls that have been used.
+    pub spent: Tally,
 }
 
 /// A call that a move places.
@@ -55,22 +49,24 @@ pub(super) struct Move<S> {
     pub steps: Vec<Step>,
 }
 
+/// The ways on that use unanswered calls.
+pub(super) struct Detours<S> {
+    /// The most promising last.
+    pub moves: Vec<Move<S>>,
+    /// There would be more with fewer calls spent than this, and only then.
+    pub missing: Tally,
+}
+
 /// A state that unanswered calls lead to.
+#[derive(Clone)]
 struct Detour<S> {
     state: S,
-    spent: Vec<(u32, u32)>,
+    used: Tally,
     steps: Vec<Step>,
 }
 
-impl<S> Configuration<S> {
-    /// The number of unanswered calls used.
-    pub fn total_spent(&self) -> u32 {
-        self.spent.iter().map(|(_, count)| count).sum()
-    }
-}
-
 impl<M: Model> Problem<M> {
-    /// The configuration before anything was placed; reads that fit `state` are placed at once.
+    /// The configuration before anything was placed but the reads that fit `state`.
     pub fn root(&self, state: M::State) -> Move<M::State> {
         let (effects, reads, spent) = Default::default();
         let root = Configuration {
@@ -95,91 +91,13 @@ impl<M: Model> Problem<M> {
                 }
             }
             if !remove(&mut at.reads, at.layer) && !remove(&mut at.effects, at.layer) {
+                // What nobody can notice any more need not be told apart.
+                at.spent.retain(|class| self.available(class, at.layer) > 0);
                 break;
             }
             at.layer += 1;
         }
-        if at.layer < self.layers() {
-            at.spent
-                .retain(|&(class, _)| self.available(class, at.layer) > 0);
-        }
         Move { to: at, steps }
-    }
-
-    /// The pending calls of a configuration that change the state and whose turn it may be: of
-    /// equal ones the first to return.
-    fn candidates(&self, at: &Configuration<M::State>) -> Vec<u32> {
-        let mut candidates: Vec<u32> = Vec::new();
-        for &call in &self.effects[at.layer as usize] {
-            if at.effects.binary_search(&call).is_err()
-                && candidates
-                    .iter()
-                    .all(|&earlier| self.op(earlier) != self.op(call))
-            {
-                candidates.push(call);
-            }
-        }
-        candidates
-    }
-
-    /// The ways on without any unanswered call, the most promising last.
-    pub fn direct_moves(&self, at: &Configuration<M::State>) -> Vec<Move<M::State>> {
-        let mut moves = Vec::new();
-        for call in self.candidates(at) {
-            if let Some(state) = self.model.step(at.state, self.op(call)) {
-                moves.push(self.place(at, call, state, at.spent.clone(), Vec::new()));
-            }
-        }
-        promising_last(&mut moves);
-        moves
-    }
-
-    /// The ways on that use unanswered calls first, the most promising last.
-    pub fn detour_moves(
-        &self,
-        at: &Configuration<M::State>,
-        supply: Supply,
-    ) -> Vec<Move<M::State>> {
-        let candidates = self.candidates(at);
-        let reads: Vec<u32> = self.reads[at.layer as usize]
-            .iter()
-            .copied()
-            .filter(|read| at.reads.binary_search(read).is_err())
-            .collect();
-        let needed: BTreeSet<M::State> = candidates
-            .iter()
-            .chain(&reads)
-            .filter_map(|&call| self.model.needs(self.op(call)))
-            .filter(|&state| state != at.state)
-            .collect();
-        let mut moves = Vec::new();
-        for Detour {
-            state,
-            spent,
-            steps,
-        } in self.detours(at, &candidates, &needed, supply)
-        {
-            if reads
-                .iter()
-                .any(|&read| self.model.needs(self.op(read)) == Some(state))
-            {
-                let to = Configuration {
-                    state,
-                    spent: spent.clone(),
-                    ..at.clone()
-                };
-                moves.push(self.settled(to, steps.clone()));
-            }
-            for &call in &candidates {
-                let op = self.op(call);
-                if self.model.needs(op) == Some(state) {
-                    let after = self.model.sets(op).unwrap_or(state);
-                    moves.push(self.place(at, call, after, spent.clone(), steps.clone()));
-                }
-            }
-        }
-        promising_last(&mut moves);
-        moves
     }
 
     /// Places one required call that changes the state.
@@ -187,126 +105,179 @@ impl<M: Model> Problem<M> {
         &self,
         at: &Configuration<M::State>,
         call: u32,
-        state: M::State,
-        spent: Vec<(u32, u32)>,
-        mut steps: Vec<Step>,
+        detour: Detour<M::State>,
     ) -> Move<M::State> {
+        let state = self.model.sets(self.op(call)).unwrap_or(detour.state);
         let mut to = Configuration {
             state,
-            spent,
-            ..at.clone()
+            ..after(at, &detour)
         };
         insert(&mut to.effects, call);
+        let mut steps = detour.steps;
         steps.push(Step::Required(call));
         self.settled(to, steps)
     }
 
-    /// The needed states that unanswered calls can lead to, and every way of getting there that no
-    /// other way makes superfluous.
-    fn detours(
-        &self,
-        at: &Configuration<M::State>,
-        candidates: &[u32],
-        needed: &BTreeSet<M::State>,
-        supply: Supply,
-    ) -> Vec<Detour<M::State>> {
-        let classes = self.leading_to(at, candidates, needed.clone());
-        let start = Detour {
+    /// The pending calls that change the state and whose turn it may be: of equal ones the first
+    /// to return.
+    fn candidates(&self, at: &Configuration<M::State>) -> Vec<u32> {
+        let mut candidates: Vec<u32> = Vec::new();
+        for &call in &self.effects[at.layer as usize] {
+            let known = |earlier: &u32| self.op(*earlier) == self.op(call);
+            if at.effects.binary_search(&call).is_err() && !candidates.iter().any(known) {
+                candidates.push(call);
+            }
+        }
+        candidates
+    }
+
+    /// The ways on without any unanswered call, the most promising last.
+    pub fn moves(&self, at: &Configuration<M::State>) -> Vec<Move<M::State>> {
+        let here = Detour {
             state: at.state,
-            spent: at.spent.clone(),
+            used: Tally::default(),
             steps: Vec::new(),
         };
-        let mut found = vec![start];
+        let fits = |&call: &u32| self.model.step(at.state, self.op(call)).is_some();
+        let candidates = self.candidates(at).into_iter().filter(fits);
+        let mut moves: Vec<_> = candidates
+            .map(|call| self.place(at, call, here.clone()))
+            .collect();
+        self.promising_last(&mut moves);
+        moves
+    }
+
+    /// The ways on that use unanswered calls first.
+    pub fn detours(&self, at: &Configuration<M::State>) -> Detours<M::State> {
+        let candidates = self.candidates(at);
+        let reads: Vec<u32> = self.reads[at.layer as usize]
+            .iter()
+            .copied()
+            .filter(|read| at.reads.binary_search(read).is_err())
+            .collect();
+        let needs = |&call: &u32| self.model.needs(self.op(call));
+        let needed: BTreeSet<M::State> =
+            candidates.iter().chain(&reads).filter_map(needs).collect();
+        let (found, missing) = self.explore(at, &self.useful(at, &candidates, needed.clone()));
+        let mut moves = Vec::new();
+        for detour in found
+            .into_iter()
+            .skip(1)
+            .filter(|detour| needed.contains(&detour.state))
+        {
+            for call in candidates
+                .iter()
+                .filter(|&call| needs(call) == Some(detour.state))
+            {
+                moves.push(self.place(at, *call, detour.clone()));
+            }
+            if reads.iter().any(|read| needs(read) == Some(detour.state)) {
+                let to = Configuration {
+                    state: detour.state,
+                    ..after(at, &detour)
+                };
+                moves.push(self.settled(to, detour.steps));
+            }
+        }
+        self.promising_last(&mut moves);
+        Detours { moves, missing }
+    }
+
+    /// The states that calls of these classes lead to, starting with the present one, each with
+    /// every way of getting there that makes no other way superfluous; and what would have to be
+    /// unspent for more.
+    fn explore(
+        &self,
+        at: &Configuration<M::State>,
+        classes: &[(u32, u32)],
+    ) -> (Vec<Detour<M::State>>, Tally) {
+        let start = Detour {
+            state: at.state,
+            used: Tally::default(),
+            steps: Vec::new(),
+        };
+        let (mut found, mut missing) = (vec![start], Tally::default());
         let mut next = 0;
         while next < found.len() {
-            for &(class, available) in &classes {
+            for &(class, available) in classes {
                 let here = &found[next];
                 let op = self.optional[class as usize].op;
                 let Some(state) = self.model.step(here.state, op) else {
                     continue;
                 };
-                let mut spent = here.spent.clone();
-                if supply == Supply::Counted && !spend(&mut spent, class, available) {
-                    continue;
-                }
+                let mut used = here.used.clone();
+                used.add(class, 1);
                 if found
                     .iter()
-                    .any(|other| other.state == state && at_most(&other.spent, &spent))
+                    .any(|other| other.state == state && other.used.at_most(&used))
                 {
+                    continue;
+                }
+                if at.spent.of(class) + used.of(class) > available {
+                    missing.raise(class, available - here.used.of(class));
                     continue;
                 }
                 let mut steps = here.steps.clone();
                 steps.push(Step::Optional(class));
-                found.push(Detour {
-                    state,
-                    spent,
-                    steps,
-                });
+                found.push(Detour { state, used, steps });
             }
             next += 1;
         }
-        found.retain(|detour| needed.contains(&detour.state));
-        found
+        (found, missing)
     }
 
     /// The classes of unanswered calls, with how many there are, that can play a part on the way to
     /// one of the `wanted` states. Those that equal a candidate do not: the candidate goes first.
-    fn leading_to(
+    fn useful(
         &self,
         at: &Configuration<M::State>,
         candidates: &[u32],
         mut wanted: BTreeSet<M::State>,
     ) -> Vec<(u32, u32)> {
+        let op = |class: u32| self.optional[class as usize].op;
         let mut left: Vec<(u32, u32)> = (0..self.optional.len() as u32)
             .map(|class| (class, self.available(class, at.layer)))
-            .filter(|&(class, available)| {
-                let op = self.optional[class as usize].op;
-                available > 0 && candidates.iter().all(|&call| self.op(call) != op)
-            })
+            .filter(|&(_, available)| available > 0)
+            .filter(|&(class, _)| candidates.iter().all(|&call| self.op(call) != op(class)))
             .collect();
-        let mut leading = Vec::new();
+        let mut useful = Vec::new();
         loop {
-            let useful = |class: u32| {
-                let sets = self.model.sets(self.optional[class as usize].op);
-                sets.is_some_and(|state| wanted.contains(&state))
+            let leads = |class| {
+                self.model
+                    .sets(op(class))
+                    .is_some_and(|s| wanted.contains(&s))
             };
-            let (now, later): (Vec<_>, Vec<_>) =
-                left.into_iter().partition(|&(class, _)| useful(class));
+            let (now, later): (Vec<_>, Vec<_>) = left.iter().partition(|&&(class, _)| leads(class));
             if now.is_empty() {
-                leading.sort_unstable();
-                return leading;
+                return useful;
             }
-            for &(class, _) in &now {
-                wanted.extend(self.model.needs(self.optional[class as usize].op));
-            }
-            leading.extend(now);
+            wanted.extend(
+                now.iter()
+                    .filter_map(|&(class, _)| self.model.needs(op(class))),
+            );
+            useful.extend(now);
             left = later;
         }
     }
-}
 
-/// Sorts so that the end of the list is the best guess: what satisfies most returns, at the least
-/// expense.
-fn promising_last<S>(moves: &mut [Move<S>]) {
-    moves.sort_by_key(|m| (m.to.layer, std::cmp::Reverse(m.to.total_spent())));
-}
-
-/// Counts one more of a class, unless all of them are used.
-fn spend(spent: &mut Vec<(u32, u32)>, class: u32, available: u32) -> bool {
-    match spent.binary_search_by_key(&class, |&(class, _)| class) {
-        Ok(at) if spent[at].1 < available => spent[at].1 += 1,
-        Ok(_) => return false,
-        Err(at) => spent.insert(at, (class, 1)),
+    /// Sorts so that the end of the list is the best guess: what satisfies most returns and spends
+    /// least, if it must then on calls that are of little use elsewhere.
+    fn promising_last(&self, moves: &mut [Move<M::State>]) {
+        let dear = |class: u32| self.model.needs(self.optional[class as usize].op).is_none();
+        moves.sort_by_key(|Move { to, steps }| {
+            let dear = steps
+                .iter()
+                .filter(|s| matches!(s, Step::Optional(c) if dear(*c)));
+            (to.layer, Reverse(to.spent.total()), Reverse(dear.count()))
+        });
     }
-    true
 }
 
-/// Whether the first spends at most what the second spends, class by class.
-pub(super) fn at_most(first: &[(u32, u32)], second: &[(u32, u32)]) -> bool {
-    let mut second = second.iter();
-    first.iter().all(|&(class, count)| {
-        second
-            .find(|(other, _)| *other >= class)
-            .is_some_and(|&(other, most)| other == class && count <= most)
-    })
+/// The configuration with what a detour has used.
+fn after<S: Clone>(at: &Configuration<S>, detour: &Detour<S>) -> Configuration<S> {
+    let mut after = at.clone();
+    for (class, count) in detour.used.iter() {
+        after.spent.add(class, count);
+    }
+    after
 }

@@ -14,6 +14,7 @@ mod problem;
 mod register;
 mod report;
 mod search;
+mod tally;
 mod window;
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ use std::collections::BTreeMap;
 use self::model::Register;
 use self::problem::Problem;
 use self::register::{KeyHistory, NIL};
-use self::search::Outcome;
+use self::search::{Outcome, search};
 use crate::check::{Analysis, Verdict};
 use crate::edn::Value;
 use crate::history::History;
@@ -79,8 +80,8 @@ fn check_key(history: &History, key: &mut KeyHistory<'_>, budget: usize) -> KeyA
         return report::not_a_register(history, key, &misfit);
     }
     let problem = Problem::new(Register, &key.calls);
-    match search::decide(&problem, &[NIL], budget) {
-        Outcome::Ordered(order) => report::ordered(key, history, &problem, order.as_deref()),
+    match search(&problem, [NIL], budget) {
+        Outcome::Ordered(order) => report::ordered(key, history, &problem, &order),
         Outcome::Stuck(frontier) => report::stuck(key, history, &problem, &frontier),
         Outcome::Undecided => report::undecided(key, budget),
     }

@@ -2,12 +2,11 @@
 
 use porcupine_rs as porcupine;
 
-use super::configuration::Supply;
 use super::model::Model;
 use super::model::{Register, RegisterOp};
 use super::problem::{Call, Problem};
 use super::register::{self, NIL};
-use super::search::{Outcome, decide, sweep};
+use super::search::{Outcome, search};
 use super::simulated::{self, Clients};
 use super::{check, check_within};
 use crate::check::{Analysis, Verdict};
@@ -131,7 +130,7 @@ fn an_order_respects_time_and_the_register() {
     for (seed, _, history) in shapes() {
         let calls = calls(&history);
         let problem = Problem::new(Register, &calls);
-        let Outcome::Ordered(Some(steps)) = decide(&problem, &[NIL], 1_000_000) else {
+        let Outcome::Ordered(steps) = search(&problem, [NIL], 1_000_000) else {
             continue;
         };
         let order = problem.calls_of(&steps);
@@ -158,28 +157,6 @@ fn an_order_respects_time_and_the_register() {
             assert!(
                 place.is_some() || call.returned.is_none(),
                 "seed {seed}: left out"
-            );
-        }
-    }
-}
-
-/// The two searches are independent enough to check each other.
-#[test]
-fn the_sweep_finds_what_the_depth_first_search_finds() {
-    for (seed, _, history) in shapes() {
-        let problem = Problem::new(Register, &calls(&history));
-        let ordered = |outcome| match outcome {
-            Outcome::Ordered(_) => Ok(()),
-            Outcome::Stuck(frontier) => Err(frontier.layer),
-            Outcome::Undecided => panic!("seed {seed}: a small history is undecided"),
-        };
-        let depth_first = ordered(decide(&problem, &[NIL], 1_000_000));
-        let counted = ordered(sweep(&problem, &[NIL], Supply::Counted, 1_000_000));
-        assert_eq!(depth_first, counted, "seed {seed}");
-        if ordered(sweep(&problem, &[NIL], Supply::Unlimited, 1_000_000)).is_err() {
-            assert!(
-                counted.is_err(),
-                "seed {seed}: the easier question is the harder one"
             );
         }
     }

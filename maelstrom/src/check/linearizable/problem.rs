@@ -37,6 +37,9 @@ pub(super) struct Optional<Op> {
     pub op: Op,
     /// When each was invoked, in order, and its position among the calls.
     pub members: Vec<(usize, usize)>,
+    /// The class, if there is one, whose calls can stand in for these: they do the same in every
+    /// state.
+    pub substitute: Option<u32>,
     /// After this moment no call is left that could notice them.
     pub noticed_until: usize,
 }
@@ -197,20 +200,30 @@ fn noticeable<M: Model>(
     for (op, invoked, call) in unanswered {
         if let Some(noticed_until) = noticed_until(&last_need, op).filter(|&until| invoked < until)
         {
+            let new = || Optional {
+                op,
+                members: vec![],
+                substitute: None,
+                noticed_until,
+            };
             classes
                 .entry(op)
-                .or_insert_with(|| Optional {
-                    op,
-                    members: Vec::new(),
-                    noticed_until,
-                })
+                .or_insert_with(new)
                 .members
                 .push((invoked, call));
         }
     }
     let mut classes: Vec<_> = classes.into_values().collect();
+    let unconditional: BTreeMap<M::State, u32> = (0..)
+        .zip(&classes)
+        .filter(|(_, class)| model.needs(class.op).is_none())
+        .filter_map(|(i, class)| Some((model.sets(class.op)?, i)))
+        .collect();
     for class in &mut classes {
         class.members.sort_unstable();
+        if let (Some(_), Some(sets)) = (model.needs(class.op), model.sets(class.op)) {
+            class.substitute = unconditional.get(&sets).copied();
+        }
     }
     classes
 }

@@ -1,114 +1,233 @@
 //! The search for an order of the calls that the model accepts.
 //!
-//! Two searches share the work. *Depth first* (Wing and Gong 1993, with Lowe's memory of dead
-//! ends) runs straight to an order when there is one. The *sweep* goes breadth first, layer by
-//! layer, and so proves that there is none with no more memory than one layer takes; letting
-//! unanswered calls take effect any number of times makes it immune to their combinations.
+//! Depth first, with a memory of dead ends: the algorithm of Wing and Gong ("Testing and verifying
+//! concurrent objects", 1993) as Lowe improved it ("Testing for linearizability", 2017). What is
+//! added here concerns unanswered calls, which otherwise multiply the dead ends: a dead end is
+//! remembered together with *why* it is one, that is how many unanswered calls of which kind had to
+//! be used up for it. The same situation with other calls used up as well is then known to be dead
+//! without a look; and if none had to be, it is dead for good.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::hash::Hash;
 
-use super::configuration::{Configuration, Move, Step, Supply, at_most};
+use super::configuration::{Configuration, Detours, Move, Step};
 use super::model::Model;
 use super::problem::Problem;
+use super::tally::Tally;
 
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome<S> {
-    /// Every required call has a place. The order is known unless only the sweep found it.
-    Ordered(Option<Vec<Step>>),
+    /// Every required call has a place.
+    Ordered(Vec<Step>),
     /// There is no order.
     Stuck(Frontier<S>),
     /// The budget is spent.
     Undecided,
 }
 
-/// How far the searches got at most: everything before `layer` can be placed, the call of this
-/// layer cannot.
+/// How far the search got at most: everything before `layer` can be placed, the call of this layer
+/// cannot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frontier<S> {
-    /// The call that nobody could place.
+    /// The call that has no place.
     pub layer: u32,
     /// The states that were possible just before.
     pub states: BTreeSet<S>,
 }
 
-impl<S: Ord + Copy> Frontier<S> {
-    fn new() -> Frontier<S> {
-        Frontier {
+/// Decides whether the required calls can be ordered, from any of the states in `from`, by looking
+/// at no more than `budget` configurations.
+pub(super) fn search<M: Model>(
+    problem: &Problem<M>,
+    from: impl IntoIterator<Item = M::State>,
+    budget: usize,
+) -> Outcome<M::State> {
+    let mut search = Search {
+        problem,
+        path: Vec::new(),
+        roots: from.into_iter().map(|state| problem.root(state)).collect(),
+        dead: DeadEnds::default(),
+        frontier: Frontier {
             layer: 0,
             states: BTreeSet::new(),
+        },
+    };
+    for _ in 0..budget {
+        let Some(next) = search.next_move() else {
+            return Outcome::Stuck(search.frontier);
+        };
+        if next.to.layer == problem.layers() {
+            let path = search.path.iter().flat_map(|frame| &frame.steps);
+            return Outcome::Ordered(path.chain(&next.steps).copied().collect());
         }
+        search.enter(next);
+    }
+    Outcome::Undecided
+}
+
+struct Search<'a, M: Model> {
+    problem: &'a Problem<M>,
+    /// The configurations on the way to the current one.
+    path: Vec<Frame<M::State>>,
+    /// The ways to begin that are left.
+    roots: Vec<Move<M::State>>,
+    dead: DeadEnds<M::State>,
+    frontier: Frontier<M::State>,
+}
+
+struct Frame<S> {
+    at: Configuration<S>,
+    /// What was placed to get here.
+    steps: Vec<Step>,
+    /// The ways on that are left: first without unanswered calls, then with them.
+    moves: Vec<Move<S>>,
+    detoured: bool,
+    /// As far as the ways on were tried, each of them would be dead, or missing, as long as no less
+    /// than this is spent here.
+    because: Tally,
+}
+
+impl<M: Model> Search<'_, M> {
+    /// The next way to try, going back as far as necessary.
+    fn next_move(&mut self) -> Option<Move<M::State>> {
+        while let Some(frame) = self.path.last_mut() {
+            if let Some(next) = frame.moves.pop() {
+                return Some(next);
+            }
+            if frame.detoured {
+                self.leave();
+                continue;
+            }
+            let Detours { moves, missing } = self.problem.detours(&frame.at);
+            frame.moves = moves;
+            frame.detoured = true;
+            for (class, count) in missing.iter() {
+                frame.because.raise(class, count);
+            }
+        }
+        self.roots.pop()
     }
 
-    fn reach(&mut self, at: &Configuration<S>) {
-        if at.layer > self.layer {
-            *self = Frontier {
-                layer: at.layer,
+    /// Goes on to a configuration, unless it is known to be dead. It cannot be on the path, because
+    /// every move places a required call.
+    fn enter(&mut self, Move { to, steps }: Move<M::State>) {
+        if let Some(because) = self.dead.find(self.problem, &to) {
+            self.blame(&because, &steps);
+            return;
+        }
+        if to.layer > self.frontier.layer {
+            self.frontier = Frontier {
+                layer: to.layer,
                 states: BTreeSet::new(),
             };
         }
-        if at.layer == self.layer {
-            self.states.insert(at.state);
+        if to.layer == self.frontier.layer {
+            self.frontier.states.insert(to.state);
+        }
+        let moves = self.problem.moves(&to);
+        let because = Tally::default();
+        self.path.push(Frame {
+            at: to,
+            steps,
+            moves,
+            detoured: false,
+            because,
+        });
+    }
+
+    /// Goes back from a configuration that turned out to be dead.
+    fn leave(&mut self) {
+        if let Some(Frame {
+            at, steps, because, ..
+        }) = self.path.pop()
+        {
+            self.blame(&because, &steps);
+            self.dead.learn(self.problem, at, because);
+        }
+    }
+
+    /// Notes that a move from the current configuration is dead as long as `because` is spent after
+    /// it: before it, that is less by what the move itself spends.
+    fn blame(&mut self, because: &Tally, steps: &[Step]) {
+        if let Some(frame) = self.path.last_mut() {
+            for (class, count) in because.iter() {
+                let own = steps
+                    .iter()
+                    .filter(|&&step| step == Step::Optional(class))
+                    .count();
+                frame.because.raise(class, count.saturating_sub(own as u32));
+            }
         }
     }
 }
 
-/// Decides within a budget of configurations whether the required calls can be ordered, from any
-/// of the states in `from`.
-pub(super) fn decide<M: Model>(
-    problem: &Problem<M>,
-    from: &[M::State],
-    budget: usize,
-) -> Outcome<M::State> {
-    let mut depth_first = DepthFirst::new(problem, from);
-    // Long enough for every order that can be found without trying hard.
-    let outcome = depth_first.run(budget.min(1000 + 20 * problem.required.len()));
-    if outcome != Outcome::Undecided {
-        return outcome;
-    }
-    match sweep(problem, from, Supply::Unlimited, budget) {
-        Outcome::Ordered(_) if problem.optional.is_empty() => Outcome::Ordered(None),
-        Outcome::Ordered(_) | Outcome::Undecided => depth_first.run(budget),
-        stuck => stuck,
-    }
-}
-
-/// The configurations seen, as far as the best of them go: one is no better than another that has
-/// the same state and placed the same effects, if that one has placed the same reads or more, and
-/// spent the same unanswered calls or fewer.
+/// The configurations known to be dead, by layer, state and effects placed.
 #[allow(
     clippy::disallowed_types,
     reason = "only membership is asked, order is not"
 )]
-struct Memory<S>(std::collections::HashMap<(u32, S, Box<[u32]>), Vec<Tally>>);
+struct DeadEnds<S>(std::collections::HashMap<(u32, S, Box<[u32]>), Vec<DeadEnd>>);
 
-struct Tally {
+/// A configuration is dead if it has placed no other reads than these and spent all of this.
+struct DeadEnd {
     reads: Box<[u32]>,
-    spent: Box<[(u32, u32)]>,
+    spent: Tally,
 }
 
-impl<S: Copy + Eq + std::hash::Hash> Memory<S> {
-    fn new() -> Memory<S> {
-        Memory(Default::default())
+impl<S> Default for DeadEnds<S> {
+    fn default() -> DeadEnds<S> {
+        DeadEnds(Default::default())
+    }
+}
+
+impl<S: Copy + Eq + Hash> DeadEnds<S> {
+    /// If a configuration is dead, what of its spending is the reason.
+    fn find<M: Model<State = S>>(
+        &self,
+        problem: &Problem<M>,
+        at: &Configuration<S>,
+    ) -> Option<Tally> {
+        let known = self
+            .0
+            .get(&(at.layer, at.state, at.effects.as_slice().into()))?;
+        known
+            .iter()
+            .filter(|dead| contains(&dead.reads, &at.reads))
+            .find_map(|dead| as_dear(problem, &dead.spent, &at.spent))
     }
 
-    /// Remembers a configuration. False if a known one is as good.
-    fn learn(&mut self, at: &Configuration<S>) -> bool {
-        let key = (at.layer, at.state, at.effects.as_slice().into());
-        let known = self.0.entry(key).or_default();
-        if known
-            .iter()
-            .any(|k| contains(&k.reads, &at.reads) && at_most(&k.spent, &at.spent))
-        {
-            return false;
-        }
-        known.retain(|k| !(contains(&at.reads, &k.reads) && at_most(&at.spent, &k.spent)));
-        known.push(Tally {
-            reads: at.reads.as_slice().into(),
-            spent: at.spent.as_slice().into(),
+    /// Remembers a configuration that is dead because of some of its spending.
+    fn learn<M: Model<State = S>>(
+        &mut self,
+        problem: &Problem<M>,
+        at: Configuration<S>,
+        because: Tally,
+    ) {
+        let known = self
+            .0
+            .entry((at.layer, at.state, at.effects.into()))
+            .or_default();
+        let (reads, spent): (Box<[u32]>, Tally) = (at.reads.into(), because);
+        known.retain(|dead| {
+            !contains(&reads, &dead.reads) || as_dear(problem, &spent, &dead.spent).is_none()
         });
-        true
+        known.push(DeadEnd { reads, spent });
     }
+}
+
+/// A part of `spent` that leaves no more possibilities than `dead` does, if there is one: the same
+/// calls, or in their stead calls that do the same in every state.
+fn as_dear<M: Model>(problem: &Problem<M>, dead: &Tally, spent: &Tally) -> Option<Tally> {
+    let mut part = Tally::default();
+    for (class, count) in dead.iter() {
+        let same = count.min(spent.of(class));
+        part.add(class, same);
+        if same < count {
+            part.add(problem.optional[class as usize].substitute?, count - same);
+        }
+    }
+    part.at_most(spent).then_some(part)
 }
 
 /// Whether all of the second sorted set is in the first.
@@ -117,124 +236,4 @@ fn contains(first: &[u32], second: &[u32]) -> bool {
     second
         .iter()
         .all(|item| first.find(|other| *other >= item) == Some(item))
-}
-
-/// A depth-first search that can be continued when its budget is spent.
-struct DepthFirst<'a, M: Model> {
-    problem: &'a Problem<M>,
-    /// The configurations on the way to the current one, each with the ways on that are left.
-    path: Vec<Frame<M::State>>,
-    /// Everything that was ever on the path: a dead end, if it is not there any more. (What is
-    /// on the path cannot be met again, because every move places a required call.)
-    memory: Memory<M::State>,
-    frontier: Frontier<M::State>,
-    roots: Vec<Move<M::State>>,
-}
-
-struct Frame<S> {
-    at: Configuration<S>,
-    /// What was placed to get here.
-    steps: Vec<Step>,
-    moves: Vec<Move<S>>,
-    /// Whether `moves` holds, or held, the ways that use unanswered calls.
-    detoured: bool,
-}
-
-impl<'a, M: Model> DepthFirst<'a, M> {
-    fn new(problem: &'a Problem<M>, from: &[M::State]) -> DepthFirst<'a, M> {
-        DepthFirst {
-            problem,
-            path: Vec::new(),
-            memory: Memory::new(),
-            frontier: Frontier::new(),
-            roots: from
-                .iter()
-                .rev()
-                .map(|&state| problem.root(state))
-                .collect(),
-        }
-    }
-
-    /// Goes on until there is an answer, or `budget` configurations have been looked at.
-    fn run(&mut self, budget: usize) -> Outcome<M::State> {
-        for _ in 0..budget {
-            let Some(Move { to, steps }) = self.next_move() else {
-                return Outcome::Stuck(self.frontier.clone());
-            };
-            if to.layer == self.problem.layers() {
-                let path = self.path.iter().flat_map(|frame| &frame.steps);
-                return Outcome::Ordered(Some(path.chain(&steps).copied().collect()));
-            }
-            if self.memory.learn(&to) {
-                self.frontier.reach(&to);
-                let moves = self.problem.direct_moves(&to);
-                self.path.push(Frame {
-                    at: to,
-                    steps,
-                    moves,
-                    detoured: false,
-                });
-            }
-        }
-        Outcome::Undecided
-    }
-
-    /// The next way to try, going back as far as necessary.
-    fn next_move(&mut self) -> Option<Move<M::State>> {
-        while let Some(frame) = self.path.last_mut() {
-            if let Some(next) = frame.moves.pop() {
-                return Some(next);
-            }
-            if frame.detoured {
-                self.path.pop();
-            } else {
-                frame.moves = self.problem.detour_moves(&frame.at, Supply::Counted);
-                frame.detoured = true;
-            }
-        }
-        self.roots.pop()
-    }
-}
-
-/// Finds every configuration of every layer, forgetting each layer when it is done, until one
-/// layer turns out to lead no further. With an unlimited supply of unanswered calls `Ordered` does
-/// not say much, `Stuck` says it all.
-pub(super) fn sweep<M: Model>(
-    problem: &Problem<M>,
-    from: &[M::State],
-    supply: Supply,
-    budget: usize,
-) -> Outcome<M::State> {
-    let mut layers: BTreeMap<u32, (Memory<M::State>, Vec<Configuration<M::State>>)> =
-        BTreeMap::new();
-    let mut frontier = Frontier::new();
-    let mut left = budget;
-    let mut moves: Vec<_> = from.iter().map(|&state| problem.root(state)).collect();
-    loop {
-        for Move { to, .. } in moves.drain(..) {
-            if to.layer == problem.layers() {
-                return Outcome::Ordered(None);
-            }
-            let (memory, waiting) = layers
-                .entry(to.layer)
-                .or_insert_with(|| (Memory::new(), Vec::new()));
-            if memory.learn(&to) {
-                waiting.push(to);
-            }
-        }
-        let Some(mut layer) = layers.first_entry() else {
-            return Outcome::Stuck(frontier);
-        };
-        let Some(at) = layer.get_mut().1.pop() else {
-            layer.remove();
-            continue;
-        };
-        frontier.reach(&at);
-        moves = problem.direct_moves(&at);
-        moves.extend(problem.detour_moves(&at, supply));
-        match left.checked_sub(moves.len().max(1)) {
-            Some(rest) => left = rest,
-            None => return Outcome::Undecided,
-        }
-    }
 }

@@ -154,13 +154,13 @@ impl Run {
             Stage::Late if self.rng.random_bool(0.8) => Stage::Late,
             Stage::Late => {
                 self.take_effect(f, &argument);
-                if self.twice && self.rng.random_bool(0.7) { 
-        return Some(Pending {
-            process,
-            f,
-            argument,
-            stage: Stage::Late,
-        });
+                if self.twice && self.rng.random_bool(0.7) {
+                    return Some(Pending {
+                        process,
+                        f,
+                        argument,
+                        stage: Stage::Late,
+                    });
                 }
                 return None;
             }

@@ -7,11 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use super::configuration::Supply;
 use super::model::{Model, Register, RegisterOp, Symbol};
 use super::problem::{Call, Problem};
 use super::register::NIL;
-use super::search::{Outcome, sweep};
+use super::search::{Outcome, search};
 
 /// A value that no operation mentions.
 const OTHER: Symbol = Symbol::MAX;
@@ -127,10 +126,6 @@ impl Window {
             states.extend(required.chain(optional).filter_map(|op| Register.needs(op)));
             states.insert(OTHER);
         }
-        let states: Vec<Symbol> = states.into_iter().collect();
-        matches!(
-            sweep(&problem, &states, Supply::Counted, BUDGET),
-            Outcome::Stuck(_)
-        )
+        matches!(search(&problem, states, BUDGET), Outcome::Stuck(_))
     }
 }
