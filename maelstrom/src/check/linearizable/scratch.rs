@@ -13,6 +13,7 @@ fn perf() {
                     values,
                     unanswered,
                     eager,
+                    again: 0.0,
                 };
                 let mut line = String::new();
                 for seed in 0..4 {
@@ -64,6 +65,7 @@ fn sweepstats() {
                     values,
                     unanswered,
                     eager,
+                    again: 0.0,
                 };
                 worst(
                     format!("p{processes} e{eager} i{unanswered} v{values} right"),
@@ -75,7 +77,7 @@ fn sweepstats() {
                 );
                 worst(
                     format!("p{processes} e{eager} i{unanswered} v{values} twice"),
-                    &|s| Some(simulated::twice(c, 0, s)),
+                    &|s| Some(simulated::history(Clients { again: 0.7, ..c }, 0, s)),
                 );
             }
         }
@@ -97,6 +99,7 @@ fn hard() {
         values,
         unanswered,
         eager,
+        again: 0.0,
     };
     for seed in [0, 10, 7] {
         time(
@@ -122,13 +125,157 @@ fn hard() {
     for seed in 0..12 {
         time(
             format!("twice 10 .5 .01 5 {seed}"),
-            simulated::twice(c(10, 0.5, 0.01, 5), 0, seed),
+            simulated::history(
+                Clients {
+                    again: 0.7,
+                    ..c(10, 0.5, 0.01, 5)
+                },
+                0,
+                seed,
+            ),
         );
     }
     for seed in 0..12 {
         time(
             format!("twice 20 .95 .003 20 {seed}"),
-            simulated::twice(c(20, 0.95, 0.003, 20), 0, seed),
+            simulated::history(
+                Clients {
+                    again: 0.7,
+                    ..c(20, 0.95, 0.003, 20)
+                },
+                0,
+                seed,
+            ),
+        );
+    }
+}
+
+#[test]
+#[ignore]
+#[allow(clippy::disallowed_methods)]
+fn hard2() {
+    let time = |name: String, h: History| {
+        let t = std::time::Instant::now();
+        let v = check(&h).verdict();
+        eprintln!("{name} {v:?} {:.2}", t.elapsed().as_secs_f64());
+    };
+    let c = |processes, eager, unanswered, values| Clients {
+        processes,
+        operations: 10_000,
+        values,
+        unanswered,
+        eager,
+        again: 0.0,
+    };
+    for seed in [2, 4, 7] {
+        time(
+            format!("twice 20 .95 .003 20 {seed}"),
+            simulated::history(
+                Clients {
+                    again: 0.7,
+                    ..c(20, 0.95, 0.003, 20)
+                },
+                0,
+                seed,
+            ),
+        );
+    }
+    for seed in [6, 9, 10] {
+        time(
+            format!("twice 10 .5 .01 5 {seed}"),
+            simulated::history(
+                Clients {
+                    again: 0.7,
+                    ..c(10, 0.5, 0.01, 5)
+                },
+                0,
+                seed,
+            ),
+        );
+    }
+}
+
+#[test]
+#[ignore]
+#[allow(clippy::disallowed_methods)]
+fn hard3() {
+    let time = |name: String, h: History| {
+        let mut k = register::by_key(&h);
+        k[0].read_calls().unwrap();
+        let problem = Problem::new(Register, &k[0].calls);
+        let t = std::time::Instant::now();
+        let v = sweep(&problem, [NIL], 3_000_000);
+        let e = t.elapsed().as_secs_f64();
+        let t = std::time::Instant::now();
+        let w = search(&problem, [NIL], 200_000);
+        eprintln!(
+            "{name} sweep {} {e:.2} search {} {:.2}",
+            match v {
+                Swept::Through => "valid",
+                Swept::Stuck(_) => "invalid",
+                _ => "?",
+            },
+            match w {
+                Outcome::Ordered(_) => "valid",
+                Outcome::Stuck(_) => "invalid",
+                _ => "?",
+            },
+            t.elapsed().as_secs_f64()
+        );
+    };
+    let c = |processes, eager, unanswered, values| Clients {
+        processes,
+        operations: 10_000,
+        values,
+        unanswered,
+        eager,
+        again: 0.0,
+    };
+    for seed in [0, 10, 7] {
+        time(
+            format!("right 20 .5 .03 20 {seed}"),
+            simulated::history(c(20, 0.5, 0.03, 20), 0, seed),
+        );
+    }
+    for seed in [6, 1, 2] {
+        time(
+            format!("wrong 20 .5 .03 20 {seed}"),
+            simulated::misread(&simulated::history(c(20, 0.5, 0.03, 20), 0, seed), 20, seed)
+                .unwrap(),
+        );
+    }
+    time(
+        "wrong 20 .5 .03 5 10".into(),
+        simulated::misread(&simulated::history(c(20, 0.5, 0.03, 5), 0, 10), 5, 10).unwrap(),
+    );
+    time(
+        "wrong 10 .5 .03 5 1".into(),
+        simulated::misread(&simulated::history(c(10, 0.5, 0.03, 5), 0, 1), 5, 1).unwrap(),
+    );
+    for seed in 0..12 {
+        time(
+            format!("twice 10 .5 .01 5 {seed}"),
+            simulated::history(
+                Clients {
+                    again: 0.7,
+                    ..c(10, 0.5, 0.01, 5)
+                },
+                0,
+                seed,
+            ),
+        );
+    }
+    for seed in 0..12 {
+        time(
+            format!("twice 20 .95 .003 20 {seed}"),
+            simulated::history(
+                Clients {
+                    again: 0.7,
+                    ..c(20, 0.95, 0.003, 20)
+                },
+                0,
+                seed,
+            ),
         );
     }
 }

@@ -18,8 +18,8 @@ use super::tally::Tally;
 /// How a search ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome<S> {
-    /// Every required call has a place.
-    Ordered(Vec<Step>),
+    /// Every required call has a place, in this order if it is known.
+    Ordered(Option<Vec<Step>>),
     /// There is no order.
     Stuck(Frontier<S>),
     /// The budget is spent.
@@ -36,6 +36,30 @@ pub(super) struct Frontier<S> {
     pub states: BTreeSet<S>,
 }
 
+impl<S: Copy + Ord> Frontier<S> {
+    /// Takes note of a configuration.
+    pub fn reach(&mut self, at: &Configuration<S>) {
+        if at.layer > self.layer {
+            *self = Frontier {
+                layer: at.layer,
+                states: BTreeSet::new(),
+            };
+        }
+        if at.layer == self.layer {
+            self.states.insert(at.state);
+        }
+    }
+}
+
+impl<S> Default for Frontier<S> {
+    fn default() -> Frontier<S> {
+        Frontier {
+            layer: 0,
+            states: BTreeSet::new(),
+        }
+    }
+}
+
 /// Decides whether the required calls can be ordered, from any of the states in `from`, by looking
 /// at no more than `budget` configurations.
 pub(super) fn search<M: Model>(
@@ -47,7 +71,7 @@ pub(super) fn search<M: Model>(
         problem,
         path: Vec::new(),
         roots: from.into_iter().map(|state| problem.root(state)).collect(),
-        dead: DeadEnds::default(),
+        dead: Known::default(),
         frontier: Frontier {
             layer: 0,
             states: BTreeSet::new(),
@@ -59,7 +83,7 @@ pub(super) fn search<M: Model>(
         };
         if next.to.layer == problem.layers() {
             let path = search.path.iter().flat_map(|frame| &frame.steps);
-            return Outcome::Ordered(path.chain(&next.steps).copied().collect());
+            return Outcome::Ordered(Some(path.chain(&next.steps).copied().collect()));
         }
         search.enter(next);
     }
@@ -72,7 +96,7 @@ struct Search<'a, M: Model> {
     path: Vec<Frame<M::State>>,
     /// The ways to begin that are left.
     roots: Vec<Move<M::State>>,
-    dead: DeadEnds<M::State>,
+    dead: Known<M::State>,
     frontier: Frontier<M::State>,
 }
 
@@ -167,7 +191,7 @@ impl<M: Model> Search<'_, M> {
     clippy::disallowed_types,
     reason = "only membership is asked, order is not"
 )]
-struct DeadEnds<S>(std::collections::HashMap<(u32, S, Box<[u32]>), Vec<DeadEnd>>);
+pub(super) struct Known<S>(std::collections::HashMap<(u32, S, Box<[u32]>), Vec<DeadEnd>>);
 
 /// A configuration is dead if it has placed no other reads than these and spent all of this.
 struct DeadEnd {
@@ -175,15 +199,15 @@ struct DeadEnd {
     spent: Tally,
 }
 
-impl<S> Default for DeadEnds<S> {
-    fn default() -> DeadEnds<S> {
-        DeadEnds(Default::default())
+impl<S> Default for Known<S> {
+    fn default() -> Known<S> {
+        Known(Default::default())
     }
 }
 
-impl<S: Copy + Eq + Hash> DeadEnds<S> {
+impl<S: Copy + Eq + Hash> Known<S> {
     /// If a configuration is dead, what of its spending is the reason.
-    fn find<M: Model<State = S>>(
+    pub fn find<M: Model<State = S>>(
         &self,
         problem: &Problem<M>,
         at: &Configuration<S>,
@@ -197,8 +221,21 @@ impl<S: Copy + Eq + Hash> DeadEnds<S> {
             .find_map(|dead| as_dear(problem, &dead.spent, &at.spent))
     }
 
+    /// Whether a configuration was remembered with all of its spending, and none was remembered
+    /// since that makes it superfluous.
+    pub fn holds(&self, at: &Configuration<S>) -> bool {
+        let known = self
+            .0
+            .get(&(at.layer, at.state, at.effects.as_slice().into()));
+        known.is_some_and(|known| {
+            known
+                .iter()
+                .any(|k| *k.reads == *at.reads && k.spent == at.spent)
+        })
+    }
+
     /// Remembers a configuration that is dead because of some of its spending.
-    fn learn<M: Model<State = S>>(
+    pub fn learn<M: Model<State = S>>(
         &mut self,
         problem: &Problem<M>,
         at: Configuration<S>,

@@ -1,5 +1,6 @@
 //! Histories of clients on an atomic register, for the tests: linearizable by construction, since
-//! each operation really takes effect at one moment, drawn between its ends.
+//! each operation really takes effect at one moment, drawn between its ends; and such histories
+//! with a fault put in.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(super) struct Clients {
     pub values: i64,
     /// The share of operations that are never answered. Half of them take effect, some much later.
     pub unanswered: f64,
+    /// The share of late effects that come once more, which no register allows.
+    pub again: f64,
     /// How likely an idle client begins an operation rather than a pending one moving on.
     pub eager: f64,
 }
@@ -32,6 +35,7 @@ impl Default for Clients {
             operations: 12,
             values: 3,
             unanswered: 0.1,
+            again: 0.0,
             eager: 0.5,
         }
     }
@@ -58,12 +62,6 @@ enum Stage {
 
 /// The operations of `clients` on one register, as a history with this key.
 pub(super) fn history(clients: Clients, key: i64, seed: u64) -> History {
-    simulate(clients, key, seed, false)
-}
-pub(super) fn twice(clients: Clients, key: i64, seed: u64) -> History {
-    simulate(clients, key, seed, true)
-}
-fn simulate(clients: Clients, key: i64, seed: u64, twice: bool) -> History {
     let mut run = Run {
         rng: ChaCha8Rng::seed_from_u64(seed),
         key,
@@ -71,7 +69,7 @@ fn simulate(clients: Clients, key: i64, seed: u64, twice: bool) -> History {
         operations: Vec::new(),
         idle: (0..clients.processes).collect(),
         next_process: clients.processes,
-        twice,
+        again: clients.again,
     };
     let mut pending: Vec<Pending> = Vec::new();
     let mut begun = 0;
@@ -97,7 +95,7 @@ struct Run {
     operations: Vec<Operation>,
     idle: Vec<u64>,
     next_process: u64,
-    twice: bool,
+    again: f64,
 }
 
 impl Run {
@@ -154,15 +152,10 @@ impl Run {
             Stage::Late if self.rng.random_bool(0.8) => Stage::Late,
             Stage::Late => {
                 self.take_effect(f, &argument);
-                if self.twice && self.rng.random_bool(0.7) {
-                    return Some(Pending {
-                        process,
-                        f,
-                        argument,
-                        stage: Stage::Late,
-                    });
+                if !self.rng.random_bool(self.again) {
+                    return None;
                 }
-                return None;
+                Stage::Late
             }
         };
         Some(Pending {
