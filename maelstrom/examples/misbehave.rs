@@ -58,7 +58,7 @@ impl Node {
             return;
         }
         self.requests += 1;
-        let fifth = self.requests % 5 == 0;
+        let fifth = self.requests.is_multiple_of(5);
         match self.way.as_str() {
             "nothing" | "forget" | "extra" | "deny" => {}
             "exit" if fifth => std::process::exit(0),
