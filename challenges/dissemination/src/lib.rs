@@ -60,6 +60,8 @@ mod gossip;
 mod hub;
 mod link;
 mod log;
+mod repair;
+mod rounds;
 mod rtt;
 mod star;
 mod timetable;
@@ -179,6 +181,11 @@ impl<T: Item> Dissemination<T> {
                 () = until(wake_at) => {}
             }
         }
+    }
+
+    /// Under what origin this node's items go out, in its present life.
+    pub fn origin(&self) -> Origin {
+        self.star.borrow().origin
     }
 
     /// How much of every origin's log is held here.
