@@ -1,5 +1,11 @@
-//! Broadcast.
+//! Challenges 3a to 3e: every value told to one node must reach all of them.
+//!
+//! What is hard about it, getting every value everywhere for few messages and in spite of faults,
+//! is shared with other challenges and lives in the crate [`dissemination`]. What is left here is
+//! the set of values itself. [`flood`] and [`batches`] are the steps that led there.
 
+pub mod batches;
+pub mod flood;
 mod values;
 
 use std::cell::RefCell;

@@ -21,6 +21,14 @@ pub struct Gossip<T> {
     pub(crate) head: Option<Head>,
 }
 
+#[cfg(test)]
+impl<T> Gossip<T> {
+    /// How many items it carries.
+    pub(crate) fn len(&self) -> usize {
+        self.news.iter().map(|run| run.items.len()).sum()
+    }
+}
+
 /// The part of a message that keeps a link reliable.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Head {

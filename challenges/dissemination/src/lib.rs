@@ -64,6 +64,8 @@ mod repair;
 mod rounds;
 mod rtt;
 mod star;
+#[cfg(test)]
+mod tests;
 mod timetable;
 mod vector;
 

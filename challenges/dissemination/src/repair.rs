@@ -27,14 +27,16 @@ const GRACE: Duration = Duration::from_millis(50);
 const QUESTIONS: u32 = 2;
 
 impl<T: Item> Star<T> {
-    /// Compares what a peer has with what we have.
-    pub(crate) fn look_for_gaps(&mut self, from: usize, now: Instant) {
+    /// Compares what a peer has with what we have. If something is missing, it may be on its way,
+    /// since messages overtake each other: unless there is `more` for certain, we wait a little.
+    pub(crate) fn look_for_gaps(&mut self, from: usize, more: bool, now: Instant) {
         let patience = self.rtt(from).jitter();
         let link = &mut self.links[from];
         if self.logs.vector().covers(&link.has) {
             link.lacking = None;
+        } else if more {
+            link.lacking = Some(now);
         } else {
-            // It may be on its way, if messages overtake each other.
             link.lacking.get_or_insert(now + patience);
         }
     }

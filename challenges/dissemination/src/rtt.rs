@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// What is assumed of a link that has not been measured.
-const UNKNOWN: Duration = Duration::from_secs(1);
+/// The timeout and the jitter of a network that has not been measured.
+const TIMEOUT_UNKNOWN: Duration = Duration::from_secs(2);
+const JITTER_UNKNOWN: Duration = Duration::from_millis(250);
 
 /// An answer may always be this much later than the last one was.
 const SLACK_MIN: Duration = Duration::from_millis(150);
@@ -37,7 +38,7 @@ impl Rtt {
     /// By how much a message may be later than the mean, in all but rare cases.
     pub(crate) fn jitter(&self) -> Duration {
         self.estimate
-            .map_or(UNKNOWN / 4, |(_, deviation)| of_ms(4.0 * deviation))
+            .map_or(JITTER_UNKNOWN, |(_, deviation)| of_ms(4.0 * deviation))
     }
 
     /// By how much a message may be later than the mean without giving rise to doubt.
@@ -47,7 +48,8 @@ impl Rtt {
 
     /// After this time an answer is late.
     pub(crate) fn timeout(&self) -> Duration {
-        self.mean().map_or(UNKNOWN, |mean| mean + self.slack())
+        self.mean()
+            .map_or(TIMEOUT_UNKNOWN, |mean| mean + self.slack())
     }
 }
 

@@ -87,11 +87,14 @@ impl<T: Item> Star<T> {
             self.logs.learn(run, &mut learnt);
         }
         let direct = gossip.head.is_none();
+        let asked = self.links[from].is_asked();
         if let Some(head) = gossip.head {
-            self.read_head(from, head, !learnt.is_empty(), now);
+            self.read_head(from, head, now);
         }
         if direct || self.is_neighbour(from) {
-            self.look_for_gaps(from, now);
+            // If this is the first part of much, the next can be had at once.
+            let more = asked && !self.links[from].is_asked() && !learnt.is_empty();
+            self.look_for_gaps(from, more, now);
         }
         if !learnt.is_empty() {
             self.aim(now);
@@ -111,7 +114,7 @@ impl<T: Item> Star<T> {
         }
     }
 
-    fn read_head(&mut self, from: usize, head: Head, learnt: bool, now: Instant) {
+    fn read_head(&mut self, from: usize, head: Head, now: Instant) {
         let hub_before = self.hub();
         let now_ms = self.ms(now);
         let last = self.links.len() - 1;
@@ -131,7 +134,6 @@ impl<T: Item> Star<T> {
             link.has.merge(&head.have);
             link.sent.merge(&head.have);
         }
-        let asked = link.is_asked();
         if let Some((stamp, held_ms)) = head.echo {
             link.echo(stamp, now);
             // A stamp of this node's former life may make no sense.
@@ -139,10 +141,6 @@ impl<T: Item> Star<T> {
                 link.rtt.sample(rtt_ms as f64);
                 self.rtt.sample(rtt_ms as f64);
             }
-        }
-        if asked && learnt && link.waiting.is_none() {
-            // If this was the first part of much, the next can be had at once.
-            link.lacking = Some(now);
         }
         let hub = self.hub();
         if hub != hub_before {

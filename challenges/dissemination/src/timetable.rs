@@ -50,3 +50,46 @@ impl Timetable {
         at
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    /// A round arrives in 400 ms; the hub is 100 ms away.
+    fn timetable(now: Instant, jitter: Duration) -> Timetable {
+        Timetable {
+            next: now + ms(400),
+            round: ms(400),
+            rtt: ms(200),
+            jitter,
+        }
+    }
+
+    #[test]
+    fn a_message_arrives_just_before_the_round_departs() {
+        let now = Instant::now();
+        let steady = timetable(now, ms(0));
+        // The round leaves at 300, the message takes 100.
+        assert_eq!(steady.aim(now), now + ms(190));
+        assert_eq!(steady.aim(now + ms(190)), now + ms(190));
+        assert_eq!(timetable(now, ms(30)).aim(now), now + ms(160), "jitter");
+    }
+
+    #[test]
+    fn whoever_is_late_waits_to_hear_of_the_round_after() {
+        let now = Instant::now();
+        assert_eq!(timetable(now, ms(0)).aim(now + ms(191)), now + ms(410));
+    }
+
+    #[test]
+    fn nobody_waits_for_an_idle_hub_or_aims_in_an_erratic_network() {
+        let now = Instant::now();
+        let later = now + ms(410);
+        assert_eq!(timetable(now, ms(0)).aim(later), later);
+        assert_eq!(timetable(now, ms(200)).aim(now), now);
+    }
+}

@@ -1,0 +1,151 @@
+//! A scatter plot with logarithmic axes, as SVG.
+
+use std::fmt::Write;
+
+/// Who made a point.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Others.
+    Published,
+    /// A step of the story.
+    Step,
+    /// The solution.
+    Rounds,
+}
+
+/// A solution's cost and its greatest latency.
+pub struct Point {
+    name: &'static str,
+    kind: Kind,
+    messages: f64,
+    max_ms: f64,
+}
+
+impl Point {
+    /// A point.
+    pub fn new(name: &'static str, kind: Kind, messages: f64, max_ms: f64) -> Self {
+        Self {
+            name,
+            kind,
+            messages,
+            max_ms,
+        }
+    }
+}
+
+/// An axis: from where to where, in values and in pixels.
+struct Axis {
+    values: (f64, f64),
+    pixels: (f64, f64),
+    ticks: &'static [f64],
+}
+
+impl Axis {
+    fn place(&self, value: f64) -> f64 {
+        let (low, high) = (self.values.0.ln(), self.values.1.ln());
+        let share = (value.ln() - low) / (high - low);
+        self.pixels.0 + share * (self.pixels.1 - self.pixels.0)
+    }
+}
+
+const ACROSS: Axis = Axis {
+    values: (0.25, 80.0),
+    pixels: (70.0, 740.0),
+    ticks: &[0.3, 1.0, 3.0, 10.0, 30.0],
+};
+
+const UP: Axis = Axis {
+    values: (80.0, 2500.0),
+    pixels: (430.0, 30.0),
+    ticks: &[100.0, 200.0, 500.0, 1000.0, 2000.0],
+};
+
+/// What the challenges ask for: 3d and 3e.
+const ASKED: [(&str, f64, f64); 2] = [("3d", 30.0, 600.0), ("3e", 20.0, 2000.0)];
+
+/// The picture.
+pub fn svg(points: &[Point]) -> String {
+    let mut picture = String::from(concat!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 480" "#,
+        r#"font-family="sans-serif" font-size="12" fill="#333">"#,
+        "\n<rect width=\"780\" height=\"480\" fill=\"white\"/>\n"
+    ));
+    frame(&mut picture);
+    for point in points {
+        mark(&mut picture, point);
+    }
+    picture.push_str("</svg>\n");
+    picture
+}
+
+/// Adds one element per line; writing to a string cannot fail.
+macro_rules! draw {
+    ($picture:expr, $($part:tt)*) => {
+        writeln!($picture, $($part)*).expect("a string takes everything")
+    };
+}
+
+fn frame(picture: &mut String) {
+    let ((left, right), (bottom, top)) = (ACROSS.pixels, UP.pixels);
+    for &tick in ACROSS.ticks {
+        let x = ACROSS.place(tick);
+        draw!(
+            picture,
+            r##"<path d="M{x:.1} {bottom}V{top}" stroke="#e5e5e5"/>"##
+        );
+        draw!(
+            picture,
+            r#"<text x="{x:.1}" y="448" text-anchor="middle">{tick}</text>"#
+        );
+    }
+    for &tick in UP.ticks {
+        let (y, base) = (UP.place(tick), UP.place(tick) + 4.0);
+        draw!(
+            picture,
+            r##"<path d="M{left} {y:.1}H{right}" stroke="#e5e5e5"/>"##
+        );
+        draw!(
+            picture,
+            r#"<text x="62" y="{base:.1}" text-anchor="end">{tick}</text>"#
+        );
+    }
+    for (name, messages, max_ms) in ASKED {
+        let (x, y) = (ACROSS.place(messages), UP.place(max_ms));
+        draw!(
+            picture,
+            r##"<path d="M{left} {y:.1}H{x:.1}V{bottom}" fill="none" stroke="#999" stroke-dasharray="5 4"/>"##
+        );
+        let (x, y) = (x - 4.0, y - 5.0);
+        draw!(
+            picture,
+            r##"<text x="{x:.1}" y="{y:.1}" text-anchor="end" fill="#777">Fly {name}</text>"##
+        );
+    }
+    draw!(
+        picture,
+        r#"<text x="405" y="470" text-anchor="middle">messages between servers per operation</text>"#
+    );
+    draw!(
+        picture,
+        r#"<text transform="translate(20 230) rotate(-90)" text-anchor="middle">greatest latency, ms</text>"#
+    );
+}
+
+fn mark(picture: &mut String, point: &Point) {
+    let (x, y) = (ACROSS.place(point.messages), UP.place(point.max_ms));
+    let (colour, weight) = match point.kind {
+        Kind::Published => ("#8a8a8a", "normal"),
+        Kind::Step => ("#3b78b5", "normal"),
+        Kind::Rounds => ("#c8372d", "bold"),
+    };
+    let (text_x, text_y) = (x + 8.0, y + 4.0);
+    draw!(
+        picture,
+        r#"<circle cx="{x:.1}" cy="{y:.1}" r="4.5" fill="{colour}"/>"#
+    );
+    draw!(
+        picture,
+        r#"<text x="{text_x:.1}" y="{text_y:.1}" fill="{colour}" font-weight="{weight}">{}</text>"#,
+        point.name
+    );
+}

@@ -1,0 +1,115 @@
+//! The star as most people build it: values wait a fixed time for others, and every batch is
+//! acknowledged.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use glomers::prelude::*;
+use serde_json::value::RawValue;
+use tokio::time::sleep;
+
+use crate::values::Values;
+
+/// What clients and nodes ask.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Request {
+    Topology,
+    Broadcast { message: i64 },
+    Batch { messages: Vec<i64> },
+    Read,
+}
+
+/// What they are answered.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Reply {
+    TopologyOk,
+    BroadcastOk,
+    BatchOk,
+    ReadOk { messages: Rc<RawValue> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "batch")]
+struct Batch {
+    messages: Vec<i64>,
+}
+
+/// Passes values on by the batch, over a star around the first node.
+pub struct Batches {
+    values: RefCell<Values>,
+    waiting: RefCell<BTreeMap<NodeId, Vec<i64>>>,
+    window: Duration,
+}
+
+impl Batches {
+    /// A node that passes on what it has once in every `window`.
+    pub fn new(window: Duration) -> Self {
+        Self {
+            values: RefCell::default(),
+            waiting: RefCell::default(),
+            window,
+        }
+    }
+
+    fn learn(&self, message: i64, cx: &Context) {
+        if !self.values.borrow_mut().insert(message) {
+            return;
+        }
+        let hub = &cx.nodes()[0];
+        let neighbours = if **hub == *cx.id() {
+            cx.peers()
+        } else {
+            std::slice::from_ref(hub)
+        };
+        let mut waiting = self.waiting.borrow_mut();
+        for neighbour in neighbours.iter().filter(|node| ***node != *cx.sender()) {
+            waiting.entry(neighbour.clone()).or_default().push(message);
+        }
+    }
+}
+
+/// Sends a batch until it is acknowledged.
+async fn insist(cx: Context, neighbour: NodeId, batch: Batch) {
+    let attempt = async || cx.call::<Value>(&neighbour, &batch).await;
+    if let Err(error) = cx.retry(Backoff::default(), attempt).await {
+        cx.log(&format!("{neighbour} refuses a batch: {error}"));
+    }
+}
+
+impl Node for Batches {
+    type Request = Request;
+    type Reply = Reply;
+
+    async fn handle(&self, request: Request, cx: &Context) -> Result<Reply> {
+        Ok(match request {
+            Request::Topology => Reply::TopologyOk,
+            Request::Broadcast { message } => {
+                self.learn(message, cx);
+                Reply::BroadcastOk
+            }
+            Request::Batch { messages } => {
+                for message in messages {
+                    self.learn(message, cx);
+                }
+                Reply::BatchOk
+            }
+            Request::Read => Reply::ReadOk {
+                messages: self.values.borrow_mut().to_json(),
+            },
+        })
+    }
+
+    async fn background(&self, cx: &Context) {
+        loop {
+            sleep(self.window).await;
+            for (neighbour, messages) in self.waiting.take() {
+                cx.spawn(insist(cx.clone(), neighbour, Batch { messages }));
+            }
+        }
+    }
+}

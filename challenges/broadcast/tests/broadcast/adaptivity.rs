@@ -1,0 +1,149 @@
+//! Nothing in the solution knows the network: any size, any latency, any mixture of faults.
+
+use std::time::Duration;
+
+use broadcast::Windows;
+use eddy::check::Workload;
+use eddy::nemesis::{Delays, Duplication, Fault, Loss, Partition, Pause};
+use eddy::net::{EventKind, Latency};
+use eddy::seed::Seed;
+use eddy::simulation::{Load, for_each_seed, for_seeds, ms, secs};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::rig::{cluster, load};
+
+/// A round, and two hops of the given length with some time to spare.
+fn bound(hop: Duration) -> Duration {
+    Windows::balanced().round + hop * 5 / 2 + ms(50)
+}
+
+#[test]
+fn values_take_a_round_and_two_hops_whatever_a_hop_is() {
+    for hop in [ms(0), ms(10), ms(100)] {
+        for_seeds(3, |seed| {
+            let run = cluster(seed, 25, Windows::balanced())
+                .latency(Latency::constant(hop))
+                .run(load());
+            run.assert_valid();
+            assert!(run.messages_per_op() <= 1.10);
+            assert!(run.stable_latency(1.0) < bound(hop), "{hop:?}");
+        });
+    }
+}
+
+#[test]
+fn a_hop_of_a_second_is_nothing_to_be_afraid_of() {
+    for_seeds(3, |seed| {
+        let run = cluster(seed, 25, Windows::balanced())
+            .latency(Latency::constant(secs(1)))
+            .run(load());
+        run.assert_valid();
+        assert_eq!(run.ok_fraction(), 1.0);
+        assert!(run.messages_per_op() < 2.0);
+        assert!(run.stable_latency(0.5) < secs(3));
+    });
+}
+
+/// Where messages overtake each other, a timetable is of no use, and nobody keeps to it.
+#[test]
+fn an_erratic_network_costs_little_more() {
+    for_seeds(5, |seed| {
+        let run = cluster(seed, 25, Windows::balanced())
+            .latency(Latency::exponential(ms(100)))
+            .run(load());
+        run.assert_valid();
+        assert!(run.messages_per_op() <= 1.3);
+        assert!(run.stable_latency(0.5) < ms(400));
+    });
+}
+
+#[test]
+fn clusters_of_any_size_deliver() {
+    for count in [2, 3, 5, 100] {
+        for_seeds(2, |seed| {
+            let run = cluster(seed, count, Windows::balanced()).run(load());
+            run.assert_valid();
+            // A round down, and at most as many messages up.
+            let links = (count - 1) as f64;
+            let rounds_per_op = 1.0 / Windows::balanced().round.as_secs_f64() / 100.0;
+            assert!(run.messages_per_op() <= 1.1 * 2.0 * links * rounds_per_op);
+            assert!(run.stable_latency(1.0) < ms(800));
+        });
+    }
+}
+
+/// The tail of a run: all links are closed, and nobody says anything any more.
+#[test]
+fn an_idle_cluster_is_silent() {
+    for_each_seed(|seed| {
+        let run = cluster(seed, 25, Windows::balanced())
+            .record_everything()
+            .run(load());
+        run.assert_valid();
+        let client = |name: &str| name.contains("broadcast") || name.contains("read");
+        let server = run.journal().events().iter().filter(|event| {
+            event.kind == EventKind::Send && event.message.body.contains("\"gossip\"")
+        });
+        let last_gossip = server.map(|event| event.time).max().expect("nodes gossip");
+        let all = run.journal().events().iter();
+        let asked = all.filter(|event| client(&event.message.body));
+        let before_pause = asked
+            .map(|event| event.time)
+            .filter(|at| *at < secs(25))
+            .max();
+        let quiet = before_pause.expect("clients ask") + secs(2);
+        assert!(last_gossip < quiet, "{last_gossip:?} is after {quiet:?}");
+    });
+}
+
+/// Everything at once, as the seed has it.
+#[test]
+fn no_mixture_of_faults_loses_a_value() {
+    for_seeds(20, |seed| {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed.0);
+        let count = dice.random_range(2..12);
+        let mean = ms(dice.random_range(1..200));
+        let latency = match dice.random_range(0..3) {
+            0 => Latency::constant(mean),
+            1 => Latency::uniform(mean),
+            _ => Latency::exponential(mean),
+        };
+        let windows = match dice.random_range(0..4) {
+            0 => Windows::frugal(),
+            1 => Windows::balanced(),
+            2 => Windows::swift(),
+            _ => Windows::every(ms(dice.random_range(1..1000))),
+        };
+        eprintln!("seed {}: {count} nodes, {latency}, {windows:?}", seed.0);
+        let run = swarm(seed, &mut dice, count, windows, latency);
+        run.assert_valid();
+    });
+}
+
+fn swarm(
+    seed: Seed,
+    dice: &mut ChaCha8Rng,
+    count: usize,
+    windows: Windows,
+    latency: Latency,
+) -> eddy::simulation::Run {
+    let mut simulation = cluster(seed, count, windows).latency(latency);
+    let interval = secs(dice.random_range(1..6));
+    if dice.random() {
+        simulation = simulation.nemesis(Partition::any().every(interval));
+    }
+    if dice.random() {
+        simulation = simulation.nemesis(Loss::of(dice.random_range(0.01..0.2)).every(interval));
+    }
+    if dice.random() {
+        simulation = simulation.nemesis(Duplication::of(0.2).every(interval));
+    }
+    if dice.random() {
+        simulation = simulation.nemesis(Delays::of(0.2, secs(1)).every(interval));
+    }
+    if dice.random() {
+        simulation = simulation.nemesis(Pause::one().every(interval));
+    }
+    simulation.run(Load::of(Workload::Broadcast).rate(50.0).lasting(secs(15)))
+}

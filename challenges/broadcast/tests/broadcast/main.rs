@@ -1,0 +1,6 @@
+//! The specification of broadcast, in virtual time.
+
+mod adaptivity;
+mod challenges;
+mod faults;
+mod rig;
