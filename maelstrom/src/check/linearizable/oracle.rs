@@ -2,6 +2,7 @@
 
 use porcupine_rs as porcupine;
 
+use super::configuration::Supply;
 use super::model::Model;
 use super::model::{Register, RegisterOp};
 use super::problem::{Call, Problem};
@@ -82,7 +83,11 @@ fn shapes() -> impl Iterator<Item = (u64, Clients, History)> {
     (0..seeds()).flat_map(|seed| {
         let clients = Clients {
             processes: 2 + seed % 4,
-            operations: if seed % 20 == 0 { 40 } else { 4 + (seed % 11) as usize },
+            operations: if seed % 20 == 0 {
+                40
+            } else {
+                4 + (seed % 11) as usize
+            },
             values: 2 + (seed / 2 % 3) as i64,
             unanswered: [0.0, 0.2, 0.5][(seed / 5 % 3) as usize],
             eager: [0.3, 0.6, 0.9][(seed / 7 % 3) as usize],
@@ -184,7 +189,22 @@ fn the_sweep_gets_as_far_as_the_search() {
             Outcome::Stuck(frontier) => Swept::Stuck(frontier),
             Outcome::Undecided => Swept::Undecided,
         };
-        assert_eq!(searched, sweep(&problem, [NIL], 1_000_000), "seed {seed}");
+        assert_eq!(
+            searched,
+            sweep(&problem, [NIL], Supply::Counted, 1_000_000),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn what_has_no_order_with_unlimited_supplies_has_none() {
+    for (seed, _, history) in shapes() {
+        let problem = Problem::new(Register, &calls(&history));
+        if let Swept::Stuck(_) = sweep(&problem, [NIL], Supply::Unlimited, 1_000_000) {
+            let counted = sweep(&problem, [NIL], Supply::Counted, 1_000_000);
+            assert!(matches!(counted, Swept::Stuck(_)), "seed {seed}");
+        }
     }
 }
 
