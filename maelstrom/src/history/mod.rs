@@ -6,7 +6,11 @@
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -112,6 +116,8 @@ pub struct History {
     operations: Vec<Operation>,
     /// For each entry its counterpart: of an invocation its completion, and the other way round.
     counterparts: Vec<Option<usize>>,
+    /// The invocations that have no completion yet: a process has one at a time.
+    open: BTreeMap<Process, usize>,
 }
 
 impl History {
@@ -129,8 +135,13 @@ impl History {
         let index = self.operations.len();
         operation.index = index;
         let invocation = match (operation.process, operation.kind) {
-            (Process::Nemesis, _) | (_, Kind::Invoke) => None,
-            (process, _) => self.open_invocation(process),
+            // The fault injector notes what it asks for and what came of it, both as `info`.
+            (Process::Nemesis, _) => None,
+            (process, Kind::Invoke) => {
+                self.open.insert(process, index);
+                None
+            }
+            (process, _) => self.open.remove(&process),
         };
         if let Some(invocation) = invocation {
             self.counterparts[invocation] = Some(index);
@@ -138,16 +149,6 @@ impl History {
         self.counterparts.push(invocation);
         self.operations.push(operation);
         &self.operations[index]
-    }
-
-    /// The latest invocation of a process that has no completion yet.
-    fn open_invocation(&self, process: Process) -> Option<usize> {
-        let latest = self
-            .operations
-            .iter()
-            .rposition(|op| op.process == process)?;
-        let open = self.operations[latest].kind == Kind::Invoke;
-        open.then_some(latest)
     }
 
     /// Every entry, in order.
@@ -167,14 +168,16 @@ impl History {
             .map(|invocation| (invocation, self.completion(invocation)))
     }
 
-    /// The completion of an invocation.
+    /// The completion of an invocation; `None` if it never came.
     pub fn completion(&self, invocation: &Operation) -> Option<&Operation> {
-        self.counterparts[invocation.index].map(|i| &self.operations[i])
+        let index = self.counterparts[invocation.index].filter(|i| *i > invocation.index);
+        index.map(|i| &self.operations[i])
     }
 
     /// The invocation of a completion.
     pub fn invocation(&self, completion: &Operation) -> Option<&Operation> {
-        self.counterparts[completion.index].map(|i| &self.operations[i])
+        let index = self.counterparts[completion.index].filter(|i| *i < completion.index);
+        index.map(|i| &self.operations[i])
     }
 
     /// The entry at an index.

@@ -1,0 +1,5 @@
+//! `echo`, the binary.
+
+fn main() -> std::process::ExitCode {
+    glomers::run(|_| echo::Echo)
+}

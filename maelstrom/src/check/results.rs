@@ -1,0 +1,320 @@
+//! The whole analysis of a run: every checker's verdict, and the worst of them.
+
+use std::fmt;
+
+use super::availability::{self, Availability, AvailabilityAnalysis};
+use super::counter::{self, CounterAnalysis};
+use super::echo::{self, EchoAnalysis};
+use super::exceptions::{self, ExceptionsAnalysis};
+use super::guard::guarded;
+use super::kafka::{self, KafkaAnalysis};
+use super::linearizable::{self, LinKvAnalysis};
+use super::set_full::{self, SetAnalysis};
+use super::stats::{self, StatsAnalysis};
+use super::txn::{self, TxnAnalysis};
+use super::unique_ids::{self, UniqueIdsAnalysis};
+use super::workload::Workload;
+use super::{Analysis, CheckerError, Verdict};
+use crate::edn::Value;
+use crate::history::History;
+
+/// What a run is held to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// How available it must be.
+    pub availability: Option<Availability>,
+    /// The consistency models that transactions must satisfy, all of them.
+    pub consistency_models: Vec<String>,
+}
+
+impl Default for Options {
+    /// Any availability; strict serializability.
+    fn default() -> Options {
+        Options {
+            availability: None,
+            consistency_models: vec!["strict-serializable".to_owned()],
+        }
+    }
+}
+
+/// The workload's own analysis.
+#[derive(Clone, Debug)]
+pub enum WorkloadAnalysis {
+    /// Of echo.
+    Echo(EchoAnalysis),
+    /// Of unique-ids.
+    UniqueIds(UniqueIdsAnalysis),
+    /// Of broadcast and g-set.
+    Set(SetAnalysis),
+    /// Of g-counter and pn-counter.
+    Counter(CounterAnalysis),
+    /// Of kafka.
+    Kafka(KafkaAnalysis),
+    /// Of lin-kv.
+    LinKv(LinKvAnalysis),
+    /// Of transactions.
+    Txn(TxnAnalysis),
+    /// None: the checker failed.
+    Failed(CheckerError),
+}
+
+impl WorkloadAnalysis {
+    fn of(history: &History, workload: Workload, options: &Options) -> WorkloadAnalysis {
+        let analysis = guarded(|| match workload {
+            Workload::Echo => Ok(WorkloadAnalysis::Echo(echo::check(history))),
+            Workload::UniqueIds => Ok(WorkloadAnalysis::UniqueIds(unique_ids::check(history))),
+            Workload::Broadcast => Ok(WorkloadAnalysis::Set(set_full::check(history, "broadcast"))),
+            Workload::GSet => Ok(WorkloadAnalysis::Set(set_full::check(history, "add"))),
+            Workload::GCounter | Workload::PnCounter => {
+                Ok(WorkloadAnalysis::Counter(counter::check(history)))
+            }
+            Workload::Kafka => Ok(WorkloadAnalysis::Kafka(kafka::check(history))),
+            Workload::LinKv => Ok(WorkloadAnalysis::LinKv(linearizable::check(history))),
+            Workload::TxnListAppend => {
+                let models = &options.consistency_models;
+                Ok(WorkloadAnalysis::Txn(txn::list_append::check(
+                    history, models,
+                )))
+            }
+            Workload::TxnRwRegister => {
+                let models = &options.consistency_models;
+                Ok(WorkloadAnalysis::Txn(txn::rw_register::check(
+                    history, models,
+                )))
+            }
+        });
+        analysis
+            .and_then(|analysis| analysis)
+            .unwrap_or_else(WorkloadAnalysis::Failed)
+    }
+
+    /// Whether upstream's whole analysis breaks on this history, so that all that it reports is
+    /// that nothing is known.
+    fn aborts_run(&self) -> bool {
+        match self {
+            WorkloadAnalysis::Txn(analysis) => analysis.aborts_run(),
+            WorkloadAnalysis::Failed(error) => error.fatal,
+            _ => false,
+        }
+    }
+
+    /// The analysis without its type.
+    pub fn as_dyn(&self) -> &dyn Analysis {
+        match self {
+            WorkloadAnalysis::Echo(analysis) => analysis,
+            WorkloadAnalysis::UniqueIds(analysis) => analysis,
+            WorkloadAnalysis::Set(analysis) => analysis,
+            WorkloadAnalysis::Counter(analysis) => analysis,
+            WorkloadAnalysis::Kafka(analysis) => analysis,
+            WorkloadAnalysis::LinKv(analysis) => analysis,
+            WorkloadAnalysis::Txn(analysis) => analysis,
+            WorkloadAnalysis::Failed(error) => error,
+        }
+    }
+
+    /// The analysis of a set, if it is one.
+    pub fn as_set(&self) -> Option<&SetAnalysis> {
+        match self {
+            WorkloadAnalysis::Set(analysis) => Some(analysis),
+            _ => None,
+        }
+    }
+}
+
+/// The results of a run.
+#[derive(Clone, Debug)]
+pub struct Results {
+    workload: WorkloadAnalysis,
+    stats: StatsAnalysis,
+    availability: AvailabilityAnalysis,
+    exceptions: ExceptionsAnalysis,
+    /// The results of what is not derived from the history, by key.
+    attached: Vec<(String, Value)>,
+}
+
+/// Checks a finished history. `net` holds the network's statistics, if there are any.
+pub fn check(
+    history: &History,
+    workload: Workload,
+    options: &Options,
+    net: Option<Value>,
+) -> Results {
+    let mut results = Results {
+        workload: WorkloadAnalysis::of(history, workload, options),
+        stats: stats::check(history),
+        availability: availability::check(history, options.availability),
+        exceptions: exceptions::check(history),
+        attached: Vec::new(),
+    };
+    if let Some(net) = net {
+        results.attach("net", net);
+    }
+    results
+}
+
+impl Results {
+    /// Adds the results map of something else under a key, such as `perf` or `timeline`. Its
+    /// `:valid?` counts towards the verdict.
+    pub fn attach(&mut self, key: &str, results: Value) {
+        self.attached.push((key.to_owned(), results));
+    }
+
+    /// The verdict of the run: the worst of all.
+    pub fn verdict(&self) -> Verdict {
+        if self.workload.aborts_run() {
+            return Verdict::Unknown;
+        }
+        let attached = self
+            .attached
+            .iter()
+            .map(|(_, results)| Verdict::of_results(results));
+        let checked = self.sections().map(|(_, analysis)| analysis.verdict());
+        attached.chain(checked).max().unwrap_or_default()
+    }
+
+    /// The workload's analysis.
+    pub fn workload(&self) -> &WorkloadAnalysis {
+        &self.workload
+    }
+
+    /// How many operations there were, and how they ended.
+    pub fn stats(&self) -> &StatsAnalysis {
+        &self.stats
+    }
+
+    /// The share of operations that ended `ok`.
+    pub fn availability(&self) -> &AvailabilityAnalysis {
+        &self.availability
+    }
+
+    /// The operations that ended in an exception.
+    pub fn exceptions(&self) -> &ExceptionsAnalysis {
+        &self.exceptions
+    }
+
+    /// The results map attached under a key, such as `net`.
+    pub fn attached(&self, key: &str) -> Option<&Value> {
+        let found = self.attached.iter().find(|(name, _)| name == key);
+        found.map(|(_, results)| results)
+    }
+
+    fn sections(&self) -> [(&'static str, &dyn Analysis); 4] {
+        [
+            ("workload", self.workload.as_dyn()),
+            ("stats", &self.stats),
+            ("availability", &self.availability),
+            ("exceptions", &self.exceptions),
+        ]
+    }
+
+    /// The results map, as in `results.edn`; print it with `{:#}` for people.
+    pub fn to_edn(&self) -> Value {
+        let checked = self
+            .sections()
+            .map(|(key, analysis)| (key, analysis.to_edn()));
+        let attached = self
+            .attached
+            .iter()
+            .map(|(key, results)| (key.as_str(), results.clone()));
+        let verdict = ("valid?", self.verdict().to_edn());
+        Value::map(checked.into_iter().chain(attached).chain([verdict]))
+    }
+
+    /// The results map as JSON, as in `results.json`.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.to_edn().to_json()
+    }
+
+    /// Why the verdict is not `valid`, checker by checker, the workload's first; `None` if it is.
+    pub fn explanation(&self) -> Option<String> {
+        let parts: Vec<_> = self
+            .sections()
+            .into_iter()
+            .filter_map(|(key, analysis)| Some(format!("{key}: {}", analysis.explanation()?)))
+            .collect();
+        (!parts.is_empty()).then(|| parts.join("\n"))
+    }
+}
+
+impl fmt::Display for Results {
+    /// The results map as EDN, indented with `{:#}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_edn().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::{history, value};
+
+    const ECHO: &str = "0 invoke echo 1\n0 ok echo {:echo 1}";
+
+    fn check(text: &str, workload: Workload) -> Results {
+        super::check(&history(text), workload, &Options::default(), None)
+    }
+
+    #[test]
+    fn results_are_those_of_every_checker() {
+        let net = value("{:valid? true, :all {:msg-count 2}}");
+        let options = Options::default();
+        let mut results = super::check(&history(ECHO), Workload::Echo, &options, Some(net.clone()));
+        results.attach("timeline", value("{:valid? true}"));
+        assert_eq!(results.attached("net"), Some(&net));
+        assert_eq!(
+            results.to_edn(),
+            value(
+                "{:valid? true, :workload {:valid? true, :errors ()}, :exceptions {:valid? true},
+                  :stats {:valid? true, :count 1, :ok-count 1, :fail-count 0, :info-count 0,
+                          :by-f {:echo {:valid? true, :count 1, :ok-count 1, :fail-count 0,
+                                        :info-count 0}}},
+                  :availability {:valid? true, :ok-fraction 1.0},
+                  :net {:valid? true, :all {:msg-count 2}}, :timeline {:valid? true}}"
+            )
+        );
+        assert_eq!(results.to_json()["stats"]["by-f"]["echo"]["ok-count"], 1);
+        assert_eq!(results.explanation(), None);
+    }
+
+    #[test]
+    fn the_worst_verdict_is_the_verdict() {
+        let unknown = check("0 invoke add 1\n0 ok add 1", Workload::GSet);
+        assert_eq!(unknown.verdict(), Verdict::Unknown);
+        // The same without an ok: invalid statistics beat the undecided workload.
+        let invalid = check("0 invoke add 1\n0 info add 1", Workload::GSet);
+        assert_eq!(invalid.workload().as_dyn().verdict(), Verdict::Unknown);
+        assert_eq!(invalid.verdict(), Verdict::Invalid);
+        let text = invalid.explanation().unwrap();
+        assert!(text.starts_with("workload: no element is stable"), "{text}");
+        assert!(text.contains("\nstats: no add ended ok"), "{text}");
+
+        let mut attached = check(ECHO, Workload::Echo);
+        assert_eq!(attached.verdict(), Verdict::Valid);
+        attached.attach("perf", value("{:valid? :unknown}"));
+        assert_eq!(attached.verdict(), Verdict::Unknown);
+    }
+
+    #[test]
+    fn people_read_results_indented() {
+        let text = format!("{:#}", check(ECHO, Workload::Echo));
+        assert!(
+            text.contains("\n :workload {:errors (), :valid? true}}"),
+            "{text}"
+        );
+        assert_eq!(
+            crate::edn::parse(&text),
+            crate::edn::parse(&text.replace('\n', ""))
+        );
+    }
+
+    #[test]
+    fn a_fatal_error_leaves_everything_undecided_and_another_only_the_workload() {
+        let mut results = check("0 invoke txn []\n0 fail txn []", Workload::TxnListAppend);
+        results.workload = WorkloadAnalysis::Failed(CheckerError::new("odd"));
+        assert_eq!(results.verdict(), Verdict::Invalid);
+        results.workload = WorkloadAnalysis::Failed(CheckerError::fatal("odd"));
+        assert_eq!(results.verdict(), Verdict::Unknown);
+        let workload = results.to_edn().get("workload").cloned();
+        assert_eq!(workload, Some(value("{:valid? :unknown, :error \"odd\"}")));
+    }
+}

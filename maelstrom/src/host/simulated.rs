@@ -1,0 +1,439 @@
+//! Nodes as tasks, in virtual time.
+//!
+//! Every node runs in one tokio runtime whose clock is paused: it stands still while any node has
+//! something to do, and jumps to the next timer when all are idle. Seconds of a run take
+//! milliseconds, and from one seed everything happens the same way each time.
+//!
+//! Tokio's timers count whole milliseconds; the run's events come at any nanosecond. So the host
+//! keeps the exact time of the latest event beside tokio's clock, which is never more than a
+//! millisecond ahead of it.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use glomers::{Context, IntoNode, Link, Seams};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, LocalSet};
+use tokio::time::Instant;
+
+use super::{Event, Host};
+use crate::seed::Seed;
+
+/// What the nodes' wall clocks show when a run begins: the first of January 2024.
+const EPOCH: Duration = Duration::from_secs(1_704_067_200);
+
+/// So often may nodes be scheduled while time stands still; a node that wants more spins.
+const POLLS_MAX: u64 = 1_000_000;
+
+/// So many lines may nodes write while time stands still.
+const LINES_MAX: u64 = 1_000_000;
+
+type Task = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// Makes a node, as often as it is asked: a node that was killed is made anew.
+#[derive(Clone)]
+pub struct NodeFactory(Rc<dyn Fn(Link, Seams) -> Task>);
+
+impl NodeFactory {
+    /// A factory of the nodes that `make` makes.
+    pub fn new<M: IntoNode + 'static>(
+        make: impl Fn(&Context) -> M + Clone + 'static,
+    ) -> NodeFactory {
+        NodeFactory(Rc::new(move |link, seams| {
+            let make = make.clone();
+            Box::pin(glomers::serve(link, seams, move |cx: &Context| make(cx)))
+        }))
+    }
+}
+
+/// Runs nodes inside this process, in virtual time.
+pub struct SimulatedHost {
+    runtime: LocalRuntime,
+    idleness: Arc<Idleness>,
+    /// How often nodes were scheduled since time last passed.
+    polls: Rc<Cell<u64>>,
+    factory: NodeFactory,
+    seed: Seed,
+    names: Vec<String>,
+    nodes: Vec<Option<Node>>,
+    clock_offsets_ms: Vec<Rc<Cell<i64>>>,
+    /// How many nodes were started so far; each gets a number and a seed of its own.
+    started: u64,
+    outputs: mpsc::UnboundedReceiver<Output>,
+    output: mpsc::UnboundedSender<Output>,
+    /// Tokio's time at which the run began.
+    origin: Instant,
+    now: Duration,
+    lines_at_once: u64,
+    /// Prints what nodes log.
+    verbose: bool,
+}
+
+/// A running node.
+struct Node {
+    number: u64,
+    to_node: mpsc::UnboundedSender<Vec<u8>>,
+    gate: Rc<Gate>,
+    task: JoinHandle<()>,
+}
+
+/// What the nodes give back, with the number under which they were started.
+enum Output {
+    Line(usize, u64, String),
+    Ended(usize, u64, Option<String>),
+}
+
+impl SimulatedHost {
+    /// A host for these nodes.
+    pub fn new(factory: NodeFactory, names: &[String], seed: Seed) -> Result<SimulatedHost> {
+        let idleness = Arc::new(Idleness::default());
+        let on_park = idleness.clone();
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .on_thread_park(move || on_park.note())
+            .build_local(LocalOptions::default())
+            .context("building the simulation's runtime")?;
+        let origin = runtime.block_on(async { Instant::now() });
+        let (output, outputs) = mpsc::unbounded_channel();
+        Ok(SimulatedHost {
+            runtime,
+            idleness,
+            polls: Rc::default(),
+            factory,
+            seed: seed.derive("nodes"),
+            names: names.to_vec(),
+            nodes: names.iter().map(|_| None).collect(),
+            clock_offsets_ms: names.iter().map(|_| Rc::default()).collect(),
+            started: 0,
+            outputs,
+            output,
+            origin,
+            now: Duration::ZERO,
+            lines_at_once: 0,
+            verbose: false,
+        })
+    }
+
+    /// Prints what nodes log to stderr.
+    pub fn verbose(mut self, verbose: bool) -> SimulatedHost {
+        self.verbose = verbose;
+        self
+    }
+
+    /// Runs a future beside the nodes, on their clock: a script of faults, say.
+    pub fn spawn(&self, script: impl Future<Output = ()> + 'static) {
+        self.runtime.spawn_local(script);
+    }
+
+    /// Lets every task run until none has anything to do, or until a node says something.
+    fn settle(&mut self) -> Result<Option<Output>> {
+        let SimulatedHost {
+            runtime,
+            idleness,
+            outputs,
+            polls,
+            ..
+        } = self;
+        idleness.watch(None);
+        runtime.block_on(poll_fn(|cx| {
+            if let Poll::Ready(output) = outputs.poll_recv(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            if polls.get() > POLLS_MAX {
+                return Poll::Ready(Err(anyhow::anyhow!(
+                    "a node spins: nodes were scheduled {POLLS_MAX} times without letting time pass"
+                )));
+            }
+            if idleness.noted() {
+                return Poll::Ready(Ok(None));
+            }
+            idleness.watch(Some(cx.waker().clone()));
+            Poll::Pending
+        }))
+    }
+
+    /// Lets time pass until a node says something, or until `until` has come.
+    fn pass_time(&mut self, until: Option<Duration>) -> Option<Output> {
+        let SimulatedHost {
+            runtime,
+            outputs,
+            origin,
+            ..
+        } = self;
+        // Without a time of ours there must be a timer of theirs, or all would wait for ever.
+        let until = until.unwrap_or(Duration::from_secs(86_400 * 365));
+        let deadline = *origin + until;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                output = outputs.recv() => output,
+                () = tokio::time::sleep_until(deadline) => None,
+            }
+        })
+    }
+
+    fn tokio_now(&self) -> Duration {
+        self.runtime.block_on(async { Instant::now() }) - self.origin
+    }
+
+    /// The event that an output is, unless its node has been killed since.
+    fn event(&mut self, output: Output) -> Result<Option<Event>> {
+        let (node, number) = match &output {
+            Output::Line(node, number, _) | Output::Ended(node, number, _) => (*node, *number),
+        };
+        if self.nodes[node]
+            .as_ref()
+            .is_none_or(|running| running.number != number)
+        {
+            return Ok(None);
+        }
+        match output {
+            Output::Line(node, _, line) => {
+                self.lines_at_once += 1;
+                if self.lines_at_once > LINES_MAX {
+                    bail!("nodes wrote {LINES_MAX} lines without letting time pass");
+                }
+                Ok(Some(Event::Line { node, line }))
+            }
+            Output::Ended(node, _, problem) => {
+                let how = problem.map_or_else(String::new, |problem| format!(": {problem}"));
+                let report = format!(
+                    "Node {} ended before the test was over{how}",
+                    self.names[node]
+                );
+                self.nodes[node] = None;
+                Ok(Some(Event::Exited { node, report }))
+            }
+        }
+    }
+}
+
+impl Host for SimulatedHost {
+    fn now(&self) -> Duration {
+        self.now
+    }
+
+    fn start(&mut self, node: usize) -> Result<()> {
+        let number = self.started;
+        self.started += 1;
+        let (to_node, inbound) = mpsc::unbounded_channel();
+        let outbound = Lines {
+            node,
+            number,
+            output: self.output.clone(),
+        };
+        let link = Link {
+            inbound,
+            outbound: Box::new(outbound),
+        };
+        let (origin, offset) = (self.origin, self.clock_offsets_ms[node].clone());
+        let (name, verbose) = (self.names[node].clone(), self.verbose);
+        let seams = Seams {
+            wall_clock: Rc::new(move || {
+                let (right, offset_ms) = (EPOCH + origin.elapsed(), offset.get());
+                let offset = Duration::from_millis(offset_ms.unsigned_abs());
+                if offset_ms < 0 {
+                    right.saturating_sub(offset)
+                } else {
+                    right + offset
+                }
+            }),
+            seed: self.seed.derive(&number.to_string()).0,
+            log: Rc::new(move |line| {
+                if verbose {
+                    eprintln!("{:>9.3} s  {name}: {line}", origin.elapsed().as_secs_f64());
+                }
+            }),
+        };
+        let served = (self.factory.0)(link, seams);
+        // A set of tasks of its own: what the node spawns pauses and dies with it.
+        let life = async move { LocalSet::new().run_until(served).await };
+        let gate = Rc::new(Gate::default());
+        let life = Gated {
+            gate: gate.clone(),
+            polls: self.polls.clone(),
+            life: Box::pin(life),
+        };
+        let output = self.output.clone();
+        let task = self.runtime.spawn_local(async move {
+            let problem = life.await.err().map(|error| format!("{error:#}"));
+            // Nobody listens any more when the run is over.
+            let _ = output.send(Output::Ended(node, number, problem));
+        });
+        self.nodes[node] = Some(Node {
+            number,
+            to_node,
+            gate,
+            task,
+        });
+        Ok(())
+    }
+
+    fn deliver(&mut self, node: usize, line: &str) {
+        if let Some(running) = &self.nodes[node] {
+            // A node that has just ended hears nothing.
+            let _ = running.to_node.send(line.as_bytes().to_vec());
+        }
+    }
+
+    fn wait(&mut self, until: Option<Duration>) -> Result<Event> {
+        loop {
+            let output = match self.settle()? {
+                Some(output) => output,
+                None if until.is_some_and(|until| until <= self.tokio_now()) => {
+                    self.now = self.now.max(until.unwrap_or_default());
+                    return Ok(Event::TimeReached);
+                }
+                None => {
+                    self.polls.set(0);
+                    let output = self.pass_time(until);
+                    let now = self.tokio_now();
+                    self.now = self.now.max(until.map_or(now, |until| now.min(until)));
+                    self.lines_at_once = 0;
+                    match output {
+                        Some(output) => output,
+                        None if until.is_none() => bail!("all nodes sleep for ever"),
+                        None => return Ok(Event::TimeReached),
+                    }
+                }
+            };
+            if let Some(event) = self.event(output)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    fn kill(&mut self, node: usize) -> Result<()> {
+        let running = self.nodes[node].take();
+        let running = running.with_context(|| format!("{} is not running", self.names[node]))?;
+        running.task.abort();
+        // An abort takes effect when the task is scheduled, which a closed gate would prevent.
+        running.gate.open();
+        Ok(())
+    }
+
+    fn pause(&mut self, node: usize) -> Result<()> {
+        if let Some(running) = &self.nodes[node] {
+            running.gate.close();
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, node: usize) -> Result<()> {
+        if let Some(running) = &self.nodes[node] {
+            running.gate.open();
+        }
+        Ok(())
+    }
+
+    fn set_clock_offset(&mut self, node: usize, offset_ms: i64) {
+        self.clock_offsets_ms[node].set(offset_ms);
+    }
+}
+
+/// A node's way out: hands over line by line.
+struct Lines {
+    node: usize,
+    number: u64,
+    output: mpsc::UnboundedSender<Output>,
+}
+
+impl Write for Lines {
+    fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
+        for line in std::str::from_utf8(batch)
+            .map_err(io::Error::other)?
+            .lines()
+        {
+            let line = Output::Line(self.node, self.number, line.to_owned());
+            self.output
+                .send(line)
+                .map_err(|_| io::ErrorKind::BrokenPipe)?;
+        }
+        Ok(batch.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Tells that no task has anything to do. Tokio says so just before it parks its thread, and would
+/// let time pass then; waking somebody at that moment keeps it from doing so.
+#[derive(Default)]
+struct Idleness {
+    noted: AtomicBool,
+    watcher: Mutex<Option<Waker>>,
+}
+
+impl Idleness {
+    /// From now on, wakes `watcher` when all are idle.
+    fn watch(&self, watcher: Option<Waker>) {
+        self.noted.store(false, Ordering::Relaxed);
+        *self.watcher.lock().expect("nobody panics here") = watcher;
+    }
+
+    fn note(&self) {
+        if let Some(watcher) = self.watcher.lock().expect("nobody panics here").take() {
+            self.noted.store(true, Ordering::Relaxed);
+            watcher.wake();
+        }
+    }
+
+    fn noted(&self) -> bool {
+        self.noted.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a node may run.
+#[derive(Default)]
+struct Gate {
+    closed: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Gate {
+    fn close(&self) {
+        self.closed.set(true);
+    }
+
+    fn open(&self) {
+        self.closed.set(false);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A life that stands still while its gate is closed.
+struct Gated<F> {
+    gate: Rc<Gate>,
+    polls: Rc<Cell<u64>>,
+    life: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Gated<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<F::Output> {
+        if self.gate.closed.get() {
+            self.gate.waker.replace(Some(cx.waker().clone()));
+            return Poll::Pending;
+        }
+        self.polls.set(self.polls.get() + 1);
+        if self.polls.get() > POLLS_MAX {
+            // It spins; standing still, it lets the host notice.
+            return Poll::Pending;
+        }
+        self.life.as_mut().poll(cx)
+    }
+}

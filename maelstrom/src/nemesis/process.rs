@@ -1,0 +1,189 @@
+//! Faults of the nodes themselves: death, paralysis, and clocks that are wrong.
+
+use rand::RngExt;
+
+use super::partition::some_of;
+use super::{Action, Arena, Deed, Fault};
+use crate::edn::Value;
+use crate::seed::ChaCha8Rng;
+
+/// How many nodes are struck at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One node.
+    One,
+    /// Between one node and the largest minority.
+    Minority,
+    /// This very node.
+    Node(usize),
+}
+
+impl Target {
+    fn draw(self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        match self {
+            Target::One => some_of(count, 1, rng),
+            Target::Minority => some_of(count, count.saturating_sub(1) / 2, rng),
+            Target::Node(node) => vec![node],
+        }
+    }
+
+    fn name(self) -> Value {
+        match self {
+            Target::One => Value::keyword("one"),
+            Target::Minority => Value::keyword("minority"),
+            Target::Node(node) => Value::from(node),
+        }
+    }
+}
+
+/// `{"n1" :killed}`.
+fn states(arena: &Arena<'_>, nodes: &[usize], state: &str) -> Value {
+    let entry = |&node: &usize| {
+        (
+            Value::from(arena.nodes[node].as_str()),
+            Value::keyword(state),
+        )
+    };
+    Value::Map(nodes.iter().map(entry).collect())
+}
+
+/// Kills nodes, and starts them again without their memory.
+pub struct Kill {
+    target: Target,
+    down: Vec<usize>,
+}
+
+impl Kill {
+    /// Kills so many nodes at a time.
+    pub fn of(target: Target) -> Kill {
+        Kill {
+            target,
+            down: Vec::new(),
+        }
+    }
+
+    /// Kills one node at a time.
+    pub fn one() -> Kill {
+        Kill::of(Target::One)
+    }
+}
+
+impl Fault for Kill {
+    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+        self.down = self.target.draw(arena.nodes.len(), arena.rng);
+        arena
+            .actions
+            .extend(self.down.iter().map(|&node| Action::Kill(node)));
+        let result = states(arena, &self.down, "killed");
+        Deed {
+            f: "kill",
+            request: self.target.name(),
+            result,
+        }
+    }
+
+    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+        let down = std::mem::take(&mut self.down);
+        arena
+            .actions
+            .extend(down.iter().map(|&node| Action::Restart(node)));
+        let result = states(arena, &down, "started");
+        Deed {
+            f: "start",
+            request: Value::keyword("all"),
+            result,
+        }
+    }
+}
+
+/// Pauses nodes: they keep their memory, and wake up without knowing that time has passed.
+pub struct Pause {
+    target: Target,
+    paused: Vec<usize>,
+}
+
+impl Pause {
+    /// Pauses so many nodes at a time.
+    pub fn of(target: Target) -> Pause {
+        Pause {
+            target,
+            paused: Vec::new(),
+        }
+    }
+
+    /// Pauses one node at a time.
+    pub fn one() -> Pause {
+        Pause::of(Target::One)
+    }
+}
+
+impl Fault for Pause {
+    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+        self.paused = self.target.draw(arena.nodes.len(), arena.rng);
+        arena
+            .actions
+            .extend(self.paused.iter().map(|&node| Action::Pause(node)));
+        let result = states(arena, &self.paused, "paused");
+        Deed {
+            f: "pause",
+            request: self.target.name(),
+            result,
+        }
+    }
+
+    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+        let paused = std::mem::take(&mut self.paused);
+        arena
+            .actions
+            .extend(paused.iter().map(|&node| Action::Resume(node)));
+        let result = states(arena, &paused, "resumed");
+        Deed {
+            f: "resume",
+            request: Value::keyword("all"),
+            result,
+        }
+    }
+}
+
+/// Sets the wall clocks of all nodes off, each by its own amount; simulated nodes only.
+pub struct ClockSkew {
+    offset_max_ms: i64,
+}
+
+impl ClockSkew {
+    /// Clocks are off by up to so many milliseconds, in either direction.
+    pub fn up_to_ms(offset_max_ms: i64) -> ClockSkew {
+        ClockSkew { offset_max_ms }
+    }
+}
+
+impl Fault for ClockSkew {
+    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+        let mut offsets = Vec::new();
+        for (node, name) in arena.nodes.iter().enumerate() {
+            let offset = arena
+                .rng
+                .random_range(-self.offset_max_ms..=self.offset_max_ms);
+            arena.actions.push(Action::SetClock(node, offset));
+            offsets.push((Value::from(name.as_str()), Value::from(offset)));
+        }
+        let result = Value::Map(offsets.into_iter().collect());
+        Deed {
+            f: "bump-clock",
+            request: Value::from(self.offset_max_ms),
+            result,
+        }
+    }
+
+    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+        let nodes = 0..arena.nodes.len();
+        arena
+            .actions
+            .extend(nodes.map(|node| Action::SetClock(node, 0)));
+        Deed {
+            f: "reset-clock",
+            request: Value::Nil,
+            result: Value::keyword("clocks-reset"),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What was sent and received: counted always, kept in full only where something needs it.
+
+use std::time::Duration;
+
+use super::message::Message;
+use crate::edn::Value;
+
+/// A message's place in the statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traffic {
+    /// From or to a client.
+    Client,
+    /// Anything else, services included.
+    Server,
+}
+
+/// Sent or received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The network accepted the message.
+    Send,
+    /// The receiver was handed the message.
+    Receive,
+}
+
+/// One entry of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Sent or received.
+    pub kind: EventKind,
+    /// Time since the network started.
+    pub time: Duration,
+    /// The message.
+    pub message: Message,
+}
+
+/// How much of the traffic is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// The first events only, as many as given.
+    First(usize),
+    /// Everything: to compare two runs message for message.
+    Everything,
+}
+
+/// Counts of one group of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages sent. Every message has a number of its own, so this is the number of messages too.
+    pub sent: u64,
+    /// Messages received.
+    pub received: u64,
+}
+
+impl Counts {
+    fn count(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::Send => self.sent += 1,
+            EventKind::Receive => self.received += 1,
+        }
+    }
+
+    /// Messages per operation, in upstream's 32-bit arithmetic; none without operations.
+    pub fn per_op(&self, operations: usize) -> Option<f32> {
+        (operations > 0).then(|| (self.sent as f64 / operations as f64) as f32)
+    }
+
+    fn to_edn(self, per_op: Option<f32>) -> Value {
+        let mut entries = vec![
+            ("send-count", Value::from(self.sent)),
+            ("recv-count", Value::from(self.received)),
+            ("msg-count", Value::from(self.sent)),
+        ];
+        entries.extend(per_op.map(|figure| ("msgs-per-op", Value::single(figure))));
+        Value::map(entries)
+    }
+}
+
+/// The record of a run's traffic.
+#[derive(Debug)]
+pub struct Journal {
+    /// Messages from or to clients.
+    pub clients: Counts,
+    /// All others.
+    pub servers: Counts,
+    recording: Recording,
+    events: Vec<Event>,
+}
+
+impl Journal {
+    pub(super) fn new(recording: Recording) -> Journal {
+        let (clients, servers) = (Counts::default(), Counts::default());
+        Journal {
+            clients,
+            servers,
+            recording,
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn record(
+        &mut self,
+        kind: EventKind,
+        time: Duration,
+        message: &Message,
+        traffic: Traffic,
+    ) {
+        match traffic {
+            Traffic::Client => self.clients.count(kind),
+            Traffic::Server => self.servers.count(kind),
+        }
+        let keep = match self.recording {
+            Recording::First(count) => self.events.len() < count,
+            Recording::Everything => true,
+        };
+        if keep {
+            self.events.push(Event {
+                kind,
+                time,
+                message: message.clone(),
+            });
+        }
+    }
+
+    /// The events kept, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// All messages.
+    pub fn all(&self) -> Counts {
+        Counts {
+            sent: self.clients.sent + self.servers.sent,
+            received: self.clients.received + self.servers.received,
+        }
+    }
+
+    /// The results under `:net`, for a run of so many operations.
+    pub fn to_edn(&self, operations: usize) -> Value {
+        Value::map([
+            ("all", self.all().to_edn(self.all().per_op(operations))),
+            ("clients", self.clients.to_edn(None)),
+            (
+                "servers",
+                self.servers.to_edn(self.servers.per_op(operations)),
+            ),
+            ("valid?", Value::Bool(true)),
+        ])
+    }
+}

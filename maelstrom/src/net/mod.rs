@@ -1,0 +1,323 @@
+//! The simulated network: who may talk to whom, how long a message takes, and what is lost.
+//!
+//! It is a pure state machine: [`Net::send`] puts a message in, [`Net::deliveries`] takes out what
+//! has arrived by now, and [`Net::next_wake`] says when to look again. The clock is the caller's,
+//! so the same network drives real processes and simulated nodes.
+//!
+//! Each endpoint receives through a single pump, as upstream: the pump takes the message with the
+//! earliest deadline, decides whether a partition swallows it, sleeps until it is due, and delivers
+//! it. While it sleeps nothing else reaches the endpoint, not even a client's request, although
+//! client links have no latency. Figures depend on that, so it is reproduced.
+
+mod faults;
+mod journal;
+mod latency;
+mod message;
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+pub use faults::{Cut, CutId, Faults, Strikes};
+pub use journal::{Counts, Event, EventKind, Journal, Recording, Traffic};
+pub use latency::{Distribution, Latency};
+pub use message::{Body, EndpointId, Message, ParsedLine, parse_line};
+
+use crate::seed::{ChaCha8Rng, Seed};
+
+/// What an endpoint is, which decides latency, faults and statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A node under test.
+    Node,
+    /// One of the services.
+    Service,
+    /// A client.
+    Client,
+}
+
+/// Why a message could not be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// No endpoint of this name was ever registered.
+    Unknown(String),
+    /// The endpoint was a client that has gone.
+    Gone(String),
+}
+
+struct Endpoint {
+    name: Rc<str>,
+    role: Role,
+    /// By upstream's rule: the name starts with `c`, whatever the role.
+    counts_as_client: bool,
+    inbox: BinaryHeap<Envelope>,
+    pump: Pump,
+}
+
+enum Pump {
+    /// Takes the next message as soon as there is one.
+    Ready,
+    /// Holds a message until it is due.
+    Sleeping(Duration, Envelope),
+    /// Takes nothing: a client that waits for nothing, or a node that is down.
+    Stopped,
+    /// Unregistered.
+    Gone,
+}
+
+/// A queued message. Earliest deadline first; then in the order of sending.
+struct Envelope {
+    deadline: Duration,
+    sequence: u64,
+    message: Message,
+}
+
+impl PartialEq for Envelope {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Envelope {}
+
+impl PartialOrd for Envelope {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Envelope {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // Reversed, since the heap gives its greatest element first.
+        (other.deadline, other.sequence).cmp(&(self.deadline, self.sequence))
+    }
+}
+
+/// The network of one run.
+pub struct Net {
+    endpoints: Vec<Endpoint>,
+    by_name: BTreeMap<Rc<str>, EndpointId>,
+    latency: Latency,
+    latency_rng: ChaCha8Rng,
+    fault_rng: ChaCha8Rng,
+    faults: Rc<RefCell<Faults>>,
+    journal: Journal,
+    next_id: u64,
+    next_sequence: u64,
+    wakes: BinaryHeap<Reverse<(Duration, EndpointId)>>,
+    arrived: VecDeque<(EndpointId, Message)>,
+}
+
+impl Net {
+    /// A network without endpoints.
+    pub fn new(latency: Latency, seed: Seed, recording: Recording) -> Net {
+        Net {
+            endpoints: Vec::new(),
+            by_name: BTreeMap::new(),
+            latency,
+            latency_rng: seed.stream("latency"),
+            fault_rng: seed.stream("network faults"),
+            faults: Rc::default(),
+            journal: Journal::new(recording),
+            next_id: 0,
+            next_sequence: 0,
+            wakes: BinaryHeap::new(),
+            arrived: VecDeque::new(),
+        }
+    }
+
+    /// Adds an endpoint. Nodes and services receive from now on; clients only while they wait.
+    pub fn register(&mut self, name: &str, role: Role) -> EndpointId {
+        let id = EndpointId(u32::try_from(self.endpoints.len()).expect("endpoints fit in 32 bits"));
+        let name: Rc<str> = name.into();
+        let pump = if role == Role::Client {
+            Pump::Stopped
+        } else {
+            Pump::Ready
+        };
+        self.by_name.insert(name.clone(), id);
+        let counts_as_client = name.starts_with('c');
+        self.endpoints.push(Endpoint {
+            name,
+            role,
+            counts_as_client,
+            inbox: BinaryHeap::new(),
+            pump,
+        });
+        id
+    }
+
+    /// Removes an endpoint; nothing can be sent to it or by it any more.
+    pub fn unregister(&mut self, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id.index()];
+        endpoint.pump = Pump::Gone;
+        endpoint.inbox = BinaryHeap::new();
+    }
+
+    /// The endpoint of this name, if it may send and receive.
+    pub fn resolve(&self, name: &str) -> Result<EndpointId, SendError> {
+        match self.by_name.get(name) {
+            Some(id) if !matches!(self.endpoints[id.index()].pump, Pump::Gone) => Ok(*id),
+            Some(_) => Err(SendError::Gone(name.to_owned())),
+            None => Err(SendError::Unknown(name.to_owned())),
+        }
+    }
+
+    /// An endpoint's name.
+    pub fn name(&self, id: EndpointId) -> &Rc<str> {
+        &self.endpoints[id.index()].name
+    }
+
+    /// An endpoint's role.
+    pub fn role(&self, id: EndpointId) -> Role {
+        self.endpoints[id.index()].role
+    }
+
+    /// The faults in force; shared, so that a nemesis can change them while the run goes on.
+    pub fn faults(&self) -> Rc<RefCell<Faults>> {
+        self.faults.clone()
+    }
+
+    /// What was sent and received.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What was sent and received, when the run is over.
+    pub fn into_journal(self) -> Journal {
+        self.journal
+    }
+
+    /// Sends a message at time `now`. It may be lost on the way.
+    pub fn send(&mut self, now: Duration, src: EndpointId, dest: EndpointId, body: Body) {
+        let message = Message {
+            id: self.next_id,
+            src,
+            dest,
+            body,
+        };
+        self.next_id += 1;
+        let traffic = self.traffic(&message);
+        self.journal.record(EventKind::Send, now, &message, traffic);
+        let latency = match traffic {
+            Traffic::Client => Duration::ZERO,
+            Traffic::Server => self.latency.draw(&mut self.latency_rng),
+        };
+        let between_nodes = self.role(src) == Role::Node && self.role(dest) == Role::Node;
+        if !between_nodes || !self.faults.borrow().meddles() {
+            self.enqueue(now, now + latency, message);
+            return;
+        }
+        let fates = self.faults.borrow_mut().fates(latency, &mut self.fault_rng);
+        for latency in fates {
+            self.enqueue(now, now + latency, message.clone());
+        }
+    }
+
+    /// Starts or stops the receiving of an endpoint. What arrives meanwhile waits.
+    pub fn set_receiving(&mut self, now: Duration, id: EndpointId, receiving: bool) {
+        let pump = &mut self.endpoints[id.index()].pump;
+        match (&pump, receiving) {
+            (Pump::Ready, false) => *pump = Pump::Stopped,
+            (Pump::Stopped, true) => {
+                *pump = Pump::Ready;
+                self.pull(now, id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets everything that is on its way to a node, which has crashed.
+    pub fn clear_inbox(&mut self, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id.index()];
+        endpoint.inbox.clear();
+        endpoint.pump = Pump::Ready;
+    }
+
+    /// When something will arrive next, if nothing else is sent.
+    pub fn next_wake(&self) -> Option<Duration> {
+        self.wakes.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// The next message that has arrived by `now`, with its receiver.
+    pub fn next_delivery(&mut self, now: Duration) -> Option<(EndpointId, Message)> {
+        while self.arrived.is_empty() {
+            let Reverse((at, id)) = *self.wakes.peek()?;
+            if at > now {
+                return None;
+            }
+            self.wakes.pop();
+            let pump = &mut self.endpoints[id.index()].pump;
+            match pump {
+                // A wake-up may be stale: its node crashed meanwhile.
+                Pump::Sleeping(until, _) if *until == at => {}
+                _ => continue,
+            }
+            if let Pump::Sleeping(_, envelope) = std::mem::replace(pump, Pump::Ready) {
+                self.arrive(at, id, envelope.message);
+            }
+            self.pull(at.max(now), id);
+        }
+        self.arrived.pop_front()
+    }
+
+    /// Client traffic is without latency, and counted apart.
+    fn traffic(&self, message: &Message) -> Traffic {
+        let client = |id: EndpointId| self.endpoints[id.index()].counts_as_client;
+        if client(message.src) || client(message.dest) {
+            Traffic::Client
+        } else {
+            Traffic::Server
+        }
+    }
+
+    fn enqueue(&mut self, now: Duration, deadline: Duration, message: Message) {
+        let dest = message.dest;
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        self.endpoints[dest.index()].inbox.push(Envelope {
+            deadline,
+            sequence,
+            message,
+        });
+        self.pull(now, dest);
+    }
+
+    /// Lets a ready pump take messages until it sleeps on one or the inbox is empty.
+    fn pull(&mut self, now: Duration, id: EndpointId) {
+        loop {
+            let endpoint = &mut self.endpoints[id.index()];
+            if !matches!(endpoint.pump, Pump::Ready) {
+                return;
+            }
+            let Some(envelope) = endpoint.inbox.pop() else {
+                return;
+            };
+            // Decided when the pump takes the message, before it waits for it to be due.
+            if self.faults.borrow_mut().swallows(envelope.message.src, id) {
+                continue;
+            }
+            // Whole milliseconds, rounded down: a message may arrive a little early.
+            let wait = envelope.deadline.saturating_sub(now).as_millis() as u64;
+            if wait == 0 {
+                self.arrive(now, id, envelope.message);
+            } else {
+                let until = now + Duration::from_millis(wait);
+                self.wakes.push(Reverse((until, id)));
+                endpoint.pump = Pump::Sleeping(until, envelope);
+            }
+        }
+    }
+
+    fn arrive(&mut self, now: Duration, id: EndpointId, message: Message) {
+        let traffic = self.traffic(&message);
+        self.journal
+            .record(EventKind::Receive, now, &message, traffic);
+        self.arrived.push_back((id, message));
+    }
+}

@@ -1,0 +1,241 @@
+//! The client threads: one operation at a time each, and the rules by which errors become outcomes.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::calls::{Answer, Purpose};
+use super::{Run, entry};
+use crate::edn::Value;
+use crate::generator::Invocation;
+use crate::history::{Kind, Operation, Process};
+use crate::host::Host;
+use crate::net::EndpointId;
+use crate::workload::{Client, Step};
+
+/// The exception class that upstream reports for whatever goes wrong in a client.
+const EXCEPTION_CLASS: &str = "clojure.lang.ExceptionInfo";
+
+/// A client thread.
+pub(super) struct Worker {
+    /// The node that it talks to, always the same.
+    node: usize,
+    connection: Option<Connection>,
+    /// The operation under way.
+    invocation: Option<Invocation>,
+}
+
+struct Connection {
+    endpoint: EndpointId,
+    client: Box<dyn Client>,
+    last_msg_id: u64,
+}
+
+/// How an operation ended.
+struct Completion {
+    kind: Kind,
+    value: Value,
+    error: Option<Value>,
+    exception: Option<Value>,
+}
+
+impl Worker {
+    pub fn new(node: usize) -> Worker {
+        Worker {
+            node,
+            connection: None,
+            invocation: None,
+        }
+    }
+}
+
+impl<H: Host> Run<'_, H> {
+    /// Gives an operation to a free thread.
+    pub(super) fn begin(
+        &mut self,
+        thread: usize,
+        at: Duration,
+        invocation: Invocation,
+    ) -> Result<()> {
+        self.threads.dispatch(Some(thread));
+        self.record(Operation {
+            time: at,
+            value: invocation.value.clone(),
+            extra: shared_extra(&invocation),
+            ..entry(self.process(thread), Kind::Invoke, invocation.f)
+        });
+        if self.workers[thread].connection.is_none() {
+            let endpoint = self.open_client();
+            let client = self.plan.workload.client(&self.plan.settings);
+            self.workers[thread].connection = Some(Connection {
+                endpoint,
+                client,
+                last_msg_id: 0,
+            });
+        }
+        let connection = self.workers[thread]
+            .connection
+            .as_mut()
+            .expect("just connected");
+        let step = connection.client.invoke(&invocation);
+        self.workers[thread].invocation = Some(invocation);
+        self.take_step(thread, step)
+    }
+
+    /// Goes on with an operation whose call was answered.
+    pub(super) fn proceed(&mut self, thread: usize, answer: Answer) -> Result<()> {
+        let rules = self.plan.workload.rules(&self.plan.settings);
+        let worker = &mut self.workers[thread];
+        let invocation = worker
+            .invocation
+            .as_ref()
+            .expect("an answer belongs to an operation");
+        let uncertain = if rules.idempotent.contains(&invocation.f) {
+            Kind::Fail
+        } else {
+            Kind::Info
+        };
+        let completion = match answer {
+            Answer::Reply(body) => {
+                let connection = worker.connection.as_mut().expect("a caller is connected");
+                match connection.client.reply(invocation, &body) {
+                    Ok(step) => return self.take_step(thread, step),
+                    Err(malformed) => Completion::exception(invocation, &malformed.0),
+                }
+            }
+            Answer::Error(code, text) if !rules.handles_errors => {
+                Completion::exception(invocation, &format!("error {code}: {text}"))
+            }
+            Answer::Timeout if !rules.handles_errors => {
+                Completion::exception(invocation, "timed out waiting for a reply")
+            }
+            Answer::Error(code, text) => {
+                let (name, definite) = error_name(code);
+                let kind = if definite { Kind::Fail } else { uncertain };
+                let error = Value::Vector(vec![Value::keyword(name), Value::Str(text)]);
+                Completion::failure(invocation, kind, error)
+            }
+            Answer::Timeout => {
+                Completion::failure(invocation, uncertain, Value::keyword("net-timeout"))
+            }
+        };
+        self.complete(thread, completion);
+        Ok(())
+    }
+
+    fn take_step(&mut self, thread: usize, step: Step) -> Result<()> {
+        let worker = &mut self.workers[thread];
+        let invocation = worker
+            .invocation
+            .as_ref()
+            .expect("a step belongs to an operation");
+        let completion = match step {
+            Step::Call(body) => {
+                let connection = worker.connection.as_mut().expect("a caller is connected");
+                connection.last_msg_id += 1;
+                let (endpoint, msg_id) = (connection.endpoint, connection.last_msg_id);
+                let node = worker.node;
+                let timeout = self.plan.workload.rules(&self.plan.settings).timeout;
+                self.call(
+                    endpoint,
+                    node,
+                    body,
+                    msg_id,
+                    timeout,
+                    Purpose::Operation(thread),
+                );
+                return Ok(());
+            }
+            Step::Ok(value) => Completion {
+                kind: Kind::Ok,
+                value,
+                error: None,
+                exception: None,
+            },
+            Step::Crash => Completion {
+                kind: Kind::Info,
+                value: invocation.value.clone(),
+                error: None,
+                exception: None,
+            },
+        };
+        self.complete(thread, completion);
+        Ok(())
+    }
+
+    fn complete(&mut self, thread: usize, completion: Completion) {
+        let worker = &mut self.workers[thread];
+        let invocation = worker.invocation.take().expect("an operation ends once");
+        let crashed = completion.kind == Kind::Info;
+        let gives_up = crashed && !self.plan.workload.rules(&self.plan.settings).reusable;
+        if gives_up && let Some(connection) = worker.connection.take() {
+            self.net.unregister(connection.endpoint);
+        }
+        let operation = Operation {
+            time: self.now(),
+            value: completion.value,
+            error: completion.error,
+            exception: completion.exception,
+            extra: shared_extra(&invocation),
+            ..entry(self.process(thread), completion.kind, invocation.f)
+        };
+        self.threads.release(thread, crashed);
+        self.record(operation);
+    }
+
+    fn process(&self, thread: usize) -> Process {
+        Process::Client(self.threads.process(thread))
+    }
+}
+
+impl Completion {
+    fn failure(invocation: &Invocation, kind: Kind, error: Value) -> Completion {
+        Completion {
+            kind,
+            value: invocation.value.clone(),
+            error: Some(error),
+            exception: None,
+        }
+    }
+
+    /// Nobody knows what happened.
+    fn exception(invocation: &Invocation, text: &str) -> Completion {
+        let cause = Value::map([
+            ("type", Value::Symbol(EXCEPTION_CLASS.to_owned())),
+            ("message", Value::from(text)),
+        ]);
+        let exception = Value::map([("via", Value::Vector(vec![cause]))]);
+        Completion {
+            kind: Kind::Info,
+            value: invocation.value.clone(),
+            error: Some(Value::from(format!("indeterminate: {text}"))),
+            exception: Some(exception),
+        }
+    }
+}
+
+fn shared_extra(invocation: &Invocation) -> Vec<(std::borrow::Cow<'static, str>, Value)> {
+    invocation
+        .extra
+        .iter()
+        .map(|(name, value)| ((*name).into(), value.clone()))
+        .collect()
+}
+
+/// The name of an error code in a history, and whether the operation certainly did not happen.
+fn error_name(code: i64) -> (&'static str, bool) {
+    match code {
+        0 => ("timeout", false),
+        1 => ("node-not-found", true),
+        10 => ("not-supported", true),
+        11 => ("temporarily-unavailable", true),
+        12 => ("malformed-request", true),
+        13 => ("crash", false),
+        14 => ("abort", true),
+        20 => ("key-does-not-exist", true),
+        21 => ("key-already-exists", true),
+        22 => ("precondition-failed", true),
+        30 => ("txn-conflict", true),
+        _ => ("unknown", false),
+    }
+}

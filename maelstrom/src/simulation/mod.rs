@@ -1,0 +1,315 @@
+//! Simulated runs: the same nodes, network, workloads, nemesis and checkers, in virtual time.
+//!
+//! ```
+//! use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
+//! use eddy::check::Workload;
+//! use eddy::net::Latency;
+//! # use glomers::prelude::*;
+//! # #[derive(Deserialize)]
+//! # #[serde(tag = "type", rename_all = "snake_case")]
+//! # enum Request { Echo { echo: Value } }
+//! # #[derive(Serialize)]
+//! # #[serde(tag = "type", rename_all = "snake_case")]
+//! # enum Reply { EchoOk { echo: Value } }
+//! # #[derive(Clone)]
+//! # struct Echo;
+//! # impl Node for Echo {
+//! #     type Request = Request;
+//! #     type Reply = Reply;
+//! #     async fn handle(&self, Request::Echo { echo }: Request, _: &Context) -> Result<Reply> {
+//! #         Ok(Reply::EchoOk { echo })
+//! #     }
+//! # }
+//! for_each_seed(|seed| {
+//!     let run = Simulation::new(seed)
+//!         .nodes(3, |_: &Context| Echo)
+//!         .latency(Latency::exponential(ms(100)))
+//!         .run(Load::of(Workload::Echo).rate(50.0).lasting(secs(5)));
+//!     run.assert_valid();
+//! });
+//! ```
+
+mod run;
+mod seeds;
+
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use glomers::{Context, IntoNode};
+
+pub use run::Run;
+pub use seeds::{for_each_seed, for_seeds};
+
+use crate::check::{self, Workload};
+use crate::host::{NodeFactory, SimulatedHost};
+use crate::nemesis::{Nemesis, Schedule};
+use crate::net::{Latency, Recording};
+use crate::runner::{self, Plan, Silent};
+use crate::seed::Seed;
+use crate::workload::{self, Settings, topology::Topology};
+
+/// So many milliseconds.
+pub const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// So many seconds.
+pub const fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// What the clients of a simulated run do.
+#[derive(Clone, Debug)]
+pub struct Load {
+    workload: Workload,
+    rate: f64,
+    lasting: Duration,
+    calm: Duration,
+    concurrency: Option<usize>,
+    key_count: usize,
+    max_txn_length: usize,
+    max_writes_per_key: u64,
+    topology: Topology,
+    options: check::Options,
+}
+
+impl Load {
+    /// The workload's clients, one per node, at 10 operations a second for 10 seconds; everything
+    /// else as upstream has it by default.
+    pub fn of(workload: Workload) -> Load {
+        Load {
+            workload,
+            rate: 10.0,
+            lasting: secs(10),
+            calm: Duration::ZERO,
+            concurrency: None,
+            key_count: 10,
+            max_txn_length: 4,
+            max_writes_per_key: 16,
+            topology: Topology::Grid,
+            options: check::Options::default(),
+        }
+    }
+
+    /// Operations a second, over all clients.
+    pub fn rate(self, rate: f64) -> Load {
+        Load { rate, ..self }
+    }
+
+    /// How long the main phase lasts.
+    pub fn lasting(self, lasting: Duration) -> Load {
+        Load { lasting, ..self }
+    }
+
+    /// At the end of the main phase, so long without faults: everything must work again there.
+    pub fn calm(self, calm: Duration) -> Load {
+        Load { calm, ..self }
+    }
+
+    /// How many client threads there are; thread *i* talks to node *i* mod the number of nodes.
+    pub fn concurrency(self, concurrency: usize) -> Load {
+        Load {
+            concurrency: Some(concurrency),
+            ..self
+        }
+    }
+
+    /// Active keys at a time.
+    pub fn key_count(self, key_count: usize) -> Load {
+        Load { key_count, ..self }
+    }
+
+    /// Micro-operations per transaction, at most.
+    pub fn max_txn_length(self, max_txn_length: usize) -> Load {
+        Load {
+            max_txn_length,
+            ..self
+        }
+    }
+
+    /// Writes per key, at most.
+    pub fn max_writes_per_key(self, max_writes_per_key: u64) -> Load {
+        Load {
+            max_writes_per_key,
+            ..self
+        }
+    }
+
+    /// The topology that broadcast proposes.
+    pub fn topology(self, topology: Topology) -> Load {
+        Load { topology, ..self }
+    }
+
+    /// The consistency model that transactions are held to.
+    pub fn consistency_model(mut self, model: &str) -> Load {
+        self.options.consistency_models = vec![model.to_owned()];
+        self
+    }
+}
+
+type Script = Box<dyn FnOnce(World) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
+
+/// A run to be simulated.
+pub struct Simulation {
+    seed: Seed,
+    count: usize,
+    factory: Option<NodeFactory>,
+    latency: Latency,
+    schedules: Vec<Schedule>,
+    scripts: Vec<Script>,
+    recording: Recording,
+    verbose: bool,
+}
+
+/// What a script of faults can reach.
+#[derive(Clone)]
+pub struct World {
+    faults: Rc<std::cell::RefCell<crate::net::Faults>>,
+}
+
+impl World {
+    /// Cuts the nodes of `left` off from those of `right`, in both directions, until the result is
+    /// dropped.
+    pub fn cut(&self, left: &[usize], right: &[usize]) -> crate::net::Cut {
+        let both = left
+            .iter()
+            .flat_map(|&a| right.iter().flat_map(move |&b| [(a, b), (b, a)]));
+        self.cut_links(both)
+    }
+
+    /// Cuts one direction: the nodes of `deaf` do not hear those of `mute`, until the result is
+    /// dropped.
+    pub fn cut_one_way(&self, deaf: &[usize], mute: &[usize]) -> crate::net::Cut {
+        self.cut_links(deaf.iter().flat_map(|&a| mute.iter().map(move |&b| (a, b))))
+    }
+
+    fn cut_links(&self, links: impl Iterator<Item = (usize, usize)>) -> crate::net::Cut {
+        let mut blocked = std::collections::BTreeMap::new();
+        for (deaf, mute) in links {
+            let endpoint = |node: usize| crate::net::EndpointId(node as u32);
+            let senders: &mut std::collections::BTreeSet<_> =
+                blocked.entry(endpoint(deaf)).or_default();
+            senders.insert(endpoint(mute));
+        }
+        crate::net::Cut::new(self.faults.clone(), blocked)
+    }
+}
+
+impl Simulation {
+    /// A run without nodes, latency or faults.
+    pub fn new(seed: impl Into<Seed>) -> Simulation {
+        Simulation {
+            seed: seed.into(),
+            count: 0,
+            factory: None,
+            latency: Latency::constant(Duration::ZERO),
+            schedules: Vec::new(),
+            scripts: Vec::new(),
+            recording: Recording::First(0),
+            verbose: std::env::var_os("VERBOSE").is_some(),
+        }
+    }
+
+    /// So many nodes, `n0`, `n1`, …, made by `make`.
+    pub fn nodes<M: IntoNode + 'static>(
+        self,
+        count: usize,
+        make: impl Fn(&Context) -> M + Clone + 'static,
+    ) -> Simulation {
+        Simulation {
+            count,
+            factory: Some(NodeFactory::new(make)),
+            ..self
+        }
+    }
+
+    /// How long messages between servers take.
+    pub fn latency(self, latency: Latency) -> Simulation {
+        Simulation { latency, ..self }
+    }
+
+    /// Adds something that goes wrong; may be called several times.
+    pub fn nemesis(mut self, schedule: Schedule) -> Simulation {
+        self.schedules.push(schedule);
+        self
+    }
+
+    /// Adds a script of faults, which runs beside the nodes, on their clock.
+    pub fn script<F: Future<Output = ()> + 'static>(
+        mut self,
+        script: impl FnOnce(World) -> F + 'static,
+    ) -> Simulation {
+        self.scripts
+            .push(Box::new(move |world| Box::pin(script(world))));
+        self
+    }
+
+    /// Keeps every message, so that two runs can be compared.
+    pub fn record_everything(self) -> Simulation {
+        Simulation {
+            recording: Recording::Everything,
+            ..self
+        }
+    }
+
+    /// Simulates the run and checks it.
+    ///
+    /// # Panics
+    ///
+    /// If no nodes were given, or the load is not one for so many clients.
+    pub fn run(self, load: Load) -> Run {
+        let factory = self.factory.expect("a simulation needs nodes");
+        let nodes: Vec<String> = (0..self.count).map(|node| format!("n{node}")).collect();
+        let description = describe(&load, self.count, self.latency, self.schedules.len());
+        let plan = Plan {
+            workload: workload::build(load.workload),
+            settings: Settings {
+                rate: load.rate,
+                concurrency: load.concurrency.unwrap_or(self.count),
+                latency: self.latency.mean(),
+                key_count: load.key_count,
+                max_txn_length: load.max_txn_length,
+                max_writes_per_key: load.max_writes_per_key,
+                topology: load.topology,
+                nodes: nodes.clone(),
+            },
+            time_limit: load.lasting,
+            calm: load.calm,
+            latency: self.latency,
+            nemesis: Nemesis::new(self.schedules),
+            seed: self.seed,
+            recording: self.recording,
+            log_sent: false,
+            log_received: false,
+        };
+        let host = SimulatedHost::new(factory, &nodes, self.seed);
+        let mut host = host
+            .expect("a runtime without I/O can be built")
+            .verbose(self.verbose);
+        let scripts = self.scripts;
+        let outcome = runner::run_with(plan, &mut host, &mut Silent, |faults, host| {
+            for script in scripts {
+                host.spawn(script(World {
+                    faults: faults.clone(),
+                }));
+            }
+        });
+        let virtual_time = crate::host::Host::now(&host);
+        let net = outcome.journal.to_edn(outcome.operations());
+        let results = check::check(&outcome.history, load.workload, &load.options, Some(net));
+        Run::new(self.seed, description, outcome, results, virtual_time)
+    }
+}
+
+fn describe(load: &Load, count: usize, latency: Latency, faults: usize) -> String {
+    let Load {
+        workload,
+        rate,
+        lasting,
+        ..
+    } = load;
+    format!(
+        "{workload}: {count} nodes, latency {latency}, {rate} op/s for {lasting:?}, {faults} kinds of faults"
+    )
+}

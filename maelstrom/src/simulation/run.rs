@@ -1,0 +1,171 @@
+//! A simulated run that is over.
+
+use std::time::Duration;
+
+use super::seeds;
+use crate::check::{Results, Verdict};
+use crate::history::History;
+use crate::net::{Journal, Strikes};
+use crate::runner::Outcome;
+use crate::seed::Seed;
+
+/// What came of a simulated run.
+pub struct Run {
+    seed: Seed,
+    description: String,
+    outcome: Outcome,
+    results: Results,
+    virtual_time: Duration,
+}
+
+impl Run {
+    pub(super) fn new(
+        seed: Seed,
+        description: String,
+        outcome: Outcome,
+        results: Results,
+        virtual_time: Duration,
+    ) -> Run {
+        let run = Run {
+            seed,
+            description,
+            outcome,
+            results,
+            virtual_time,
+        };
+        seeds::tally(&run);
+        run
+    }
+
+    /// Panics unless the run came to its end and its verdict is valid; the message explains what
+    /// was seen.
+    pub fn assert_valid(&self) {
+        if let Some(failure) = &self.outcome.failure {
+            panic!(
+                "seed {}: {}\nthe run broke off: {failure:#}",
+                self.seed, self.description
+            );
+        }
+        if self.verdict() != Verdict::Valid {
+            let why = self.results.explanation().unwrap_or_default();
+            panic!(
+                "seed {}: {}\nis {:?}: {why}",
+                self.seed,
+                self.description,
+                self.verdict()
+            );
+        }
+    }
+
+    /// The verdict; invalid if the run broke off.
+    pub fn verdict(&self) -> Verdict {
+        match self.outcome.failure {
+            Some(_) => Verdict::Invalid,
+            None => self.results.verdict(),
+        }
+    }
+
+    /// Why the run broke off, if it did.
+    pub fn failure(&self) -> Option<&anyhow::Error> {
+        self.outcome.failure.as_ref()
+    }
+
+    /// All that the checkers say.
+    pub fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// What the clients saw.
+    pub fn history(&self) -> &History {
+        &self.outcome.history
+    }
+
+    /// What went over the network.
+    pub fn journal(&self) -> &Journal {
+        &self.outcome.journal
+    }
+
+    /// How often network faults struck.
+    pub fn net(&self) -> Strikes {
+        self.outcome.strikes
+    }
+
+    /// How many times a node was killed.
+    pub fn kills(&self) -> usize {
+        self.outcome.kills
+    }
+
+    /// How many times a node was paused.
+    pub fn pauses(&self) -> usize {
+        self.outcome.pauses
+    }
+
+    /// How many times a node did what the protocol forbids.
+    pub fn complaints(&self) -> usize {
+        self.outcome.complaints
+    }
+
+    /// How much time passed for the nodes.
+    pub fn virtual_time(&self) -> Duration {
+        self.virtual_time
+    }
+
+    /// Messages between servers for each operation of a client.
+    ///
+    /// # Panics
+    ///
+    /// If there were no operations.
+    pub fn messages_per_op(&self) -> f64 {
+        let per_op = self
+            .outcome
+            .journal
+            .servers
+            .per_op(self.outcome.operations());
+        f64::from(per_op.expect("the run had operations"))
+    }
+
+    /// The time after which this fraction of the values of a set was seen by every read.
+    ///
+    /// # Panics
+    ///
+    /// If the workload is no set, or no value ever became stable.
+    pub fn stable_latency(&self, quantile: f64) -> Duration {
+        let set = self
+            .results
+            .workload()
+            .as_set()
+            .expect("the workload is a set");
+        set.stable_latency(quantile)
+            .expect("some value became stable")
+    }
+
+    /// The fraction of operations that ended ok.
+    pub fn ok_fraction(&self) -> f64 {
+        f64::from(self.results.availability().ok_fraction())
+    }
+
+    /// The time that this fraction of the ok operations called `f` took at most.
+    ///
+    /// # Panics
+    ///
+    /// If there was none.
+    pub fn latency_of(&self, f: &str, quantile: f64) -> Duration {
+        let mut latencies: Vec<Duration> = self
+            .outcome
+            .history
+            .pairs()
+            .filter(|(invocation, _)| invocation.f == f)
+            .filter_map(|(invocation, completion)| {
+                let completion = completion?;
+                let ok = completion.kind == crate::history::Kind::Ok;
+                ok.then(|| completion.time.saturating_sub(invocation.time))
+            })
+            .collect();
+        latencies.sort_unstable();
+        let last = latencies
+            .len()
+            .checked_sub(1)
+            .expect("some operation ended ok");
+        latencies[((latencies.len() as f64 * quantile) as usize).min(last)]
+    }
+}

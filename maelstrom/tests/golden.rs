@@ -1,0 +1,280 @@
+//! Histories recorded on upstream Maelstrom must get upstream's verdicts and figures.
+//!
+//! Each folder of `tests/golden` is one run: its history, its options, and the results that
+//! upstream printed. What is compared literally here: for every run the statistics, the
+//! availability and the exceptions; for the workloads of [`COMPARED`] also the workload's own
+//! results, the verdict and the exit code. A failure names the folder, the key path, and both
+//! values.
+
+use std::path::{Path, PathBuf};
+
+use eddy::check::{self, Availability, Options, Results, Workload};
+use eddy::edn::{self, Value};
+use eddy::history::{self, History};
+
+/// How the `:workload` results of a workload are compared.
+type Compare = fn(&Run, &Value, &Value, &mut Vec<String>);
+
+/// The workloads whose own results are compared here.
+const COMPARED: [(Workload, Compare); 6] = [
+    (Workload::Echo, echoes),
+    (Workload::UniqueIds, unique_ids),
+    (Workload::Broadcast, literally),
+    (Workload::GSet, literally),
+    (Workload::GCounter, literally),
+    (Workload::PnCounter, literally),
+];
+
+/// One recorded run.
+struct Run {
+    name: String,
+    workload: Workload,
+    options: Options,
+    exit_code: u64,
+    history: History,
+    expected: Value,
+}
+
+impl Run {
+    fn load(folder: &Path) -> Run {
+        let name = folder
+            .file_name()
+            .expect("a folder has a name")
+            .to_string_lossy()
+            .into_owned();
+        let read = |file: &str| {
+            std::fs::read_to_string(folder.join(file))
+                .unwrap_or_else(|error| panic!("{name}/{file}: {error}"))
+        };
+        let options: serde_json::Value = serde_json::from_str(&read("options.json")).unwrap();
+        let models = options["consistency_models"].as_array().unwrap();
+        let availability = match &options["availability"] {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some(text.parse::<Availability>().unwrap()),
+            number => Some(number.to_string().parse().unwrap()),
+        };
+        Run {
+            workload: options["workload"].as_str().unwrap().parse().unwrap(),
+            options: Options {
+                availability,
+                consistency_models: models.iter().map(|m| m.as_str().unwrap().into()).collect(),
+            },
+            exit_code: options["exit_code"].as_u64().unwrap(),
+            history: history::read_file(&folder.join("history.edn.gz")).unwrap(),
+            expected: edn::parse(&read("results.edn")).unwrap(),
+            name,
+        }
+    }
+
+    fn check(&self) -> Results {
+        check::check(&self.history, self.workload, &self.options, None)
+    }
+}
+
+/// The folders of recorded runs.
+fn folders() -> Vec<PathBuf> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = std::fs::read_dir(&golden).expect("there are recorded histories");
+    let mut folders: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("options.json").exists())
+        .collect();
+    folders.sort();
+    folders
+}
+
+/// Panics with every difference that `compare` finds in the runs of a workload.
+fn golden(workload: Workload) {
+    let (_, compare) = COMPARED
+        .into_iter()
+        .find(|(compared, _)| *compared == workload)
+        .expect("the workload is compared");
+    let mut differences = Vec::new();
+    let mut count = 0;
+    for run in folders().iter().map(|folder| Run::load(folder)) {
+        if run.workload != workload {
+            continue;
+        }
+        count += 1;
+        let results = run.check();
+        let actual = results.to_edn();
+        let mut found = Vec::new();
+        match (run.expected.get("workload"), actual.get("workload")) {
+            (Some(expected), Some(actual)) => compare(&run, expected, actual, &mut found),
+            (expected, actual) => differ(":workload", &expected, &actual, &mut found),
+        }
+        let verdicts = (run.expected.get("valid?"), actual.get("valid?"));
+        if verdicts.0 != verdicts.1 {
+            differ(":valid?", &verdicts.0, &verdicts.1, &mut found);
+        }
+        let exit_code = u64::from(results.verdict().exit_code());
+        if exit_code != run.exit_code {
+            differ("exit code", &run.exit_code, &exit_code, &mut found);
+        }
+        differences.extend(found.into_iter().map(|line| format!("{} {line}", run.name)));
+    }
+    assert!(count > 0, "no run of {workload} was recorded");
+    assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
+}
+
+fn differ<T: std::fmt::Debug>(path: &str, expected: &T, actual: &T, found: &mut Vec<String>) {
+    found.push(format!(
+        "{path}: upstream has {expected:?}, here it is {actual:?}"
+    ));
+}
+
+/// Collects the places in which two values differ. Lists and vectors are the same, and so are
+/// records and maps.
+fn diff(path: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+    if let (Some(expected), Some(actual)) = (expected.as_map(), actual.as_map()) {
+        for key in expected
+            .keys()
+            .chain(actual.keys().filter(|k| !expected.contains_key(k)))
+        {
+            let path = format!("{path} {key}");
+            match (expected.get(key), actual.get(key)) {
+                (Some(expected), Some(actual)) => diff(&path, expected, actual, found),
+                (Some(value), None) => found.push(format!("{path}: upstream has {value}")),
+                (None, Some(value)) => found.push(format!("{path}: upstream has no {value}")),
+                (None, None) => unreachable!("the key is one of either map"),
+            }
+        }
+    } else if let (Some(expected), Some(actual)) = (expected.as_seq(), actual.as_seq()) {
+        if expected.len() != actual.len() {
+            let (expected, actual) = (expected.len(), actual.len());
+            found.push(format!(
+                "{path}: upstream has {expected} items, here are {actual}"
+            ));
+        }
+        for (i, (expected, actual)) in expected.iter().zip(actual).enumerate() {
+            diff(&format!("{path} {i}"), expected, actual, found);
+        }
+    } else if expected != actual {
+        found.push(format!(
+            "{path}: upstream has {expected}, here it is {actual}"
+        ));
+    }
+}
+
+fn literally(_: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+    diff(":workload", expected, actual, found);
+}
+
+/// Literally, but for the order of the errors, which is arbitrary upstream.
+fn echoes(run: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+    let sorted = |results: &Value| {
+        let mut entries = results.as_map().expect("results are a map").clone();
+        for errors in entries.values_mut() {
+            if let Value::List(errors) = errors {
+                errors.sort();
+            }
+        }
+        Value::Map(entries)
+    };
+    literally(run, &sorted(expected), &sorted(actual), found);
+}
+
+/// Literally, but for two things: a failed checker tells the reason in its own words, and of 1 and
+/// 1.0 either may be the end of a range.
+fn unique_ids(run: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+    let comparable = |results: &Value| {
+        let mut entries = results.as_map().expect("results are a map").clone();
+        for (key, value) in &mut entries {
+            match (key.as_keyword(), &value) {
+                (Some("error"), _) => *value = Value::Nil,
+                (Some("range"), Value::Vector(ends)) => {
+                    *value = Value::vector(ends.iter().map(as_float));
+                }
+                _ => {}
+            }
+        }
+        Value::Map(entries)
+    };
+    literally(run, &comparable(expected), &comparable(actual), found);
+}
+
+fn as_float(value: &Value) -> Value {
+    match value {
+        Value::Int(n) => (*n as f64).into(),
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn echo() {
+    golden(Workload::Echo);
+}
+
+#[test]
+fn ids() {
+    golden(Workload::UniqueIds);
+}
+
+#[test]
+fn broadcast() {
+    golden(Workload::Broadcast);
+}
+
+#[test]
+fn g_set() {
+    golden(Workload::GSet);
+}
+
+#[test]
+fn g_counter() {
+    golden(Workload::GCounter);
+}
+
+#[test]
+fn pn_counter() {
+    golden(Workload::PnCounter);
+}
+
+#[test]
+fn statistics_availability_and_exceptions_of_every_workload() {
+    let mut differences = Vec::new();
+    let folders = folders();
+    assert!(folders.len() > 70, "only {} runs", folders.len());
+    for run in folders.iter().map(|folder| Run::load(folder)) {
+        let actual = run.check().to_edn();
+        for key in ["stats", "availability", "exceptions"] {
+            let mut found = Vec::new();
+            let expected = run.expected.get(key).expect("upstream has every section");
+            let actual = actual.get(key).expect("every section is there");
+            diff(&format!(":{key}"), expected, actual, &mut found);
+            differences.extend(found.into_iter().map(|line| format!("{} {line}", run.name)));
+        }
+    }
+    assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
+}
+
+#[test]
+fn a_difference_is_found_and_told_with_its_path() {
+    let value = |text| edn::parse(text).unwrap();
+    let expected = value("{:a (1 2 {:b nil}), :c #op{:d 1.0}, :e 1}");
+    let mut found = Vec::new();
+    diff(
+        "",
+        &expected,
+        &value("{:a [1 2 {:b nil}], :c {:d 1.0}, :e 1}"),
+        &mut found,
+    );
+    assert!(found.is_empty(), "{found:?}");
+    diff(
+        "",
+        &expected,
+        &value("{:a [1 3 {:b 2} 4], :c {:d 1}, :f 1}"),
+        &mut found,
+    );
+    assert_eq!(
+        found,
+        [
+            " :a: upstream has 3 items, here are 4",
+            " :a 1: upstream has 2, here it is 3",
+            " :a 2 :b: upstream has nil, here it is 2",
+            " :c :d: upstream has 1.0, here it is 1",
+            " :e: upstream has 1",
+            " :f: upstream has no 1",
+        ]
+    );
+}

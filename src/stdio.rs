@@ -1,0 +1,102 @@
+//! A node as a program: messages on stdin and stdout, everything for people on stderr.
+//!
+//! A plain thread reads stdin, since tokio's reader cannot be cancelled and would hold up the
+//! exit. It reads as much as there is at a time, so a burst of requests costs one hand-over.
+
+use std::io::{self, BufRead, BufReader};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use rand::rand_core::TryRng;
+use rand::rngs::SysRng;
+use tokio::sync::mpsc;
+
+use crate::link::{Link, Seams};
+use crate::{Context, IntoNode, serve};
+
+/// How much the reader takes at a time.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Runs a node on stdin and stdout until stdin ends; this is all that a node's `main` does.
+///
+/// `make` is called when `init` arrives, with a context that knows the node's id and its peers, so
+/// no node is ever half made. It returns the node, or a `Result` with one.
+pub fn run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> ExitCode {
+    match try_run(make) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("{e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build_local(Default::default())
+        .context("starting the runtime")?;
+    let seams = from_the_system()?;
+    runtime.block_on(serve(stdio(), seams, make))
+}
+
+/// The link of a program.
+fn stdio() -> Link {
+    let (lines, inbound) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        if let Err(e) = read_lines(BufReader::with_capacity(CHUNK_BYTES, io::stdin()), &lines) {
+            eprintln!("stdin: {e}");
+        }
+    });
+    Link {
+        inbound,
+        outbound: Box::new(io::stdout().lock()),
+    }
+}
+
+/// Hands over whole lines until the input ends, or nobody wants more. Lines may have any length.
+fn read_lines(mut input: impl BufRead, lines: &mpsc::UnboundedSender<Vec<u8>>) -> io::Result<()> {
+    let mut batch = Vec::new();
+    loop {
+        let chunk = match input.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let length = chunk.len();
+        let end = match chunk.iter().rposition(|byte| *byte == b'\n') {
+            Some(newline) => newline + 1,
+            None => 0,
+        };
+        batch.extend_from_slice(&chunk[..end]);
+        if end > 0 && lines.send(std::mem::take(&mut batch)).is_err() {
+            return Ok(());
+        }
+        if length == 0 {
+            // The last line may lack its newline; if nobody wants it, that is no matter any more.
+            let _ = lines.send(batch);
+            return Ok(());
+        }
+        batch.extend_from_slice(&chunk[end..]);
+        input.consume(length);
+    }
+}
+
+/// The clock and the randomness of the machine, and stderr.
+fn from_the_system() -> anyhow::Result<Seams> {
+    let seed = SysRng
+        .try_next_u64()
+        .context("a seed from the operating system")?;
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is where the real clock comes in"
+    )]
+    let now = || UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
+    Ok(Seams {
+        wall_clock: Rc::new(now),
+        seed,
+        log: Rc::new(|line| eprintln!("{line}")),
+    })
+}

@@ -1,0 +1,134 @@
+//! A request and its header in a single pass.
+//!
+//! The body's fields go by once. Those that belong to the runtime are kept here, and the others
+//! handed on, so that a node's own type sees its own fields and its type only.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde_json::value::RawValue;
+
+/// The body of a request that is not `init`.
+pub(crate) struct Body<'a, R> {
+    pub(crate) msg_id: Option<&'a RawValue>,
+    pub(crate) request: R,
+}
+
+impl<'de: 'a, 'a, R: DeserializeOwned> Deserialize<'de> for Body<'a, R> {
+    fn deserialize<D: Deserializer<'de>>(body: D) -> Result<Self, D::Error> {
+        let mut msg_id = None;
+        let request = R::deserialize(Fields {
+            of: body,
+            msg_id: &mut msg_id,
+        })?;
+        Ok(Self { msg_id, request })
+    }
+}
+
+/// A deserialiser, visitor or map of a node's own fields: all but the runtime's.
+struct Fields<'h, 'de, T> {
+    of: T,
+    msg_id: &'h mut Option<&'de RawValue>,
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Fields<'_, 'de, D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.of.deserialize_any(Fields {
+            of: visitor,
+            msg_id: self.msg_id,
+        })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<'_, 'de, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a type")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        let map = Map {
+            fields: Fields {
+                of: map,
+                msg_id: self.msg_id,
+            },
+            kind: None,
+        };
+        self.of.visit_map(map)
+    }
+}
+
+/// The fields, and the type on its way from key to value.
+struct Map<'h, 'de, A> {
+    fields: Fields<'h, 'de, A>,
+    kind: Option<Text<'de>>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Map<'_, 'de, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let map = &mut self.fields.of;
+        loop {
+            let Some(key) = map.next_key::<Text<'de>>()? else {
+                return Ok(None);
+            };
+            match key.0.as_ref() {
+                "msg_id" if self.fields.msg_id.is_some() => {
+                    return Err(A::Error::duplicate_field("msg_id"));
+                }
+                "msg_id" => *self.fields.msg_id = map.next_value()?,
+                "in_reply_to" => {
+                    if map.next_value::<Option<&RawValue>>()?.is_some() {
+                        return Err(A::Error::custom("a reply"));
+                    }
+                }
+                "type" => {
+                    let kind = map.next_value::<Text<'de>>()?;
+                    if kind.0 == "init" {
+                        return Err(A::Error::custom("an init"));
+                    }
+                    self.kind = Some(kind);
+                    return key.hand_on(seed).map(Some);
+                }
+                _ => return key.hand_on(seed).map(Some),
+            }
+        }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        match self.kind.take() {
+            Some(kind) => kind.hand_on(seed),
+            None => self.fields.of.next_value_seed(seed),
+        }
+    }
+}
+
+/// A string that borrows from the line where it can.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Text<'de> {
+    fn hand_on<S: DeserializeSeed<'de>, E: serde::de::Error>(self, seed: S) -> Result<S::Value, E> {
+        match self.0 {
+            Cow::Borrowed(text) => seed.deserialize(BorrowedStrDeserializer::new(text)),
+            Cow::Owned(text) => seed.deserialize(StringDeserializer::new(text)),
+        }
+    }
+}
