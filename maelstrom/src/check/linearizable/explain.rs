@@ -1,13 +1,14 @@
 //! Why a key is not linearizable, in words.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::drawing::{drawing, milliseconds, span, when};
 use super::model::{Model, Register, RegisterOp, Symbol};
 use super::register::KeyHistory;
 use super::window::{self, Window};
 use crate::history::History;
-use std::collections::{BTreeMap, BTreeSet};
 
-/// How many operations from before are listed one by one.
+/// How many operations that may have taken effect are listed one by one.
 const LISTED: usize = 8;
 
 /// How many operations are drawn where no stretch stands on its own.
@@ -27,18 +28,30 @@ pub(super) fn stuck(
     if let Some(origin) = origin(key, stuck, window.as_ref()) {
         text += &(origin + "\n");
     }
-    match &window {
-        Some(Window {
-            from_start: true, ..
-        }) => {
-            text += "These operations, the first on the key, cannot be ordered:\n";
+    let (window, title, perhaps_title) = match window {
+        Some(window) => {
+            let title = if window.from_start {
+                "These operations, the first on the key, cannot be ordered:"
+            } else {
+                "Whatever the register held before, these operations cannot be ordered:"
+            };
+            (
+                window,
+                title,
+                "even if these took effect at any time, or not at all:",
+            )
         }
-        Some(_) => text += "Whatever the register held before, these cannot be ordered:\n",
-        None => text += "The last operations before:\n",
+        None => (
+            context(key, stuck),
+            "The operations before:",
+            "under way, or never answered:",
+        ),
+    };
+    text += &format!("{title}\n{}", drawing(key, history, &window, stuck));
+    let perhaps = perhaps(key, history, &window);
+    if !perhaps.is_empty() {
+        text += &format!("  {perhaps_title}\n{perhaps}");
     }
-    let window = window.unwrap_or_else(|| context(key, stuck));
-    text += &drawing(key, history, &window, stuck);
-    text += &perhaps(key, history, &window);
     text
 }
 
@@ -183,16 +196,13 @@ fn context(key: &KeyHistory<'_>, stuck: usize) -> Window {
     }
 }
 
-/// The operations that may have taken effect at any time, or never; many of a kind in one line.
+/// A line for each operation that may have taken effect or not; many of a kind in one line.
 fn perhaps(key: &KeyHistory<'_>, history: &History, window: &Window) -> String {
     let mut kinds: BTreeMap<RegisterOp, Vec<usize>> = BTreeMap::new();
     for &call in &window.perhaps {
         kinds.entry(key.calls[call].op).or_default().push(call);
     }
-    if kinds.is_empty() {
-        return String::new();
-    }
-    let mut text = "even if these took effect at any time, or not at all:\n".to_owned();
+    let mut text = String::new();
     let each = window.perhaps.len() <= LISTED;
     for (op, calls) in kinds {
         let name = key.describe(op);

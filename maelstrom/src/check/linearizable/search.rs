@@ -89,16 +89,19 @@ pub(super) fn search<M: Model>(
     Outcome::Undecided
 }
 
+/// The state of a search.
 struct Search<'a, M: Model> {
     problem: &'a Problem<M>,
     /// The configurations on the way to the current one.
     path: Vec<Frame<M::State>>,
     /// The ways to begin that are left.
     roots: Vec<Move<M::State>>,
+    /// Dead ends, each as if it had spent only what makes it one.
     dead: Memory<M::State>,
     frontier: Frontier<M::State>,
 }
 
+/// A configuration on the way.
 struct Frame<S> {
     at: Configuration<S>,
     /// What was placed to get here.
@@ -139,15 +142,7 @@ impl<M: Model> Search<'_, M> {
             self.blame(&because, &steps);
             return;
         }
-        if to.layer > self.frontier.layer {
-            self.frontier = Frontier {
-                layer: to.layer,
-                states: BTreeSet::new(),
-            };
-        }
-        if to.layer == self.frontier.layer {
-            self.frontier.states.insert(to.state);
-        }
+        self.frontier.reach(&to);
         let moves = self.problem.moves(&to);
         let because = Tally::default();
         self.path.push(Frame {

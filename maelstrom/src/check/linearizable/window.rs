@@ -20,7 +20,7 @@ const OTHER: Symbol = Symbol::MAX;
 const BUDGET: usize = 20_000;
 
 /// The longest stretches tried, in operations.
-const LONGEST: usize = 64;
+const LONGEST: usize = 32;
 
 /// Operations that cannot be ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,49 +1,10 @@
 //! Every anomaly is caught, and its near twin passes.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use expect_test::{Expect, expect};
 
-use super::check;
-use super::simulated::{self, Clients};
+use super::history;
+use crate::check::linearizable::check;
 use crate::check::{Analysis, Verdict};
-use crate::edn::{self, Value};
-use crate::history::{History, Kind, Operation, Process};
-
-/// A history of one key, an entry a word apart: process, kind, function, argument. An entry a
-/// millisecond.
-fn history(entries: &str) -> History {
-    let entries = entries
-        .lines()
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty());
-    History::new(entries.enumerate().map(|(i, entry)| {
-        let mut words = entry.splitn(4, ' ');
-        let mut word = || words.next().unwrap_or("nil");
-        let process = Process::Client(word().parse().expect("a process"));
-        let kind = match word() {
-            "invoke" => Kind::Invoke,
-            "ok" => Kind::Ok,
-            "fail" => Kind::Fail,
-            "info" => Kind::Info,
-            other => panic!("{other} is no kind"),
-        };
-        let f = Cow::Owned(word().to_owned());
-        let argument = edn::parse(word()).expect("an argument");
-        Operation {
-            index: i,
-            time: Duration::from_millis(i as u64),
-            kind,
-            process,
-            f,
-            value: Value::Vector(vec![Value::from(0), argument]),
-            error: None,
-            exception: None,
-            extra: Vec::new(),
-        }
-    }))
-}
 
 fn verdict(entries: &str) -> Verdict {
     check(&history(entries)).verdict()
@@ -74,7 +35,7 @@ fn a_stale_read_is_caught() {
          1 ok read 1",
         expect![[r#"
             key 0 is not linearizable: read 1 (process 1, 4.000–5.000 ms) has no place: the register could only hold 2.
-            Whatever the register held before, these cannot be ordered:
+            Whatever the register held before, these operations cannot be ordered:
                 ├─┤      write 2  process 0, 2.000–3.000 ms
                     ├─┤  read 1   process 1, 4.000–5.000 ms  <- no place
         "#]],
@@ -104,7 +65,7 @@ fn a_lost_cas_is_caught() {
          2 ok cas [1 3]",
         expect![[r#"
             key 0 is not linearizable: cas 1 to 3 (process 2, 3.000–5.000 ms) has no place: the register could only hold 2.
-            Whatever the register held before, these cannot be ordered:
+            Whatever the register held before, these operations cannot be ordered:
                 ├───┤    cas 1 to 2  process 1, 2.000–4.000 ms
                   ├───┤  cas 1 to 3  process 2, 3.000–5.000 ms  <- no place
         "#]],
@@ -179,7 +140,7 @@ fn a_write_without_an_answer_that_takes_effect_twice_is_caught() {
                     ├─┤          read 3   process 0, 4.000–5.000 ms
                         ├─┤      write 2  process 0, 6.000–7.000 ms
                             ├─┤  read 3   process 0, 8.000–9.000 ms  <- no place
-            even if these took effect at any time, or not at all:
+              even if these took effect at any time, or not at all:
                 write 3  process 1, 2.000 ms, unanswered
         "#]],
     );
@@ -220,7 +181,7 @@ fn a_split_brain_is_caught() {
          1 ok read 2",
         expect![[r#"
             key 0 is not linearizable: read 2 (process 1, 5.000–7.000 ms) has no place: the register could only hold 1.
-            Whatever the register held before, these cannot be ordered:
+            Whatever the register held before, these operations cannot be ordered:
                 ├───┤    read 1  process 0, 4.000–6.000 ms
                   ├───┤  read 2  process 1, 5.000–7.000 ms  <- no place
         "#]],
@@ -315,7 +276,6 @@ fn a_cas_from_nil_fits_only_the_untouched_register() {
     assert_eq!(verdict(again), Verdict::Invalid);
 }
 
-/// Reads flicker for ever, but each value is explained by its own unanswered operation.
 #[test]
 fn a_chain_of_unanswered_cas_explains_what_no_single_one_does() {
     let chain = |read: &str| {
@@ -343,135 +303,4 @@ fn an_operation_that_is_still_under_way_at_the_end_is_as_one_without_an_answer()
          1 invoke read
          1 ok read 1",
     );
-}
-
-#[test]
-fn an_operation_of_another_kind_of_object_is_not_judged() {
-    let analysis = check(&history(
-        "0 invoke append 1
-         0 ok append 1",
-    ));
-    assert_eq!(analysis.verdict(), Verdict::Unknown);
-    expect!["key 0 is undecided: no register has the operation {:index 0, :time 0, :type :invoke, :process 0, :f :append, :value [0 1]}"].assert_eq(&analysis.explanation().unwrap_or_default());
-}
-
-#[test]
-fn an_empty_history_is_linearizable() {
-    let analysis = check(&History::default());
-    expect!["{:failures [], :results {}, :valid? true}"].assert_eq(&analysis.to_edn().to_string());
-}
-
-#[test]
-fn results_have_the_shape_of_upstream() {
-    let entries = "0 invoke write 1
-         0 ok write 1
-         0 invoke read
-         0 ok read 2";
-    expect![[r#"
-        {:failures [0],
-         :results {0 {:linearizable {:configs ({:last-op {:f :write,
-                                                          :index 1,
-                                                          :process 0,
-                                                          :time 1000000,
-                                                          :type :ok,
-                                                          :value 1},
-                                                :model #knossos.model.CASRegister{:value 1},
-                                                :pending [{:f :read,
-                                                           :index 2,
-                                                           :process 0,
-                                                           :time 2000000,
-                                                           :type :invoke,
-                                                           :value nil}]}),
-                                     :final-paths ([{:model #knossos.model.CASRegister{:value 1},
-                                                     :op {:f :write,
-                                                          :index 1,
-                                                          :process 0,
-                                                          :time 1000000,
-                                                          :type :ok,
-                                                          :value 1}}
-                                                    {:model #knossos.model.Inconsistent{:msg "can't read 2 when the register is 1"},
-                                                     :op {:f :read,
-                                                          :index 3,
-                                                          :process 0,
-                                                          :time 3000000,
-                                                          :type :ok,
-                                                          :value 2}}]),
-                                     :last-op {:f :write,
-                                               :index 1,
-                                               :process 0,
-                                               :time 1000000,
-                                               :type :ok,
-                                               :value 1},
-                                     :op {:f :read,
-                                          :index 3,
-                                          :process 0,
-                                          :time 3000000,
-                                          :type :ok,
-                                          :value 2},
-                                     :previous-ok {:f :write,
-                                                   :index 1,
-                                                   :process 0,
-                                                   :time 1000000,
-                                                   :type :ok,
-                                                   :value 1},
-                                     :valid? false},
-                      :timeline {:valid? true},
-                      :valid? false}},
-         :valid? false}"#]].assert_eq(&format!("{:#}", check(&history(entries)).to_edn()));
-}
-
-#[test]
-fn keys_are_judged_each_on_its_own() {
-    let clients = Clients {
-        operations: 60,
-        unanswered: 0.0,
-        ..Clients::default()
-    };
-    let wrong = simulated::misread(&simulated::history(clients, 1, 1), 1000, 1);
-    let histories = [
-        simulated::history(clients, 0, 0),
-        wrong.expect("it has reads"),
-    ];
-    let mut merged: Vec<Operation> = Vec::new();
-    for (key, history) in (0..).zip(&histories) {
-        merged.extend(history.iter().cloned().map(|mut op| {
-            if let Process::Client(id) = &mut op.process {
-                *id = 2 * *id + key;
-            }
-            op
-        }));
-    }
-    merged.sort_by_key(|op| op.time);
-    let analysis = check(&History::new(merged));
-    let verdicts: Vec<_> = analysis
-        .keys()
-        .map(|(key, verdict)| (key.to_string(), verdict))
-        .collect();
-    let expected = [("0", Verdict::Valid), ("1", Verdict::Invalid)];
-    assert_eq!(
-        verdicts,
-        expected.map(|(key, verdict)| (key.to_owned(), verdict))
-    );
-    assert_eq!(analysis.verdict(), Verdict::Invalid);
-}
-
-/// The default budget is enough for long histories, and for one key that holds all of them.
-#[test]
-fn ten_thousand_operations_on_one_key_are_decided() {
-    for (processes, values, unanswered) in
-        [(10, 5, 0.03), (20, 5, 0.03), (10, 1000, 0.03), (20, 5, 0.0)]
-    {
-        let clients = Clients {
-            processes,
-            operations: 10_000,
-            values,
-            unanswered,
-            ..Clients::default()
-        };
-        let right = simulated::history(clients, 0, 0);
-        assert_eq!(check(&right).verdict(), Verdict::Valid, "{clients:?}");
-        // A value that nobody wrote, so that there is no doubt about the verdict.
-        let wrong = simulated::misread(&right, i64::MAX, 0).expect("it has reads");
-        assert_eq!(check(&wrong).verdict(), Verdict::Invalid, "{clients:?}");
-    }
 }
