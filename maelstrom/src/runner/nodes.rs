@@ -33,7 +33,7 @@ impl<H: Host> Run<'_, H> {
 
     /// Opens a client for each node, and lets it say what the workload has to say beforehand.
     pub(super) fn set_up_clients(&mut self) -> Result<()> {
-        let timeout = self.plan.workload.rules().timeout;
+        let timeout = self.plan.workload.rules(&self.plan.settings).timeout;
         for node in 0..self.plan.settings.nodes.len() {
             let client = self.open_client();
             let name = &self.plan.settings.nodes[node];
