@@ -13,4 +13,5 @@ pub mod runner;
 pub mod seed;
 pub mod service;
 pub mod simulation;
+pub mod suite;
 pub mod workload;

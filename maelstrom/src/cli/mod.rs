@@ -3,6 +3,7 @@
 mod analyze;
 mod console;
 mod options;
+mod suite;
 mod test;
 
 use std::ffi::OsString;
@@ -34,7 +35,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Runs a workload against a node program and checks what clients saw
+    #[command(args_override_self = true)]
     Test(Box<TestOptions>),
+    /// Runs challenges with their official options, and compares with their targets
+    Suite(suite::SuiteOptions),
     /// Checks a saved history
     Analyze(analyze::AnalyzeOptions),
 }
@@ -60,6 +64,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Test(options) => test::run(*options),
+        Command::Suite(options) => suite::run(&options),
         Command::Analyze(options) => analyze::run(&options),
     };
     match outcome {

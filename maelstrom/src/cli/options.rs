@@ -87,7 +87,7 @@ pub struct TestOptions {
     pub nemesis_interval: Duration,
 
     /// Operations a second over all clients; 0 for none
-    #[arg(long, value_name = "HZ", default_value = "5", value_parser = parse_rate)]
+    #[arg(long, value_name = "HZ", default_value = "5", allow_negative_numbers = true, value_parser = parse_rate)]
     pub rate: f64,
 
     /// Broadcast's topology: line, grid, tree, tree2, tree3, tree4 or total

@@ -95,7 +95,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     if let Some(failure) = outcome.failure {
         console.finish();
         let place = store.directory().display();
-        return Err(failure.context(format!("the run broke off; what was seen is in {place}")));
+        anyhow::bail!("the run broke off. {failure:#}\nWhat was seen until then is in {place}.");
     }
     console.say("Analyzing...");
     let net = outcome.journal.to_edn(outcome.operations());

@@ -236,8 +236,10 @@ impl<'a, H: Host> Run<'a, H> {
                 .progress(self.now().saturating_sub(begin), time_limit);
             self.wait(earliest(next, Some(cutoff)))?;
         }
+        // The generator sees the last completions too: the final phase may build on them.
+        self.drain()?;
         self.generator = None;
-        self.drain()
+        Ok(())
     }
 
     /// Heals, lets the cluster recover, and performs the workload's last operations.

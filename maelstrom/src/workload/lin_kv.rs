@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Client, Fields, Malformed, Rules, Settings, Step, Workload};
 use crate::edn::Value;
-use crate::generator::{Generator, Invocation, Next, Stagger, Turn};
+use crate::generator::{Generator, Invocation, Next, Stagger, Threads, Turn};
 use crate::seed::ChaCha8Rng;
 
 /// Upstream's limit of processes per key. It is below the size of a group of 11 nodes or more, at
@@ -100,23 +100,7 @@ impl Generator for Registers {
             .next_free_among(|thread| admitted.contains(&thread));
         let thread = thread.expect("a free thread was seen in this range");
 
-        let processes = group
-            .threads
-            .clone()
-            .map(|thread| turn.threads.process(thread));
-        group.seen.extend(processes);
-        if group.seen.len() > self.processes_max {
-            let processes = group
-                .threads
-                .clone()
-                .map(|thread| turn.threads.process(thread));
-            group.seen = processes.collect();
-            group.key = None;
-        }
-        let key = *group.key.get_or_insert_with(|| {
-            self.next_key += 1;
-            self.next_key - 1
-        });
+        let key = group.key(turn.threads, self.processes_max, &mut self.next_key);
         let invocation = if reads {
             read(key)
         } else {
@@ -131,6 +115,21 @@ impl Generator for Registers {
 }
 
 impl Group {
+    /// The key to use now: a fresh one at first, and once more than `processes_max` processes have
+    /// been here since it was begun.
+    fn key(&mut self, threads: &Threads, processes_max: usize, next_key: &mut u64) -> u64 {
+        let processes = self.threads.clone().map(|thread| threads.process(thread));
+        self.seen.extend(processes.clone());
+        if self.seen.len() > processes_max {
+            self.seen = processes.collect();
+            self.key = None;
+        }
+        *self.key.get_or_insert_with(|| {
+            *next_key += 1;
+            *next_key - 1
+        })
+    }
+
     /// The threads that read and those that write.
     fn split(&self, readers: &Range<usize>) -> (Range<usize>, Range<usize>) {
         let border = readers.end.clamp(self.threads.start, self.threads.end);
