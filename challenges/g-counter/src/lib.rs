@@ -220,7 +220,8 @@ impl GCounter {
         let own = self.own.get().followed_by(self.inherited.get() + added);
         share::replace(self.own.get(), own, cx).await;
         self.own.set(own);
-        self.progress.send_modify(|progress| progress.stored = added);
+        self.progress
+            .send_modify(|progress| progress.stored = added);
         if let Some(look) = look {
             self.look_at_others(cx).await;
             self.progress.send_modify(|progress| progress.look = look);

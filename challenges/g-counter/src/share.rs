@@ -9,9 +9,7 @@
 use glomers::prelude::*;
 
 /// What a node has stored. Of two shares of one node the later is the greater.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Share {
     /// How often this share was replaced.
     pub version: u64,

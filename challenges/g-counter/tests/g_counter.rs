@@ -9,7 +9,7 @@ use eddy::check::{Verdict, Workload};
 use eddy::nemesis::{Fault, Kill, Partition, Pause};
 use eddy::net::{EventKind, Latency};
 use eddy::seed::Seed;
-use eddy::simulation::{Load, Run, Simulation, for_each_seed, ms, secs};
+use eddy::simulation::{Load, Run, Simulation, for_each_seed, for_seeds, ms, secs};
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 use reads::{assert_reads_are_fresh, assert_reads_grow};
@@ -96,6 +96,28 @@ fn what_is_acknowledged_survives_the_death_of_nodes() {
         assert!(run.kills() > 0 && run.pauses() > 0);
         assert!(run.ok_fraction() > 0.9, "{}", run.ok_fraction());
         assert_reads_are_fresh(&run, lag());
+    });
+}
+
+/// Nodes die and come back faster than a message travels, so that what the dead have sent to the
+/// store arrives after what their successors send.
+#[test]
+fn the_last_words_of_the_dead_change_nothing() {
+    for_seeds(100, |seed| {
+        let run = Simulation::new(seed)
+            .nodes(3, counter(Ack::SeqKv))
+            .latency(Latency::exponential(ms(300)))
+            .nemesis(Kill::one().every(ms(150)))
+            .run(load().rate(20.0).lasting(secs(10)).concurrency(12));
+        // Some runs are too rough for any add to be acknowledged.
+        let counter = run.results().workload().as_dyn();
+        assert_eq!(
+            counter.verdict(),
+            Verdict::Valid,
+            "{:?}",
+            counter.explanation()
+        );
+        assert!(run.kills() > 10);
     });
 }
 

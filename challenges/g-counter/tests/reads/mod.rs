@@ -42,6 +42,9 @@ pub fn assert_reads_grow(run: &Run) {
     for (read, answer) in succeeded(run, "read") {
         let before = succeeded(run, "read").filter(|(_, earlier)| earlier.index < read.index);
         let seen = before.map(|(_, earlier)| number(earlier)).max();
-        assert!(Some(number(answer)) >= seen, "{seen:?} was seen before {answer:?}");
+        assert!(
+            Some(number(answer)) >= seen,
+            "{seen:?} was seen before {answer:?}"
+        );
     }
 }
