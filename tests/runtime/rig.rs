@@ -37,6 +37,14 @@ pub struct Rig {
 impl Rig {
     /// A node that has not got its `init`.
     pub fn new<M: IntoNode + 'static>(make: impl FnOnce(&Context) -> M + 'static) -> Self {
+        Self::of(1, make)
+    }
+
+    /// The same, from another seed.
+    pub fn of<M: IntoNode + 'static>(
+        seed: u64,
+        make: impl FnOnce(&Context) -> M + 'static,
+    ) -> Self {
         let (link, to_node, from_node) = Link::in_memory();
         let log = Rc::new(RefCell::new(Vec::new()));
         let wall_clock = Rc::new(Cell::new(Duration::ZERO));
@@ -45,7 +53,7 @@ impl Rig {
                 let wall_clock = Rc::clone(&wall_clock);
                 move || wall_clock.get()
             }),
-            seed: 1,
+            seed,
             log: Rc::new({
                 let log = Rc::clone(&log);
                 move |line| log.borrow_mut().push(line.to_owned())

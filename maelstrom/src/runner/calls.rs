@@ -120,6 +120,16 @@ impl<H: Host> Run<'_, H> {
         self.end_call(client, answer)
     }
 
+    /// Forgets the `init` of a node that dies before it answers: when it is back it gets another.
+    pub(super) fn abandon_init(&mut self, node: usize) {
+        let mut calls = self.calls.iter();
+        let init = calls.find(|(_, call)| call.purpose == Purpose::Init(node));
+        if let Some((&client, _)) = init {
+            self.calls.remove(&client);
+            self.net.unregister(client);
+        }
+    }
+
     fn end_call(&mut self, client: EndpointId, answer: Answer) -> Result<()> {
         let call = self.calls.remove(&client).expect("the call is pending");
         self.net.set_receiving(self.host.now(), client, false);
