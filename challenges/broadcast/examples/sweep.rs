@@ -37,7 +37,14 @@ fn main() {
         let run = sim.run(Load::of(Workload::Broadcast).rate(100.0).lasting(secs(20)));
         if std::env::var_os("WORST").is_some() {
             for w in &run.results().workload().as_set().unwrap().worst_stale {
-                println!("   {:?} {:?} known {:?} absent {:?} by {:?}", w.element, w.stable_latency, w.known.time, w.last_absent.time, w.last_absent.process);
+                println!(
+                    "   {:?} {:?} known {:?} absent {:?} by {:?}",
+                    w.element,
+                    w.stable_latency,
+                    w.known.time,
+                    w.last_absent.time,
+                    w.last_absent.process
+                );
             }
         }
         println!(

@@ -84,8 +84,7 @@ impl<T: Item> Star<T> {
         let candidates = (0..self.me).filter(|&peer| self.links[peer].suspected.is_none());
         let candidates: Vec<usize> = candidates.take(count).collect();
         for candidate in candidates {
-            let asked = self.links[candidate].waiting.is_some_and(|w| w.asks > 0);
-            if !asked {
+            if !self.links[candidate].is_asked() {
                 self.ask(candidate, now);
             }
         }
@@ -97,8 +96,7 @@ impl<T: Item> Star<T> {
     pub(crate) fn doubt_hub(&mut self, from: usize, now: Instant) {
         let hub = self.hub();
         let rival = self.links[from].hub == from && from > hub && hub != self.me;
-        let asked = self.links[hub].waiting.is_some_and(|w| w.asks > 0);
-        if rival && !asked {
+        if rival && !self.links[hub].is_asked() {
             self.ask(hub, now);
         }
     }

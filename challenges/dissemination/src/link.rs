@@ -44,8 +44,11 @@ pub(crate) struct Waiting {
     pub(crate) last: u64,
     pub(crate) first_at: Instant,
     pub(crate) last_at: Instant,
-    /// How many of them wanted an answer at once.
+    /// When the hub's round should be here that confirms the first of them, if that is known.
+    pub(crate) round_at: Option<Instant>,
+    /// How many of them wanted an answer at once, and when the last of these was sent.
     pub(crate) asks: u32,
+    pub(crate) asked_at: Instant,
 }
 
 /// Messages that we have not confirmed.
@@ -71,23 +74,25 @@ impl Link {
     }
 
     /// Remembers that a message waits for a sign of its arrival.
-    pub(crate) fn wait(&mut self, stamp: u64, asks: bool, now: Instant) {
+    pub(crate) fn wait(&mut self, stamp: u64, asks: bool, round_at: Option<Instant>, now: Instant) {
         let waiting = self.waiting.get_or_insert(Waiting {
             first: stamp,
             last: stamp,
             first_at: now,
             last_at: now,
+            round_at,
             asks: 0,
+            asked_at: now,
         });
         (waiting.last, waiting.last_at) = (stamp, now);
-        waiting.asks += u32::from(asks);
+        if asks {
+            waiting.asks += 1;
+            waiting.asked_at = now;
+        }
     }
 
     /// Takes the sign that the message with this stamp has arrived, and all later ones may have.
-    pub(crate) fn echo(&mut self, stamp: u64, held_ms: u64, now: Instant, now_ms: u64) {
-        if let Some(rtt) = now_ms.checked_sub(stamp + held_ms) {
-            self.rtt.sample(rtt as f64);
-        }
+    pub(crate) fn echo(&mut self, stamp: u64, now: Instant) {
         let Some(waiting) = &mut self.waiting else {
             return;
         };
@@ -99,7 +104,8 @@ impl Link {
         if stamp >= waiting.last {
             self.waiting = None;
         } else {
-            (waiting.first, waiting.first_at, waiting.asks) = (stamp + 1, now, 0);
+            (waiting.first, waiting.first_at) = (stamp + 1, now);
+            (waiting.round_at, waiting.asks) = (None, 0);
         }
     }
 
@@ -112,12 +118,17 @@ impl Link {
         owed.last_at = now;
     }
 
+    /// Whether an answer is awaited.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.waiting.is_some_and(|waiting| waiting.asks > 0)
+    }
+
     /// When to try a silent peer again: after a twentieth of its silence, within bounds, so that
     /// the end of an outage is noticed soon, compared with its length, and a dead peer costs little.
     pub(crate) fn next_probe(&self, suspicion: Suspicion, now: Instant) -> Instant {
         const SHORTEST: Duration = Duration::from_millis(800);
         const LONGEST: Duration = Duration::from_secs(10);
         let pause = (now - suspicion.since) / 20;
-        now + pause.clamp(SHORTEST, LONGEST).max(self.rtt.timeout())
+        now + pause.clamp(SHORTEST, LONGEST)
     }
 }

@@ -40,10 +40,14 @@ impl Rtt {
             .map_or(UNKNOWN / 4, |(_, deviation)| of_ms(4.0 * deviation))
     }
 
+    /// By how much a message may be later than the mean without giving rise to doubt.
+    pub(crate) fn slack(&self) -> Duration {
+        self.jitter().max(SLACK_MIN)
+    }
+
     /// After this time an answer is late.
     pub(crate) fn timeout(&self) -> Duration {
-        self.mean()
-            .map_or(UNKNOWN, |mean| mean + self.jitter().max(SLACK_MIN))
+        self.mean().map_or(UNKNOWN, |mean| mean + self.slack())
     }
 }
 

@@ -11,11 +11,12 @@ use crate::Windows;
 use crate::gossip::{Gossip, Head, Wants};
 use crate::link::Link;
 use crate::log::{Item, Logs, Run};
+use crate::rtt::Rtt;
 use crate::timetable::Timetable;
 use crate::vector::{Origin, Vector};
 
 /// Items per message, at most. Who lacks more asks again.
-pub(crate) const CHUNK: usize = 512;
+pub(crate) const CHUNK: usize = 1024;
 
 /// So many items may be sent to somebody who has never said what it holds.
 const UNASKED_MAX: usize = 64;
@@ -38,8 +39,12 @@ pub(crate) struct Star<T: Item> {
     pub(crate) links: Vec<Link>,
     pub(crate) origin: Origin,
     start: Instant,
+    /// Over all links.
+    rtt: Rtt,
     /// When the last round departed, if this node is a hub.
     departed: Option<Instant>,
+    /// A round departs out of turn.
+    extra_round: bool,
     /// When items are sent up to the hub.
     up_at: Option<Instant>,
     timetable: Option<Timetable>,
@@ -61,7 +66,9 @@ impl<T: Item> Star<T> {
             links: (0..count).map(|_| Link::default()).collect(),
             origin: Origin { node: me, life },
             start: now,
+            rtt: Rtt::default(),
             departed: None,
+            extra_round: false,
             up_at: None,
             timetable: None,
             direct_at: None,
@@ -89,6 +96,7 @@ impl<T: Item> Star<T> {
         now: Instant,
     ) -> Vec<(Origin, T)> {
         let mut learnt = Vec::new();
+        let was_suspected = self.links[from].suspected.is_some();
         for run in gossip.news {
             self.note_spread(from, &run);
             self.logs.learn(run, &mut learnt);
@@ -96,15 +104,21 @@ impl<T: Item> Star<T> {
         if let Some(head) = gossip.head {
             self.read_head(from, head, !learnt.is_empty(), now);
         }
+        let patience = self.rtt(from).jitter();
         let link = &mut self.links[from];
         if self.logs.vector().covers(&link.has) {
             link.lacking = None;
         } else {
             // It may be on its way, if messages overtake each other.
-            let patience = link.rtt.jitter();
             link.lacking.get_or_insert(now + patience);
         }
         if !learnt.is_empty() {
+            let reunited = was_suspected && self.links[from].suspected.is_none();
+            if reunited {
+                // The others have waited long enough.
+                self.extra_round = true;
+                self.forget_timetable();
+            }
             self.aim(now);
         }
         learnt
@@ -141,17 +155,25 @@ impl<T: Item> Star<T> {
             link.has.merge(&head.have);
             link.sent.merge(&head.have);
         }
-        let asked = link.waiting.is_some_and(|waiting| waiting.asks > 0);
+        let asked = link.is_asked();
         if let Some((stamp, held_ms)) = head.echo {
-            link.echo(stamp, held_ms, now, now_ms);
+            link.echo(stamp, now);
+            if let Some(rtt) = now_ms.checked_sub(stamp + held_ms) {
+                link.rtt.sample(rtt as f64);
+                self.rtt.sample(rtt as f64);
+            }
         }
+        let link = &mut self.links[from];
         if asked && learnt && link.waiting.is_none() {
             // The first part of much: the next one can be had at once.
             link.lacking = Some(now);
         }
         let hub = self.hub();
         if hub != hub_before {
-            self.timetable = None;
+            // Both shall know.
+            self.links[hub_before].answer = hub_before != self.me;
+            self.links[hub].answer = true;
+            self.forget_timetable();
             self.aim(now);
         }
         if from == hub {
@@ -229,6 +251,7 @@ impl<T: Item> Star<T> {
         if self.departs_at().is_some_and(|at| at <= now) {
             self.depart(now);
         }
+        self.extra_round = false;
         std::mem::take(&mut self.outgoing)
     }
 
@@ -264,7 +287,9 @@ impl<T: Item> Star<T> {
     }
 
     fn depart(&mut self, now: Instant) {
-        self.departed = Some(now);
+        if !self.extra_round || self.departed.is_none() {
+            self.departed = Some(now);
+        }
         for peer in self.peers() {
             if !self.serves(peer) || !self.boards(peer) {
                 continue;
@@ -318,9 +343,8 @@ impl<T: Item> Star<T> {
             return Some(self.start);
         }
         // While it does not answer, it need not be asked for more.
-        link.lacking.filter(|_| {
-            link.suspected.is_none() && link.waiting.is_none_or(|waiting| waiting.asks == 0)
-        })
+        link.lacking
+            .filter(|_| link.suspected.is_none() && !link.is_asked())
     }
 
     /// Confirms what a peer has sent, if no other message has done so.
@@ -345,23 +369,27 @@ impl<T: Item> Star<T> {
 
     /// A link is quiet when its next round has not come.
     fn quiet(&self, peer: usize) -> Duration {
-        self.windows.round + self.links[peer].rtt.jitter() + GRACE
+        self.windows.round + self.rtt(peer).jitter() + GRACE
     }
 
-    /// When a peer should have confirmed what we sent: once its next round has departed, if it is
-    /// our hub; otherwise when the link has fallen quiet. If it was asked, at once.
+    /// When a peer is late: with its answer, if it was asked; with the round that would confirm
+    /// what we sent, if it is our hub; and otherwise when the link has fallen quiet.
     pub(crate) fn late_at(&self, peer: usize) -> Option<Instant> {
         let link = &self.links[peer];
         let waiting = link.waiting.filter(|_| link.suspected.is_none())?;
+        let rtt = self.rtt(peer);
         let quiet = self.quiet(peer);
-        let at = if waiting.asks > 0 {
-            waiting.last_at
-        } else if peer == self.hub() {
-            waiting.first_at + quiet
-        } else {
-            (waiting.last_at + quiet).min(waiting.first_at + CONFIRM_LATEST)
-        };
-        Some(at + link.rtt.timeout())
+        if waiting.asks > 0 {
+            return Some(waiting.asked_at + rtt.timeout());
+        }
+        if peer != self.hub() {
+            let at = (waiting.last_at + quiet).min(waiting.first_at + CONFIRM_LATEST);
+            return Some(at + rtt.timeout());
+        }
+        Some(match waiting.round_at {
+            Some(round_at) => round_at + rtt.slack(),
+            None => waiting.first_at + quiet + rtt.timeout(),
+        })
     }
 
     /// Tells a peer all that it lacks and that is not on its way to it.
@@ -378,6 +406,8 @@ impl<T: Item> Star<T> {
     fn send(&mut self, peer: usize, news: Vec<Run<T>>, wants: Wants, now: Instant) {
         let (hub, now_ms) = (self.hub(), self.ms(now));
         let departs_in = self.departed.map(|at| at + self.windows.round - now);
+        let timetable = self.timetable.filter(|_| peer == hub);
+        let round_at = timetable.map(|timetable| timetable.confirmed(now));
         let link = &mut self.links[peer];
         for run in &news {
             link.sent.raise(run.origin, run.upto);
@@ -386,7 +416,7 @@ impl<T: Item> Star<T> {
         link.owed = None;
         let stamp = link.stamp(now_ms);
         if wants != Wants::Nothing {
-            link.wait(stamp, wants == Wants::Answer, now);
+            link.wait(stamp, wants == Wants::Answer, round_at, now);
         }
         let head = Head {
             have: self.logs.vector().clone(),
@@ -405,6 +435,12 @@ impl<T: Item> Star<T> {
             head: Some(head),
         };
         self.outgoing.push((peer, gossip));
+    }
+
+    /// The round-trip time of a link; of links in general, while it has not been measured.
+    fn rtt(&self, peer: usize) -> Rtt {
+        let own = self.links[peer].rtt;
+        if own.mean().is_some() { own } else { self.rtt }
     }
 
     /// All nodes but this one.

@@ -33,10 +33,20 @@ impl Timetable {
             return now;
         }
         let lead = self.rtt + margin;
+        (self.round_after(now + lead) - lead).min(expiry).max(now)
+    }
+
+    /// When the round should arrive that confirms what was sent at `sent`.
+    pub(crate) fn confirmed(&self, sent: Instant) -> Instant {
+        self.round_after(sent + self.rtt)
+    }
+
+    /// When the first round arrives that does so no earlier than `earliest`.
+    fn round_after(&self, earliest: Instant) -> Instant {
         let mut at = self.next;
-        while at < now + lead {
+        while at < earliest {
             at += self.round;
         }
-        (at - lead).min(expiry).max(now)
+        at
     }
 }
