@@ -16,9 +16,12 @@ pub type FinalState = BTreeMap<i64, i64>;
 /// What the final reads saw.
 ///
 /// # Errors
-/// If two of them differ: the nodes did not converge.
+/// If two of them differ: the nodes did not converge. If one was not answered.
 pub fn final_state(transactions: &Transactions) -> Result<FinalState, String> {
     let mut finals = transactions.all.iter().filter(|t| t.is_final);
+    if finals.clone().any(|t| t.completed.is_none()) {
+        return Err("a final read was not answered".to_owned());
+    }
     let first = finals.next().ok_or("there were no final reads")?;
     for other in finals {
         for (key, value) in &first.reads {
@@ -149,6 +152,11 @@ mod tests {
         assert_eq!(final_state(&same), Ok(FinalState::from([(1, 5)])));
         let other = last_read(&[(1, Some(6)), (2, None)]);
         assert!(final_state(&Transactions::new(vec![one, other])).is_err());
+        let unanswered = Transaction {
+            completed: None,
+            ..last_read(&[])
+        };
+        assert!(final_state(&Transactions::new(vec![unanswered])).is_err());
         assert!(final_state(&Transactions::default()).is_err());
     }
 

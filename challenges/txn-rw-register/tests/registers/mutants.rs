@@ -141,10 +141,10 @@ impl Node for DirtyWrites {
             return Ok(None);
         };
         for (function, key, value) in &mut txn {
-            let pause = Duration::from_millis(cx.rng().random_range(0..10));
-            tokio::time::sleep(pause).await;
             match value {
                 Some(value) if function == "w" => {
+                    let pause = Duration::from_millis(cx.rng().random_range(0..10));
+                    tokio::time::sleep(pause).await;
                     self.0.borrow_mut().insert(*key, *value);
                 }
                 value => *value = self.0.borrow().get(key).copied(),
