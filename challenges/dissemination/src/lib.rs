@@ -181,6 +181,11 @@ impl<T: Item> Dissemination<T> {
         }
     }
 
+    /// Whose items those are that this node publishes.
+    pub fn origin(&self) -> Origin {
+        self.star.borrow().origin
+    }
+
     /// How much of every origin's log is held here.
     pub fn vector(&self) -> Vector {
         self.star.borrow().vector().clone()

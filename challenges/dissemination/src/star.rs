@@ -37,7 +37,7 @@ pub(crate) struct Star<T: Item> {
     pub(crate) logs: Logs<T>,
     /// By place in the list of nodes; the own one is never used.
     pub(crate) links: Vec<Link>,
-    origin: Origin,
+    pub(crate) origin: Origin,
     start: Instant,
     /// Over all links.
     rtt: Rtt,
