@@ -1,0 +1,155 @@
+//! Who leads, and who is in sync: when that must change, and what a change does.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Broker, Proposal};
+use crate::leadership::{Incarnation, Leadership};
+use crate::placement;
+use crate::shard::Role;
+
+/// How long each successor lets the one before it go first.
+const PRECEDENCE: Duration = Duration::from_millis(200);
+
+impl Broker {
+    /// Follows a leadership, if it is newer than the one known.
+    pub(super) fn adopt(&mut self, number: usize, newer: Leadership, now: Instant) {
+        let nodes = self.shards.len();
+        let shard = &mut self.shards[number];
+        let known = shard.leadership.as_ref();
+        if known.is_some_and(|known| known.version >= newer.version) {
+            return;
+        }
+        if newer.version > 0 {
+            self.notes.push(format!(
+                "shard {number}, version {}: led by n{} in epoch {}, in sync {:?}",
+                newer.version,
+                newer.leader.node,
+                newer.epoch,
+                newer
+                    .in_sync
+                    .iter()
+                    .map(|member| member.node)
+                    .collect::<Vec<_>>()
+            ));
+        }
+        let epoch_begins = shard.adopt(newer, self.me, nodes);
+        if let Some(leader) = shard.leader_elsewhere() {
+            // What was under way to another leader must go to this one.
+            let is_waiting = !shard.requests.is_empty();
+            if epoch_begins && is_waiting && leader.node != self.me.node {
+                self.links[leader.node].ask_by(now, now);
+            }
+            return;
+        }
+        if epoch_begins
+            && self.shards[number]
+                .leadership
+                .as_ref()
+                .is_some_and(|l| l.version > 0)
+        {
+            self.append_own(number);
+            for link in self.others() {
+                link.ask_by(now, now);
+            }
+        }
+        self.spread(number, now);
+    }
+
+    /// What became of a proposal.
+    pub fn decided(&mut self, number: usize, leadership: Leadership, now: Instant) {
+        self.shards[number].proposal = None;
+        self.adopt(number, leadership, now);
+        self.release(number, now);
+    }
+
+    /// Sees to it that a shard has a leader, and its leader enough who are in sync.
+    pub(super) fn keep_led(&mut self, number: usize, now: Instant) {
+        let shard = &self.shards[number];
+        let Some(from) = shard.leadership.clone() else {
+            return;
+        };
+        if shard.proposal.is_some() {
+            return;
+        }
+        let to = if shard.is_led_here() {
+            self.reformed(number, &from, now)
+        } else {
+            self.succession(&from, now)
+        };
+        if let Some(to) = to {
+            self.shards[number].proposal = Some(to.clone());
+            self.proposals.push_back(Proposal {
+                shard: number,
+                from,
+                to,
+            });
+        }
+    }
+
+    /// Leader: the leadership without the dead and with those who have caught up, if that is a
+    /// change for the better.
+    fn reformed(&mut self, number: usize, known: &Leadership, now: Instant) -> Option<Leadership> {
+        let living = known.in_sync.iter().copied();
+        let mut in_sync: Vec<_> = living.filter(|m| self.is_alive(*m, now)).collect();
+        let nodes = self.shards.len();
+        let wanted = placement::preference(number, nodes)
+            .filter(|node| *node != self.me.node)
+            .map(|node| Incarnation {
+                node,
+                life: self.links[node].life,
+            })
+            .filter(|one| one.life > 0 && self.is_alive(*one, now) && !in_sync.contains(one))
+            .take(self.settings.replicas.saturating_sub(in_sync.len()));
+        let wanted: Vec<_> = wanted.collect();
+        let shard = &mut self.shards[number];
+        let (len, committed) = (shard.journal.len(), shard.journal.committed());
+        let Role::Leader(lead) = &mut shard.role else {
+            return None;
+        };
+        lead.joining.retain(|joiner, _| wanted.contains(joiner));
+        for one in wanted {
+            let acked = lead.progress[one.node].acked;
+            match lead.joining.get(&one) {
+                // From now on nothing is committed without it; once it has all that may have been
+                // before, it knows everything.
+                None if lead.progress[one.node].informed > 0 && acked >= committed => {
+                    lead.joining.insert(one, len);
+                }
+                Some(barrier) if acked >= *barrier => in_sync.push(one),
+                _ => {}
+            }
+        }
+        let is_better = in_sync != known.in_sync && in_sync.len() >= self.settings.quorum();
+        is_better.then(|| known.with_in_sync(in_sync))
+    }
+
+    /// Follower: the leadership without its leader, if that is gone and it is our turn.
+    fn succession(&self, known: &Leadership, now: Instant) -> Option<Leadership> {
+        let leader = known.leader;
+        if leader == self.me || !known.includes(self.me) {
+            return None;
+        }
+        let (has_forgotten, since) = if leader.node == self.me.node {
+            // We led, in a former life. But then we are not in sync in this one.
+            return None;
+        } else {
+            let link = &self.links[leader.node];
+            match link.life > leader.life {
+                true => (true, link.begun_at()),
+                false => (false, link.dead_since(now)?),
+            }
+        };
+        let successors = known.in_sync.iter().filter(|member| **member != leader);
+        let rank = successors.clone().position(|member| *member == self.me)?;
+        if now < since + PRECEDENCE * rank as u32 {
+            return None;
+        }
+        let living = successors.copied().filter(|m| self.is_alive(*m, now));
+        let in_sync: Vec<_> = living.collect();
+        // With too few to commit anything, taking over makes sense only if nobody else can lead.
+        (has_forgotten || in_sync.len() >= self.settings.quorum())
+            .then(|| known.led_by(self.me, in_sync))
+    }
+}
