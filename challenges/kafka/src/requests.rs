@@ -91,7 +91,7 @@ impl Requests {
         (!unsent.is_empty()).then_some((first, unsent))
     }
 
-    /// All must be sent again, to another leader.
+    /// There is another leader, to whom all must be sent again.
     pub fn rewind(&mut self) {
         self.sent = 0;
         self.patience = Patience::default();

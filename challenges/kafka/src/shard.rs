@@ -89,6 +89,9 @@ impl Shard {
     pub fn adopt(&mut self, newer: Leadership, me: Incarnation, nodes: usize) -> bool {
         let epoch = self.leadership.as_ref().map(|known| known.epoch);
         let begins = epoch != Some(newer.epoch);
+        if begins {
+            self.requests.rewind();
+        }
         if begins && newer.leader == me {
             let committed = self.journal.committed();
             // Who is in sync has all that is committed; the others will say where they are.
@@ -104,7 +107,6 @@ impl Shard {
             });
         } else if begins {
             self.role = Role::Follower(Follow::default());
-            self.requests.rewind();
         } else if let Role::Leader(lead) = &mut self.role {
             lead.joining.retain(|joiner, _| !newer.includes(*joiner));
         }
