@@ -10,9 +10,11 @@ pub mod echo;
 pub mod exceptions;
 mod guard;
 pub mod kafka;
+pub mod linearizable;
 pub mod results;
 pub mod set_full;
 pub mod stats;
+pub mod txn;
 pub mod unique_ids;
 mod workload;
 

@@ -8,8 +8,10 @@ use super::echo::{self, EchoAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
 use super::kafka::{self, KafkaAnalysis};
+use super::linearizable::{self, LinKvAnalysis};
 use super::set_full::{self, SetAnalysis};
 use super::stats::{self, StatsAnalysis};
+use super::txn::{self, TxnAnalysis};
 use super::unique_ids::{self, UniqueIdsAnalysis};
 use super::workload::Workload;
 use super::{Analysis, CheckerError, Verdict};
@@ -48,6 +50,10 @@ pub enum WorkloadAnalysis {
     Counter(CounterAnalysis),
     /// Of kafka.
     Kafka(KafkaAnalysis),
+    /// Of lin-kv.
+    LinKv(LinKvAnalysis),
+    /// Of transactions.
+    Txn(TxnAnalysis),
     /// None: the checker failed.
     Failed(CheckerError),
 }
@@ -62,18 +68,34 @@ impl WorkloadAnalysis {
             Workload::GCounter | Workload::PnCounter => {
                 Ok(WorkloadAnalysis::Counter(counter::check(history)))
             }
-            // TO PLUG IN: `linearizable::check(history)`, `kafka::check(history)`, and
-            // `txn::{list_append, rw_register}::check(history, &options.consistency_models)`.
             Workload::Kafka => Ok(WorkloadAnalysis::Kafka(kafka::check(history))),
-            Workload::LinKv | Workload::TxnListAppend | Workload::TxnRwRegister => {
+            Workload::LinKv => Ok(WorkloadAnalysis::LinKv(linearizable::check(history))),
+            Workload::TxnListAppend => {
                 let models = &options.consistency_models;
-                let message = format!("not implemented: checking {workload} against {models:?}");
-                Err(CheckerError::new(message))
+                Ok(WorkloadAnalysis::Txn(txn::list_append::check(
+                    history, models,
+                )))
+            }
+            Workload::TxnRwRegister => {
+                let models = &options.consistency_models;
+                Ok(WorkloadAnalysis::Txn(txn::rw_register::check(
+                    history, models,
+                )))
             }
         });
         analysis
             .and_then(|analysis| analysis)
             .unwrap_or_else(WorkloadAnalysis::Failed)
+    }
+
+    /// Whether upstream's whole analysis breaks on this history, so that all that it reports is
+    /// that nothing is known.
+    fn aborts_run(&self) -> bool {
+        match self {
+            WorkloadAnalysis::Txn(analysis) => analysis.aborts_run(),
+            WorkloadAnalysis::Failed(error) => error.fatal,
+            _ => false,
+        }
     }
 
     /// The analysis without its type.
@@ -84,6 +106,8 @@ impl WorkloadAnalysis {
             WorkloadAnalysis::Set(analysis) => analysis,
             WorkloadAnalysis::Counter(analysis) => analysis,
             WorkloadAnalysis::Kafka(analysis) => analysis,
+            WorkloadAnalysis::LinKv(analysis) => analysis,
+            WorkloadAnalysis::Txn(analysis) => analysis,
             WorkloadAnalysis::Failed(error) => error,
         }
     }
@@ -137,9 +161,7 @@ impl Results {
 
     /// The verdict of the run: the worst of all.
     pub fn verdict(&self) -> Verdict {
-        if let WorkloadAnalysis::Failed(error) = &self.workload
-            && error.fatal
-        {
+        if self.workload.aborts_run() {
             return Verdict::Unknown;
         }
         let attached = self
