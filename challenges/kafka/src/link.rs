@@ -102,13 +102,19 @@ impl Link {
     /// for company on the way back. If nothing was asked for a while there will be no company, and
     /// waiting for it would be in vain.
     pub fn ask(&mut self, now: Instant, budget: Duration) {
-        let busy = self.asked_at.is_some_and(|at| now - at < 2 * budget);
+        let busy = self.asked_at.is_some_and(|at| now - at < 4 * budget);
         self.asked_at = Some(now);
         if busy {
             self.ask_by(now + budget / 2, now + budget);
         } else {
             self.ask_by(now, now);
         }
+    }
+
+    /// The other side needs an answer within this time.
+    pub fn answer_within(&mut self, within: Duration, now: Instant) {
+        self.asked_at = Some(now);
+        self.send_by(now + within);
     }
 
     /// Notes that a message arrived.

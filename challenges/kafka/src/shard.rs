@@ -21,6 +21,8 @@ pub struct Shard {
     pub leadership: Option<Leadership>,
     /// What was asked of lin-kv and is not answered: it may be in force already.
     pub proposal: Option<Leadership>,
+    /// When lin-kv was last asked who leads.
+    pub inquired_at: Option<Instant>,
     pub journal: Journal,
     pub requests: Requests,
     pub role: Role,
@@ -79,6 +81,7 @@ impl Shard {
         Self {
             leadership,
             proposal: None,
+            inquired_at: None,
             journal: Journal::default(),
             requests: Requests::default(),
             role: Role::Follower(Follow::default()),
@@ -130,6 +133,13 @@ impl Shard {
     pub fn leader_elsewhere(&self) -> Option<Incarnation> {
         let leader = self.leadership.as_ref()?.leader;
         (!self.is_led_here()).then_some(leader)
+    }
+
+    /// Whether this node, a follower, may lead already without knowing it: then what it has is all
+    /// there is, and it must neither copy nor acknowledge anything else.
+    pub fn is_taking_over(&self, me: Incarnation) -> bool {
+        let leads = |proposal: &Leadership| proposal.leader == me;
+        !self.is_led_here() && self.proposal.as_ref().is_some_and(leads)
     }
 
     /// Those who must have an entry before it is committed: who is in sync, and who may be before

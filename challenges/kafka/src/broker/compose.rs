@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Broker;
+use crate::leadership::Incarnation;
 use crate::shard::{Lead, Role, Shard};
 use crate::wire::{Ack, Appended, Batch, Forwarded};
 
@@ -39,7 +40,7 @@ impl Broker {
         }
         let round_trip = link.round_trip();
         for number in 0..self.shards.len() {
-            self.shards[number].tell(number, node, &mut batch, round_trip, now);
+            self.shards[number].tell(self.me, number, node, &mut batch, round_trip, now);
         }
         let link = &mut self.links[node];
         let is_news = !batch.appended.is_empty()
@@ -84,12 +85,14 @@ impl Shard {
     /// Adds to a message what this shard owes to a node.
     fn tell(
         &mut self,
+        me: Incarnation,
         number: usize,
         node: usize,
         batch: &mut Batch,
         round_trip: Duration,
         now: Instant,
     ) {
+        let is_taking_over = self.is_taking_over(me);
         let Some(leadership) = &self.leadership else {
             return;
         };
@@ -129,7 +132,7 @@ impl Shard {
                     .note(awaits, false, round_trip, now);
             }
             Role::Follower(follow) if leadership.leader.node == node => {
-                if std::mem::take(&mut follow.owes_ack) && self.proposal.is_none() {
+                if std::mem::take(&mut follow.owes_ack) && !is_taking_over {
                     let position = match follow.in_step {
                         true => self.journal.len(),
                         false => self.journal.committed(),

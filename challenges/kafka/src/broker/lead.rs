@@ -12,6 +12,9 @@ use crate::shard::Role;
 /// How long each successor lets the one before it go first.
 const PRECEDENCE: Duration = Duration::from_millis(200);
 
+/// How often a node asks lin-kv who leads, as long as nobody seems to.
+const INQUIRY: Duration = Duration::from_secs(1);
+
 impl Broker {
     /// Follows a leadership, if it is newer than the one known.
     pub(super) fn adopt(&mut self, number: usize, newer: Leadership, now: Instant) {
@@ -76,7 +79,7 @@ impl Broker {
         let to = if shard.is_led_here() {
             self.reformed(number, &from, now)
         } else {
-            self.succession(&from, now)
+            self.succession(number, &from, now)
         };
         if let Some(to) = to {
             self.shards[number].proposal = Some(to.clone());
@@ -126,21 +129,24 @@ impl Broker {
     }
 
     /// Follower: the leadership without its leader, if that is gone and it is our turn.
-    fn succession(&self, known: &Leadership, now: Instant) -> Option<Leadership> {
+    fn succession(
+        &mut self,
+        number: usize,
+        known: &Leadership,
+        now: Instant,
+    ) -> Option<Leadership> {
         let leader = known.leader;
-        if leader == self.me || !known.includes(self.me) {
+        let has_forgotten = self.links[leader.node].life > leader.life;
+        let since = if leader.node == self.me.node {
             return None;
-        }
-        let (has_forgotten, since) = if leader.node == self.me.node {
-            // We led, in a former life. But then we are not in sync in this one.
-            return None;
+        } else if has_forgotten {
+            self.links[leader.node].begun_at()
         } else {
-            let link = &self.links[leader.node];
-            match link.life > leader.life {
-                true => (true, link.begun_at()),
-                false => (false, link.dead_since(now)?),
-            }
+            self.links[leader.node].dead_since(now)?
         };
+        if !known.includes(self.me) {
+            return self.inquiry(number, known, since, now);
+        }
         let successors = known.in_sync.iter().filter(|member| **member != leader);
         let rank = successors.clone().position(|member| *member == self.me)?;
         if now < since + PRECEDENCE * rank as u32 {
@@ -151,5 +157,22 @@ impl Broker {
         // With too few to commit anything, taking over makes sense only if nobody else can lead.
         (has_forgotten || in_sync.len() >= self.settings.quorum())
             .then(|| known.led_by(self.me, in_sync))
+    }
+
+    /// Follower: a change that changes nothing, to learn what is in force. The leader may have made
+    /// us one of those in sync, and died before it could say so.
+    fn inquiry(
+        &mut self,
+        number: usize,
+        known: &Leadership,
+        since: Instant,
+        now: Instant,
+    ) -> Option<Leadership> {
+        let shard = &mut self.shards[number];
+        if now < shard.inquired_at.unwrap_or(since) + INQUIRY {
+            return None;
+        }
+        shard.inquired_at = Some(now);
+        Some(known.clone())
     }
 }

@@ -6,6 +6,8 @@
 mod compose;
 mod lead;
 mod receive;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;

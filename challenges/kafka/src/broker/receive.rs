@@ -43,7 +43,7 @@ impl Broker {
             self.append_forwarded(node, shard, forwarded, within, now);
         }
         if batch.within_ms.is_some() {
-            self.links[node].send_by(now + within);
+            self.links[node].answer_within(within, now);
         }
         for shard in 0..self.shards.len() {
             self.release(shard, now);
@@ -84,9 +84,8 @@ impl Broker {
             self.links[node].send_by(now);
             return;
         }
-        // Whoever asks to take over has promised that what it has is all there is.
-        let is_taking_over = shard.proposal.is_some();
-        if appended.epoch > leadership.epoch || leadership.leader != from || is_taking_over {
+        let is_leader = appended.epoch == leadership.epoch && leadership.leader == from;
+        if !is_leader || shard.is_taking_over(self.me) {
             return;
         }
         let committed = shard.follow(appended, self.me);
