@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use glomers::prelude::*;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 pub use settings::Settings;
@@ -92,7 +92,8 @@ enum Message<'a> {
 pub struct Kafka {
     broker: RefCell<Broker>,
     /// Whether this life has been counted; before that nothing is said to other nodes.
-    begun: watch::Sender<bool>,
+    is_begun: Cell<bool>,
+    begun: Notify,
     /// Somebody has spoken to us.
     contacted: Notify,
     /// The broker must be looked after earlier than thought.
@@ -114,7 +115,8 @@ impl Kafka {
         }
         Self {
             broker: RefCell::new(broker),
-            begun: watch::Sender::new(is_alone),
+            is_begun: Cell::new(is_alone),
+            begun: Notify::new(),
             contacted: Notify::new(),
             wake: Notify::new(),
             sleeps_until: Cell::new(None),
@@ -166,7 +168,8 @@ impl Kafka {
             Ok(life) => self.broker.borrow_mut().begin(life, Instant::now()),
             Err(e) => return cx.log(&format!("lin-kv does not count lives: {e}")),
         }
-        self.begun.send_replace(true);
+        self.is_begun.set(true);
+        self.begun.notify_waiters();
         self.settle(cx);
     }
 
@@ -214,7 +217,7 @@ impl Node for Kafka {
     type Reply = Option<Reply>;
 
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
-        if !*self.begun.borrow() {
+        if !self.is_begun.get() {
             self.contacted.notify_one();
         }
         Ok(Some(match request {
@@ -233,15 +236,16 @@ impl Node for Kafka {
                 offsets: self.broker.borrow().committed_offsets(keys),
             },
             Request::Batch(batch) => {
-                let mut begun = self.begun.subscribe();
-                if begun.wait_for(|begun| *begun).await.is_ok() {
-                    let sender = cx.nodes().iter().position(|node| **node == *cx.sender());
-                    let sender = sender.ok_or_else(|| Error::abort("batches are for brokers"))?;
-                    self.broker
-                        .borrow_mut()
-                        .receive(sender, *batch, Instant::now());
-                    self.settle(cx);
+                // Nobody can set this between the question and the wait.
+                if !self.is_begun.get() {
+                    self.begun.notified().await;
                 }
+                let sender = cx.nodes().iter().position(|node| **node == *cx.sender());
+                let sender = sender.ok_or_else(|| Error::abort("batches are for brokers"))?;
+                let mut broker = self.broker.borrow_mut();
+                broker.receive(sender, *batch, Instant::now());
+                drop(broker);
+                self.settle(cx);
                 return Ok(None);
             }
         }))

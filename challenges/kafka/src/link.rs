@@ -19,7 +19,7 @@ const HEARTBEAT: Duration = Duration::from_millis(400);
 const DOUBT: Duration = Duration::from_millis(300);
 
 /// Without an answer for so long, and two round trips more, the other side is taken for dead.
-const DEAD: Duration = Duration::from_secs(1);
+pub const DEAD: Duration = Duration::from_secs(1);
 
 /// So many unanswered messages are remembered.
 const UNHEARD_MAX: usize = 64;
@@ -195,6 +195,11 @@ impl Link {
     pub fn is_doubtful(&self, now: Instant) -> bool {
         let oldest = self.unheard.front();
         oldest.is_some_and(|(_, sent_at)| now - *sent_at > DOUBT + 2 * self.round_trip)
+    }
+
+    /// When the other side last proved to have heard something, or the link began.
+    pub fn answered_at(&self) -> Instant {
+        self.answered_at
     }
 
     /// Since when the other side is taken for dead, if it is.

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::{Broker, Proposal};
 use crate::leadership::{Incarnation, Leadership};
+use crate::link::DEAD;
 use crate::placement;
 use crate::shard::Role;
 
@@ -94,6 +95,9 @@ impl Broker {
     /// Leader: the leadership without the dead and with those who have caught up, if that is a
     /// change for the better.
     fn reformed(&mut self, number: usize, known: &Leadership, now: Instant) -> Option<Leadership> {
+        if !self.is_clear_who_is_dead(known, now) {
+            return None;
+        }
         let living = known.in_sync.iter().copied();
         let mut in_sync: Vec<_> = living.filter(|m| self.is_alive(*m, now)).collect();
         let nodes = self.shards.len();
@@ -149,14 +153,36 @@ impl Broker {
         }
         let successors = known.in_sync.iter().filter(|member| **member != leader);
         let rank = successors.clone().position(|member| *member == self.me)?;
-        if now < since + PRECEDENCE * rank as u32 {
+        if now < since + PRECEDENCE * rank as u32 || !self.is_clear_who_is_dead(known, now) {
             return None;
         }
         let living = successors.copied().filter(|m| self.is_alive(*m, now));
         let in_sync: Vec<_> = living.collect();
-        // With too few to commit anything, taking over makes sense only if nobody else can lead.
-        (has_forgotten || in_sync.len() >= self.settings.quorum())
+        // Others may get in sync later. If there are too few of them, a leader could do nothing;
+        // then taking over makes sense only if the old one never will, either.
+        let answers = |node: &usize| {
+            let answered_at = self.links[*node].answered_at();
+            *node != self.me.node && answered_at > since && !self.links[*node].is_doubtful(now)
+        };
+        let helpers = (0..self.shards.len()).filter(answers).count();
+        (has_forgotten || 1 + helpers >= self.settings.quorum())
             .then(|| known.led_by(self.me, in_sync))
+    }
+
+    /// Whether it is the silent ones that are gone, and not we who are cut off: in that case, too,
+    /// they fall silent one after the other. So all who are alive must have answered long after.
+    fn is_clear_who_is_dead(&self, known: &Leadership, now: Instant) -> bool {
+        let others = known.in_sync.iter().copied();
+        let others = others.filter(|member| member.node != self.me.node);
+        let (living, dead): (Vec<Incarnation>, Vec<_>) =
+            others.partition(|m| self.is_alive(*m, now));
+        let answered_at = |member: &Incarnation| self.links[member.node].answered_at();
+        let is_silent = |member: &&Incarnation| self.links[member.node].life <= member.life;
+        let Some(silent_since) = dead.iter().filter(is_silent).map(answered_at).max() else {
+            return true;
+        };
+        let is_fresh = |member| answered_at(member) > silent_since + DEAD / 2;
+        living.iter().all(is_fresh)
     }
 
     /// Follower: a change that changes nothing, to learn what is in force. The leader may have made
