@@ -28,7 +28,7 @@ pub(crate) struct Calls {
     late: Cell<u64>,
 }
 
-/// A call on its way: what it woke for, and whom to wake.
+/// A call on its way: its reply once it has come, and whom to wake then.
 #[derive(Default)]
 struct Waiting {
     reply: Option<Result<Box<RawValue>>>,
@@ -64,7 +64,9 @@ impl Calls {
             "error" => Err(wire::error_reply(body)),
             _ => Ok(body.to_owned()),
         });
-        if let Some(waker) = call.waker.take() {
+        let waker = call.waker.take();
+        drop(waiting);
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
@@ -87,6 +89,13 @@ pub(crate) struct OpenCall {
 }
 
 impl OpenCall {
+    /// Gives the call an outcome of this side's own.
+    pub(crate) fn fail(&self, error: Error) {
+        if let Some(call) = self.calls.waiting.borrow_mut().get_mut(&self.id) {
+            call.reply = Some(Err(error));
+        }
+    }
+
     fn poll_reply(&self, cx: &mut task::Context<'_>) -> Poll<Result<Box<RawValue>>> {
         let mut waiting = self.calls.waiting.borrow_mut();
         let call = waiting

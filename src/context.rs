@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use crate::Error;
 use crate::backlog::Backlog;
 use crate::call::{Call, Calls};
 use crate::guard::Guarded;
@@ -105,9 +106,12 @@ impl Context {
 
     /// Sends a message, and expects nothing. It may be lost on the way.
     ///
-    /// `body` must serialise to an object with a `type`; one of `None` or `()` sends nothing.
+    /// `body` must serialise to an object with a `type`; one of `None` or `()` sends nothing, and
+    /// one that cannot be serialised is logged.
     pub fn send<B: Serialize + ?Sized>(&self, dest: &str, body: &B) {
-        self.push(dest, body, Field::None);
+        if let Err(e) = self.push(dest, body, Field::None) {
+            self.log(&format!("a message to {dest} cannot be written: {e}"));
+        }
     }
 
     /// Sends a request, and waits for the reply for a second, or for
@@ -115,10 +119,12 @@ impl Context {
     ///
     /// The request is on its way when this returns; await the [`Call`] for its reply. An error
     /// reply is an `Err` with its code; silence is [`ErrorCode::Timeout`]; a reply that is no `R`
-    /// is [`ErrorCode::Crash`], since something has been done.
+    /// is [`ErrorCode::Crash`], since something has been done; and if `body` cannot be serialised,
+    /// nothing was sent, and that is [`ErrorCode::MalformedRequest`].
     ///
     /// [`ErrorCode::Timeout`]: crate::ErrorCode::Timeout
     /// [`ErrorCode::Crash`]: crate::ErrorCode::Crash
+    /// [`ErrorCode::MalformedRequest`]: crate::ErrorCode::MalformedRequest
     pub fn call<R>(&self, dest: &str, body: &(impl Serialize + ?Sized)) -> Call<R> {
         self.call_within(self.shared.call_timeout.get(), dest, body)
     }
@@ -134,7 +140,11 @@ impl Context {
         self.shared
             .calls_backlog
             .observe(self.calls_waiting(), |text| self.log(text));
-        self.push(dest, body, Field::MsgId(open.id));
+        if let Err(e) = self.push(dest, body, Field::MsgId(open.id)) {
+            open.fail(Error::malformed_request(format!(
+                "the request cannot be written: {e}"
+            )));
+        }
         Call::new(open, dest, timeout)
     }
 
@@ -215,17 +225,18 @@ impl Context {
         &self.shared.calls
     }
 
-    pub(crate) fn push<B: Serialize + ?Sized>(&self, dest: &str, body: &B, field: Field<'_>) {
-        if let Err(e) = self.shared.outbox.push(self.id(), dest, body, field) {
-            self.log(&format!("a message to {dest} cannot be sent: {e}"));
-        }
+    pub(crate) fn push<B: Serialize + ?Sized>(
+        &self,
+        dest: &str,
+        body: &B,
+        field: Field<'_>,
+    ) -> serde_json::Result<()> {
+        self.shared.outbox.push(self.id(), dest, body, field)
     }
 
-    /// Ends the node: its tasks are cancelled, what they still say is not heard.
-    pub(crate) fn end(&self) {
-        self.shared.outbox.close();
-        let tasks = self.shared.tasks.take();
-        drop(tasks);
+    /// Cancels what has been spawned, and spawns no more.
+    pub(crate) fn cancel(&self) {
+        drop(self.shared.tasks.take());
     }
 }
 

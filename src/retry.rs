@@ -74,14 +74,15 @@ impl Context {
         let deadline = backoff.within.map(|limit| Instant::now() + limit);
         let mut last = None;
         let attempts = async {
-            for failures in 1.. {
+            let mut failures = 0;
+            loop {
                 match attempt().await {
                     Err(error) if error.is_transient() => last = Some(error),
                     outcome => return outcome,
                 }
+                failures += 1;
                 sleep(backoff.pause(failures, self)).await;
             }
-            unreachable!("there are more attempts than time")
         };
         match deadline {
             None => attempts.await,

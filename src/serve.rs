@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use crate::backlog::Backlog;
@@ -95,6 +95,7 @@ where
 
     async fn run(&mut self, mut link: Link) -> io::Result<()> {
         let mut end = None;
+        let mut burst = 0;
         loop {
             let outbox = Rc::clone(&self.outbox);
             tokio::select! {
@@ -104,14 +105,18 @@ where
                         let log = |text: &str| (self.seams.log)(text);
                         self.inbound_backlog.observe(link.inbound.len(), log);
                         self.lines(&batch);
-                        if self.outbox.len() >= BATCH_BYTES {
+                        burst += batch.len();
+                        if burst >= BATCH_BYTES || self.outbox.len() >= BATCH_BYTES {
+                            // However much comes in, replies go out, and timers have their turn.
+                            burst = 0;
                             self.outbox.write_to(&mut link.outbound)?;
+                            yield_now().await;
                         }
-                        tokio::task::coop::consume_budget().await;
                     }
                     None => end = Some(Instant::now() + GRACE),
                 },
                 () = poll_fn(|cx| outbox.poll_ready(cx)) => {
+                    burst = 0;
                     self.outbox.write_to(&mut link.outbound)?;
                 }
                 handled = self.waiting.join_next(), if end.is_some() => {
@@ -219,6 +224,7 @@ where
                     Ok(node) => self.begin(message, header, node, cx),
                     Err(error) => {
                         self.log(&format!("the node cannot start: {error}"));
+                        cx.cancel();
                         self.refuse(message, header.msg_id, &error);
                         self.state = State::Failed(error);
                     }
@@ -247,7 +253,7 @@ where
         struct InitOk {}
 
         if let Some(msg_id) = header.msg_id {
-            cx.push(&message.src, &InitOk {}, Field::InReplyTo(msg_id.get()));
+            self.push(message, &InitOk {}, msg_id);
         }
         let node = Rc::new(node);
         cx.spawn({
@@ -288,16 +294,16 @@ where
 
     /// Refuses a message on behalf of a node that may not exist yet.
     fn refuse(&self, message: &Envelope<'_, &RawValue>, msg_id: Option<&RawValue>, error: &Error) {
-        let Some(msg_id) = msg_id else {
-            return self.log(&format!("skipped a message: {error}"));
-        };
-        let field = Field::InReplyTo(msg_id.get());
-        if let Err(e) =
-            self.outbox
-                .push(&message.dest, &message.src, &ErrorReply::from(error), field)
-        {
-            self.log(&format!("an error cannot be sent: {e}"));
+        match msg_id {
+            Some(msg_id) => self.push(message, &ErrorReply::from(error), msg_id),
+            None => self.log(&format!("skipped a message: {error}")),
         }
+    }
+
+    fn push(&self, to: &Envelope<'_, &RawValue>, body: &impl Serialize, msg_id: &RawValue) {
+        let field = Field::InReplyTo(msg_id.get());
+        let sent = self.outbox.push(&to.dest, &to.src, body, field);
+        sent.expect("the runtime's own replies can be written");
     }
 
     fn log(&self, text: &str) {
@@ -309,7 +315,8 @@ impl<N, Make, Start, F> Drop for Server<N, Make, Start, F> {
     /// The node ends with its server, even if somebody still holds a context.
     fn drop(&mut self) {
         if let State::Running(_, cx) = &self.state {
-            cx.end();
+            self.outbox.close();
+            cx.cancel();
         }
     }
 }
@@ -343,17 +350,23 @@ fn answer<N: Node>(
         ));
         Err(Error::crash(format!("the handler panicked: {panic}")))
     });
-    match (outcome, msg_id) {
-        (Ok(_), None) => {}
-        (Ok(reply), Some(msg_id)) => cx.push(client, &reply, Field::InReplyTo(msg_id.get())),
-        (Err(error), Some(msg_id)) => {
-            cx.push(
-                client,
-                &ErrorReply::from(&error),
-                Field::InReplyTo(msg_id.get()),
-            );
+    let Some(msg_id) = msg_id else {
+        if let Err(error) = outcome {
+            cx.log(&format!("a message from {client} failed: {error}"));
         }
-        (Err(error), None) => cx.log(&format!("a message from {client} failed: {error}")),
+        return;
+    };
+    let outcome = outcome.and_then(|reply| {
+        let sent = cx.push(client, &reply, Field::InReplyTo(msg_id.get()));
+        sent.map_err(|e| Error::crash(format!("the reply cannot be written: {e}")))
+    });
+    if let Err(error) = outcome {
+        let sent = cx.push(
+            client,
+            &ErrorReply::from(&error),
+            Field::InReplyTo(msg_id.get()),
+        );
+        sent.expect("an error can be written");
     }
 }
 

@@ -1,14 +1,17 @@
 //! Eddy: a Maelstrom-compatible workbench.
 
 pub mod check;
+pub mod cli;
 pub mod edn;
 pub mod generator;
 pub mod history;
 pub mod host;
 pub mod nemesis;
 pub mod net;
+pub mod report;
 pub mod runner;
 pub mod seed;
 pub mod service;
 pub mod simulation;
+pub mod suite;
 pub mod workload;

@@ -122,13 +122,15 @@ impl Kv {
     /// Reads, computes, compares and sets, again and again until nobody else changed the value in
     /// between. Only conflicts are repeated, which are certain not to have changed anything. Any
     /// other error is returned, and if it is not definite, the update may have been made.
+    /// (lww-kv cannot create keys: there the update of one that does not exist is an error.)
     pub async fn update<T: Serialize + DeserializeOwned>(
         &self,
         key: impl Serialize,
         mut change: impl FnMut(Option<T>) -> T,
     ) -> Result<T> {
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
-        for conflicts in 1.. {
+        let mut conflicts = 0;
+        loop {
             // What was read goes back as it came: a `T` may write `1` as `1.0`.
             let before = self.read::<Box<RawValue>>(&key).await?;
             let old = before
@@ -137,16 +139,18 @@ impl Kv {
                 .transpose()?;
             let new = change(old);
             let after = to_raw_value(&new)?;
-            let create = before.is_none();
+            let is_new = before.is_none();
             let from = before.unwrap_or_else(|| RawValue::NULL.to_owned());
-            match self.cas(&key, from, after, create).await {
+            match self.cas(&key, from, after, is_new).await {
                 Ok(()) => return Ok(new),
-                Err(error) if is_conflict(error.code) => {}
+                Err(error) if error.code == ErrorCode::PreconditionFailed => {}
+                // seq-kv may judge by a state from before the key was created.
+                Err(error) if error.code == ErrorCode::KeyDoesNotExist && !is_new => {}
                 Err(error) => return Err(error),
             }
+            conflicts += 1;
             tokio::time::sleep(backoff.pause(conflicts, &self.cx)).await;
         }
-        unreachable!("there are more attempts than time")
     }
 
     async fn cas<V: Serialize>(
@@ -171,13 +175,4 @@ impl Kv {
             None => self.cx.call(self.service, request).await,
         }
     }
-}
-
-/// Whether a compare-and-set failed because the value was not the one that had been read. (A key
-/// that has been read and does not exist is a state of seq-kv from before it was created.)
-fn is_conflict(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::PreconditionFailed | ErrorCode::KeyDoesNotExist
-    )
 }

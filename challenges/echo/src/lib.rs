@@ -1,22 +1,32 @@
-//! Echo.
+//! Challenge 1: echo.
+//!
+//! The smallest node there is: what it is asked, what it answers, and nothing in between.
 
 use glomers::prelude::*;
 
+/// What clients ask.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Request {
-    Echo { echo: Value },
+    /// Say this again.
+    Echo {
+        /// Anything.
+        echo: Value,
+    },
 }
 
+/// What they get.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
 pub enum Reply {
-    EchoOk { echo: Value },
+    /// The same again.
+    EchoOk {
+        /// What was asked for.
+        echo: Value,
+    },
 }
 
-/// Answers with what it was told.
+/// A node without state.
 pub struct Echo;
 
 impl Node for Echo {

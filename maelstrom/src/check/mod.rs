@@ -9,9 +9,11 @@ pub mod counter;
 pub mod echo;
 pub mod exceptions;
 mod guard;
+pub mod kafka;
 pub mod results;
 pub mod set_full;
 pub mod stats;
+pub mod txn;
 pub mod unique_ids;
 mod workload;
 

@@ -7,8 +7,10 @@ use super::counter::{self, CounterAnalysis};
 use super::echo::{self, EchoAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
+use super::kafka::{self, KafkaAnalysis};
 use super::set_full::{self, SetAnalysis};
 use super::stats::{self, StatsAnalysis};
+use super::txn::{self, TxnAnalysis};
 use super::unique_ids::{self, UniqueIdsAnalysis};
 use super::workload::Workload;
 use super::{Analysis, CheckerError, Verdict};
@@ -45,6 +47,10 @@ pub enum WorkloadAnalysis {
     Set(SetAnalysis),
     /// Of g-counter and pn-counter.
     Counter(CounterAnalysis),
+    /// Of kafka.
+    Kafka(KafkaAnalysis),
+    /// Of transactions.
+    Txn(TxnAnalysis),
     /// None: the checker failed.
     Failed(CheckerError),
 }
@@ -59,20 +65,36 @@ impl WorkloadAnalysis {
             Workload::GCounter | Workload::PnCounter => {
                 Ok(WorkloadAnalysis::Counter(counter::check(history)))
             }
-            // TO PLUG IN: `linearizable::check(history)`, `kafka::check(history)`, and
-            // `txn::{list_append, rw_register}::check(history, &options.consistency_models)`.
-            Workload::Kafka
-            | Workload::LinKv
-            | Workload::TxnListAppend
-            | Workload::TxnRwRegister => {
+            Workload::Kafka => Ok(WorkloadAnalysis::Kafka(kafka::check(history))),
+            Workload::LinKv => Err(CheckerError::new(
+                "not implemented: checking linearizability",
+            )),
+            Workload::TxnListAppend => {
                 let models = &options.consistency_models;
-                let message = format!("not implemented: checking {workload} against {models:?}");
-                Err(CheckerError::new(message))
+                Ok(WorkloadAnalysis::Txn(txn::list_append::check(
+                    history, models,
+                )))
+            }
+            Workload::TxnRwRegister => {
+                let models = &options.consistency_models;
+                Ok(WorkloadAnalysis::Txn(txn::rw_register::check(
+                    history, models,
+                )))
             }
         });
         analysis
             .and_then(|analysis| analysis)
             .unwrap_or_else(WorkloadAnalysis::Failed)
+    }
+
+    /// Whether upstream's whole analysis breaks on this history, so that all that it reports is
+    /// that nothing is known.
+    fn aborts_run(&self) -> bool {
+        match self {
+            WorkloadAnalysis::Txn(analysis) => analysis.aborts_run(),
+            WorkloadAnalysis::Failed(error) => error.fatal,
+            _ => false,
+        }
     }
 
     /// The analysis without its type.
@@ -82,6 +104,8 @@ impl WorkloadAnalysis {
             WorkloadAnalysis::UniqueIds(analysis) => analysis,
             WorkloadAnalysis::Set(analysis) => analysis,
             WorkloadAnalysis::Counter(analysis) => analysis,
+            WorkloadAnalysis::Kafka(analysis) => analysis,
+            WorkloadAnalysis::Txn(analysis) => analysis,
             WorkloadAnalysis::Failed(error) => error,
         }
     }
@@ -135,9 +159,7 @@ impl Results {
 
     /// The verdict of the run: the worst of all.
     pub fn verdict(&self) -> Verdict {
-        if let WorkloadAnalysis::Failed(error) = &self.workload
-            && error.fatal
-        {
+        if self.workload.aborts_run() {
             return Verdict::Unknown;
         }
         let attached = self

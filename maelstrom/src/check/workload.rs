@@ -62,6 +62,14 @@ impl Workload {
     }
 }
 
+impl Workload {
+    /// The workload of this name, or a text that lists the names.
+    pub fn from_name(name: &str) -> std::result::Result<Workload, String> {
+        name.parse()
+            .map_err(|error: anyhow::Error| error.to_string())
+    }
+}
+
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

@@ -1,6 +1,6 @@
 //! The pool of active keys of the transactional and the log workloads.
 
-use rand::RngExt;
+use rand::{Rng, RngExt};
 
 use crate::seed::ChaCha8Rng;
 
@@ -15,9 +15,29 @@ pub struct KeyPool {
     writes_max: u64,
 }
 
+/// What to do with which key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read this key.
+    Read(u64),
+    /// Write a value to this key: 1, 2, 3, … per key.
+    Write(u64, u64),
+}
+
+impl Access {
+    /// The key.
+    pub fn key(self) -> u64 {
+        match self {
+            Access::Read(key) | Access::Write(key, _) => key,
+        }
+    }
+}
+
 impl KeyPool {
-    /// Keys `0 .. key_count`, each to be written `writes_max` times.
+    /// Keys `0 .. key_count` (at least one), each to be written `writes_max` times.
     pub fn new(key_count: usize, writes_max: u64) -> KeyPool {
+        assert!(key_count > 0, "a pool needs a key");
+        assert!(writes_max > 0, "a key that cannot be written is of no use");
         let places = (0..key_count as u64).map(|key| (key, 0)).collect();
         KeyPool {
             places,
@@ -26,30 +46,104 @@ impl KeyPool {
         }
     }
 
-    /// A key to read.
-    pub fn draw_key(&mut self, rng: &mut ChaCha8Rng) -> u64 {
-        let place = self.draw_place(rng);
-        self.places[place].0
-    }
-
-    /// A key to write and the value for it: 1, 2, 3, … per key.
-    pub fn draw_write(&mut self, rng: &mut ChaCha8Rng) -> (u64, u64) {
-        let place = self.draw_place(rng);
-        if self.places[place].1 == self.writes_max {
+    /// A read or a write, evenly. A write that finds its key used up replaces the key and is drawn
+    /// again, so that reads are a little more frequent, and as likely as writes to come first to a
+    /// fresh key.
+    pub fn draw(&mut self, rng: &mut ChaCha8Rng) -> Access {
+        loop {
+            let place = self.draw_place(rng);
+            let (key, last) = &mut self.places[place];
+            if rng.random() {
+                return Access::Read(*key);
+            }
+            if *last < self.writes_max {
+                *last += 1;
+                return Access::Write(*key, *last);
+            }
             self.places[place] = (self.next_key, 0);
             self.next_key += 1;
         }
-        let (key, last) = &mut self.places[place];
-        *last += 1;
-        (*key, *last)
     }
 
-    /// Draws x uniformly from [1, 2^n) and takes the place ⌊log₂ x⌋, which is the last one for the
-    /// upper half of the range, the one before for the quarter below it, and so on.
+    /// Place *i* of *n* has probability 2^*i* / (2^*n* - 1): coins decide how far to step back
+    /// from the last place, and who steps out of the pool starts anew.
     fn draw_place(&self, rng: &mut ChaCha8Rng) -> usize {
-        let count = self.places.len();
-        let uniform: f64 = rng.random();
-        let x = 1.0 + uniform * (2f64.powi(count as i32) - 1.0);
-        (x.log2() as usize).min(count - 1)
+        let last = self.places.len() - 1;
+        loop {
+            let back = rng.next_u64().trailing_zeros() as usize;
+            if let Some(place) = last.checked_sub(back) {
+                return place;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn the_last_place_is_drawn_half_of_the_time_and_the_one_before_a_quarter() {
+        let mut rng = Seed(0).stream("keys");
+        let pool = KeyPool::new(10, 1);
+        let mut drawn = [0; 10];
+        for _ in 0..10_000 {
+            drawn[pool.draw_place(&mut rng)] += 1;
+        }
+        for (place, &drawn) in drawn.iter().enumerate() {
+            let expected = 10_000.0 * 2f64.powi(place as i32) / 1023.0;
+            let deviation = (f64::from(drawn) - expected).abs();
+            assert!(
+                deviation < 5.0 * expected.sqrt(),
+                "{drawn} times place {place}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_count_from_one_per_key_and_a_used_up_key_is_never_drawn_again() {
+        let mut rng = Seed(0).stream("keys");
+        let mut pool = KeyPool::new(3, 4);
+        let mut written = BTreeMap::<u64, u64>::new();
+        for _ in 0..2_000 {
+            match pool.draw(&mut rng) {
+                Access::Read(key) => assert!(pool.places.iter().any(|&(active, _)| active == key)),
+                Access::Write(key, value) => {
+                    let last = written.insert(key, value).unwrap_or(0);
+                    assert_eq!(value, last + 1);
+                }
+            }
+        }
+        assert!(written.values().all(|&last| last <= 4));
+        // All keys but the active ones were used up, in whatever order.
+        let unfinished = written.iter().filter(|&(_, &last)| last < 4);
+        assert!(unfinished.count() <= 3);
+    }
+
+    #[test]
+    fn a_fresh_key_is_as_likely_to_be_read_first_as_to_be_written() {
+        let mut rng = Seed(0).stream("keys");
+        let mut pool = KeyPool::new(10, 1);
+        let mut known: BTreeSet<u64> = (0..10).collect();
+        let (mut fresh, mut read_first) = (0, 0);
+        for _ in 0..4_000 {
+            let access = pool.draw(&mut rng);
+            if known.insert(access.key()) {
+                fresh += 1;
+                read_first += u32::from(matches!(access, Access::Read(_)));
+            }
+        }
+        let fraction = f64::from(read_first) / f64::from(fresh);
+        assert!((0.45..0.55).contains(&fraction), "{read_first} of {fresh}");
+    }
+
+    #[test]
+    fn a_pool_of_one_key_works_and_so_does_one_of_a_thousand() {
+        let mut rng = Seed(0).stream("keys");
+        assert_eq!(KeyPool::new(1, 5).draw(&mut rng).key(), 0);
+        assert!(KeyPool::new(1000, 5).draw(&mut rng).key() > 900);
     }
 }

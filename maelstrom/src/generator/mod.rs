@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-pub use keys::KeyPool;
+pub use keys::{Access, KeyPool};
 pub use threads::Threads;
 
 use crate::edn::Value;
@@ -118,23 +118,19 @@ impl<S: Stream> Generator for AnyThread<S> {
 /// caught up.
 pub struct Stagger<G> {
     inner: G,
-    gap_max: Duration,
+    /// None if there is no rate, and nothing ever due.
+    gap_max: Option<Duration>,
     next_at: Option<Duration>,
     /// The inner generator had nothing when we were due.
     held_up: bool,
 }
 
 impl<G> Stagger<G> {
-    /// Spaces `inner` out to `rate` operations a second.
+    /// Spaces `inner` out to `rate` operations a second. At a rate of 0 there are none.
     pub fn new(rate: f64, inner: G) -> Stagger<G> {
-        Stagger::every(Duration::from_secs_f64(1.0 / rate), inner)
-    }
-
-    /// Spaces `inner` out to one operation a `period` on average.
-    pub fn every(period: Duration, inner: G) -> Stagger<G> {
         Stagger {
             inner,
-            gap_max: period * 2,
+            gap_max: Duration::try_from_secs_f64(2.0 / rate).ok(),
             next_at: None,
             held_up: false,
         }
@@ -143,6 +139,9 @@ impl<G> Stagger<G> {
 
 impl<G: Generator> Generator for Stagger<G> {
     fn next(&mut self, turn: &mut Turn<'_>) -> Next {
+        let Some(gap_max) = self.gap_max else {
+            return Next::Wait(None);
+        };
         let due = *self.next_at.get_or_insert(turn.now);
         if turn.now < due {
             return Next::Wait(Some(due));
@@ -154,7 +153,7 @@ impl<G: Generator> Generator for Stagger<G> {
                 // We may be asked a little after we were due; that is no reason to drift.
                 let at = if self.held_up { turn.now } else { due };
                 self.held_up = false;
-                self.next_at = Some(at + self.gap_max.mul_f64(turn.rng.random::<f64>()));
+                self.next_at = Some(at + gap_max.mul_f64(turn.rng.random::<f64>()));
                 Next::Invoke {
                     thread,
                     at,

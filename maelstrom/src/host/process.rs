@@ -70,6 +70,7 @@ pub struct ProcessHost {
     events_since_flush: usize,
     next_exit_check: Instant,
     interrupted: Arc<AtomicBool>,
+    echo_stderr: bool,
 }
 
 struct Node {
@@ -123,7 +124,16 @@ impl ProcessHost {
             events_since_flush: 0,
             next_exit_check: Instant::now(),
             interrupted,
+            echo_stderr: false,
         })
+    }
+
+    /// Shows what nodes write to standard error.
+    pub fn echo_stderr(self, echo_stderr: bool) -> ProcessHost {
+        ProcessHost {
+            echo_stderr,
+            ..self
+        }
     }
 
     fn process(&mut self, node: usize) -> Option<&mut Process> {
@@ -195,7 +205,7 @@ impl ProcessHost {
             let Some(process) = &mut node.process else {
                 continue;
             };
-            process.read_stderr(&mut node.log);
+            process.read_stderr(&node.name, &mut node.log, self.echo_stderr);
             for line in process.read_stdout() {
                 self.events.push_back(Event::Line { node: number, line });
             }
@@ -218,7 +228,7 @@ impl ProcessHost {
             if let Ok(Some(status)) = process.child.try_wait() {
                 // Its pipes may hold more than one chunk; all of it was written before the end.
                 while process.stdout.is_some() || process.stderr.is_some() {
-                    process.read_stderr(&mut node.log);
+                    process.read_stderr(&node.name, &mut node.log, self.echo_stderr);
                     let lines = process.read_stdout();
                     if lines.is_empty() {
                         break;
@@ -373,7 +383,7 @@ impl Process {
         lines
     }
 
-    fn read_stderr(&mut self, log: &mut File) {
+    fn read_stderr(&mut self, name: &str, log: &mut File, echo: bool) {
         let Some(stderr) = &mut self.stderr else {
             return;
         };
@@ -382,6 +392,9 @@ impl Process {
             self.stderr = None;
         }
         remember(&mut self.last_err, &lines);
+        if echo {
+            lines.iter().for_each(|line| eprintln!("{name}: {line}"));
+        }
         let text: String = lines.into_iter().map(|line| line + "\n").collect();
         // A full disk must not end the run; the node's log is a convenience.
         let _ = log.write_all(text.as_bytes());

@@ -67,7 +67,7 @@ impl<H: Host> Run<'_, H> {
         };
         let before = self.calls.insert(client, call);
         assert!(before.is_none(), "a client waits for one answer at a time");
-        self.net.send(now, client, dest, body.to_string().into());
+        self.send(client, dest, body.to_string().into());
         // Only now: what came in while the client was idle is seen while it waits.
         self.net.set_receiving(now, client, true);
     }

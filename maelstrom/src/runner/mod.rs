@@ -26,7 +26,7 @@ use crate::generator::{Generator, Next, Threads, Turn};
 use crate::history::{History, Kind, Operation, Process};
 use crate::host::{Event, Host};
 use crate::nemesis::{Arena, Deed, Nemesis};
-use crate::net::{EndpointId, Faults, Latency, Net, Recording, Role, Strikes};
+use crate::net::{Body, EndpointId, Faults, Latency, Net, Recording, Role, Strikes};
 use crate::seed::{ChaCha8Rng, Seed};
 use crate::service::{self, Service};
 use crate::workload::{Settings, Workload};
@@ -57,6 +57,10 @@ pub struct Plan {
     pub seed: Seed,
     /// How much of the traffic is kept.
     pub recording: Recording,
+    /// Tells the observer of every message that is sent.
+    pub log_sent: bool,
+    /// Tells the observer of every message that is received.
+    pub log_received: bool,
 }
 
 /// Told what happens while a run goes on.
@@ -232,8 +236,10 @@ impl<'a, H: Host> Run<'a, H> {
                 .progress(self.now().saturating_sub(begin), time_limit);
             self.wait(earliest(next, Some(cutoff)))?;
         }
+        // The generator sees the last completions too: the final phase may build on them.
+        self.drain()?;
         self.generator = None;
-        self.drain()
+        Ok(())
     }
 
     /// Heals, lets the cluster recover, and performs the workload's last operations.
@@ -282,6 +288,11 @@ impl<'a, H: Host> Run<'a, H> {
         loop {
             let now = self.host.now();
             while let Some((receiver, message)) = self.net.next_delivery(now) {
+                if self.plan.log_received {
+                    let (src, dest) = (self.net.name(message.src), self.net.name(receiver));
+                    let text = format!("received {src} → {dest} {}", message.body);
+                    self.observer.milestone(&text);
+                }
                 self.deliver(receiver, message)?;
             }
             if !self.expire_call(now)? {
@@ -389,6 +400,16 @@ impl<'a, H: Host> Run<'a, H> {
         actions
             .into_iter()
             .try_for_each(|action| self.take_action(action))
+    }
+
+    /// Puts a message into the network.
+    fn send(&mut self, src: EndpointId, dest: EndpointId, body: Body) {
+        if self.plan.log_sent {
+            let (src, dest) = (self.net.name(src), self.net.name(dest));
+            self.observer
+                .milestone(&format!("sent {src} → {dest} {body}"));
+        }
+        self.net.send(self.host.now(), src, dest, body);
     }
 
     /// Adds an entry to the history, and tells everybody who wants to know.

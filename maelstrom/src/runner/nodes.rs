@@ -33,7 +33,7 @@ impl<H: Host> Run<'_, H> {
 
     /// Opens a client for each node, and lets it say what the workload has to say beforehand.
     pub(super) fn set_up_clients(&mut self) -> Result<()> {
-        let timeout = self.plan.workload.rules().timeout;
+        let timeout = self.plan.workload.rules(&self.plan.settings).timeout;
         for node in 0..self.plan.settings.nodes.len() {
             let client = self.open_client();
             let name = &self.plan.settings.nodes[node];
@@ -110,9 +110,7 @@ impl<H: Host> Run<'_, H> {
         match handler.handle(&requester, &request, &mut self.service_rng) {
             Some(mut reply) => {
                 reply["in_reply_to"] = request["msg_id"].clone();
-                let now = self.host.now();
-                self.net
-                    .send(now, service, message.src, reply.to_string().into());
+                self.send(service, message.src, reply.to_string().into());
             }
             None => {
                 let name = self.net.name(service).clone();
@@ -135,7 +133,7 @@ impl<H: Host> Run<'_, H> {
                 self.net.resolve(&parsed.dest),
             ) {
                 (Ok(src), Ok(dest)) => {
-                    self.net.send(self.host.now(), src, dest, parsed.body());
+                    self.send(src, dest, parsed.body());
                     return;
                 }
                 // An answer that comes too late is nothing to complain about.

@@ -84,7 +84,7 @@ impl<H: Host> Run<'_, H> {
 
     /// Goes on with an operation whose call was answered.
     pub(super) fn proceed(&mut self, thread: usize, answer: Answer) -> Result<()> {
-        let rules = self.plan.workload.rules();
+        let rules = self.plan.workload.rules(&self.plan.settings);
         let worker = &mut self.workers[thread];
         let invocation = worker
             .invocation
@@ -135,7 +135,7 @@ impl<H: Host> Run<'_, H> {
                 connection.last_msg_id += 1;
                 let (endpoint, msg_id) = (connection.endpoint, connection.last_msg_id);
                 let node = worker.node;
-                let timeout = self.plan.workload.rules().timeout;
+                let timeout = self.plan.workload.rules(&self.plan.settings).timeout;
                 self.call(
                     endpoint,
                     node,
@@ -167,10 +167,9 @@ impl<H: Host> Run<'_, H> {
         let worker = &mut self.workers[thread];
         let invocation = worker.invocation.take().expect("an operation ends once");
         let crashed = completion.kind == Kind::Info;
-        if crashed && !self.plan.workload.rules().reusable {
-            if let Some(connection) = worker.connection.take() {
-                self.net.unregister(connection.endpoint);
-            }
+        let gives_up = crashed && !self.plan.workload.rules(&self.plan.settings).reusable;
+        if gives_up && let Some(connection) = worker.connection.take() {
+            self.net.unregister(connection.endpoint);
         }
         let operation = Operation {
             time: self.now(),

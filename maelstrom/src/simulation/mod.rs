@@ -280,6 +280,8 @@ impl Simulation {
             nemesis: Nemesis::new(self.schedules),
             seed: self.seed,
             recording: self.recording,
+            log_sent: false,
+            log_received: false,
         };
         let host = SimulatedHost::new(factory, &nodes, self.seed);
         let mut host = host

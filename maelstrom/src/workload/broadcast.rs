@@ -41,7 +41,7 @@ impl Workload for Broadcast {
         ))
     }
 
-    fn rules(&self) -> Rules {
+    fn rules(&self, _: &Settings) -> Rules {
         Rules {
             idempotent: &["read"],
             ..Rules::default()

@@ -23,7 +23,7 @@ impl Workload for Echo {
         Box::new(EchoClient)
     }
 
-    fn rules(&self) -> Rules {
+    fn rules(&self, _: &Settings) -> Rules {
         Rules::default()
     }
 }

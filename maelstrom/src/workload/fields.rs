@@ -74,13 +74,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The object called `name`, `null` being an empty one.
-    pub fn take_object(&mut self, name: &'static str) -> Result<Map<String, Json>, Malformed> {
-        match self.take(name)? {
-            Json::Object(entries) => Ok(entries.clone()),
-            Json::Null => Ok(Map::new()),
-            other => Err(Malformed(format!("{name} must be an object, not {other}"))),
-        }
+    /// The object called `name`; unlike a list it cannot be `null`.
+    pub fn take_object(&mut self, name: &'static str) -> Result<&'a Map<String, Json>, Malformed> {
+        let value = self.take(name)?;
+        value
+            .as_object()
+            .ok_or_else(|| Malformed(format!("{name} must be an object, not {value}")))
     }
 
     /// Checks that nothing is left over.

@@ -5,28 +5,50 @@
 //! chosen in [`crate::check`].
 
 mod broadcast;
+mod counter;
 mod echo;
 mod fields;
+mod g_set;
+mod kafka;
+mod lin_kv;
 pub mod topology;
+mod txn;
 mod unique_ids;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
+pub use broadcast::Broadcast;
+pub use counter::Counter;
+pub use echo::Echo;
 pub use fields::{Fields, Malformed};
+pub use g_set::GSet;
+pub use kafka::Kafka;
+pub use lin_kv::LinKv;
+pub use txn::Txn;
+pub use unique_ids::UniqueIds;
 
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation};
 
-/// The workload of a name.
+/// The workload of this name, fresh: a workload may remember what happened in its run.
 pub fn build(name: crate::check::Workload) -> Box<dyn Workload> {
     use crate::check::Workload as Name;
     match name {
-        Name::Echo => Box::new(echo::Echo),
-        Name::UniqueIds => Box::new(unique_ids::UniqueIds),
-        Name::Broadcast => Box::new(broadcast::Broadcast),
-        _ => todo!(),
+        Name::Broadcast => Box::new(Broadcast),
+        Name::Echo => Box::new(Echo),
+        Name::GCounter => Box::new(Counter::Grow),
+        Name::GSet => Box::new(GSet),
+        Name::Kafka => Box::<Kafka>::default(),
+        Name::LinKv => Box::new(LinKv),
+        Name::PnCounter => Box::new(Counter::GrowAndShrink),
+        Name::TxnListAppend => Box::new(Txn::ListAppend),
+        Name::TxnRwRegister => Box::new(Txn::RwRegister),
+        Name::UniqueIds => Box::new(UniqueIds),
     }
 }
 
@@ -72,7 +94,7 @@ pub trait Workload {
     }
 
     /// How errors become outcomes.
-    fn rules(&self) -> Rules {
+    fn rules(&self, _settings: &Settings) -> Rules {
         Rules::default()
     }
 }

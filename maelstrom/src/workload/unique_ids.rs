@@ -20,7 +20,7 @@ impl Workload for UniqueIds {
         Box::new(UniqueIdsClient)
     }
 
-    fn rules(&self) -> Rules {
+    fn rules(&self, _: &Settings) -> Rules {
         Rules {
             reusable: true,
             ..Rules::default()

@@ -1,0 +1,71 @@
+# Glomers: `make help` lists what there is.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+BENCH ?= eddy
+REPEAT ?= 1
+SEEDS ?= 200
+ARGS ?=
+
+EDDY := target/release/eddy
+SUITE = $(EDDY) suite --bench $(BENCH) --repeat $(REPEAT)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Lists the targets
+	@echo 'Targets:'
+	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
+		awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
+	@echo 'For sim:        SEEDS=1000'
+
+.PHONY: test
+test: lint ## Checks format and lints, and runs all tests
+	@echo '== tests'
+	$(CARGO) build --workspace --all-targets --locked
+	$(CARGO) test --workspace --locked
+
+.PHONY: lint
+lint: ## Checks format and lints
+	@echo '== format'
+	$(CARGO) fmt --all --check
+	@echo '== lints'
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: fmt
+fmt: ## Formats everything
+	$(CARGO) fmt --all
+
+.PHONY: doc
+doc: ## Builds the documentation; warnings are errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+.PHONY: build
+build: ## Builds eddy and every challenge
+	$(CARGO) build --workspace --bins --release --locked
+
+.PHONY: test-all
+test-all: build ## Runs every challenge with its official options
+	$(SUITE) all $(if $(ARGS),-- $(ARGS))
+
+# test-broadcast runs 3a to 3e, test-broadcast-3d one of them, and so on.
+test-%: build ## Runs one challenge, such as test-broadcast or test-broadcast-3d
+	$(SUITE) $* $(if $(ARGS),-- $(ARGS))
+
+.PHONY: sim
+sim: ## Runs every simulated scenario over SEEDS seeds
+	@$(MAKE) --no-print-directory simulate PACKAGES='--workspace'
+
+sim-%: ## Runs the simulated scenarios of one challenge
+	@$(MAKE) --no-print-directory simulate PACKAGES='-p $*'
+
+.PHONY: simulate
+simulate:
+	SEEDS=$(SEEDS) SIM_REPORT=1 $(CARGO) test --release --locked $(PACKAGES) --tests -- \
+		--test-threads=1 2>&1 >/dev/null
+
+.PHONY: maelstrom
+maelstrom: ## Installs upstream Maelstrom, for BENCH=maelstrom
+	maelstrom/install-upstream

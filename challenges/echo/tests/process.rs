@@ -1,0 +1,119 @@
+//! Echo as a program: a real process on real pipes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+const INIT: &str = r#"{"src":"c0","dest":"n1","body":{"type":"init","node_id":"n1","node_ids":["n1"],"msg_id":1}}"#;
+const INIT_OK: &str = r#"{"src":"n1","dest":"c0","body":{"type":"init_ok","in_reply_to":1}}"#;
+
+fn echo() -> Child {
+    Command::new(env!("CARGO_BIN_EXE_echo"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
+}
+
+fn request(id: usize, text: &str) -> String {
+    format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","echo":"{text}","msg_id":{id}}}}}"#)
+}
+
+fn reply(id: usize, text: &str) -> String {
+    format!(
+        r#"{{"src":"n1","dest":"c1","body":{{"type":"echo_ok","echo":"{text}","in_reply_to":{id}}}}}"#
+    )
+}
+
+/// Everything in at once, and then the end of input; everything out until the end of output.
+fn converse(input: String) -> Vec<String> {
+    let mut child = echo();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn each_request_is_answered_before_the_next_is_sent() {
+    let mut child = echo();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{INIT}").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), INIT_OK);
+    for id in 0..100 {
+        writeln!(stdin, "{}", request(id, "hello")).unwrap();
+        assert_eq!(lines.next().unwrap().unwrap(), reply(id, "hello"));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    assert!(lines.next().is_none());
+}
+
+#[test]
+fn a_burst_is_answered_whole_and_in_order_even_without_the_last_newline() {
+    let count = 20_000;
+    let requests: Vec<String> = (0..count).map(|id| request(id, "hello")).collect();
+    let lines = converse(format!("{INIT}\n{}", requests.join("\n")));
+    assert_eq!(lines.len(), count + 1);
+    assert!(
+        lines[1..]
+            .iter()
+            .enumerate()
+            .all(|(id, line)| *line == reply(id, "hello"))
+    );
+}
+
+#[test]
+fn a_line_longer_than_any_pipe_is_answered() {
+    let text = "x".repeat(10_000_000);
+    let lines = converse(format!(
+        "{INIT}\n{}\n{}\n",
+        request(1, &text),
+        request(2, "short")
+    ));
+    assert!(lines[1..] == [reply(1, &text), reply(2, "short")]);
+}
+
+#[test]
+fn a_program_without_input_ends_well() {
+    assert_eq!(converse(String::new()), [""; 0]);
+}
+
+#[test]
+fn a_program_to_which_nobody_listens_any_more_ends_well() {
+    let mut child = echo();
+    let mut stdin = child.stdin.take().unwrap();
+    drop(child.stdout.take());
+    writeln!(stdin, "{INIT}").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_seed_is_logged_and_no_two_programs_have_the_same() {
+    let seed = || {
+        let mut child = echo();
+        writeln!(child.stdin.take().unwrap(), "{INIT}").unwrap();
+        let mut log = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        assert!(child.wait().unwrap().success());
+        let seed = log
+            .trim()
+            .strip_prefix("node n1, seed ")
+            .expect("that is all it logs");
+        seed.parse::<u64>().expect("a seed is a number")
+    };
+    assert_ne!(seed(), seed());
+}

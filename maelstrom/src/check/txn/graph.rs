@@ -1,0 +1,289 @@
+//! The dependency graph: which transaction must come before which, and why.
+//!
+//! What finds dependencies is kept apart from what searches them. Analyses of the data and of time
+//! [yield links](Dependencies), each with its evidence. The [`Graph`] keeps of every link only the
+//! relation, since a search needs no more; for the few links of a cycle that is found, the
+//! evidence is asked for again. So no cycle can be reported without the reason of each step.
+
+use petgraph::graph::DiGraph;
+
+use super::transaction::Key;
+use crate::edn::Value;
+
+/// A transaction: its position among all.
+pub type Node = usize;
+
+/// What kind of dependency a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Relation {
+    /// Write dependency: the second wrote the version after the first's.
+    Ww,
+    /// Read dependency: the second read what the first wrote.
+    Wr,
+    /// Anti-dependency: the second wrote the version after the one that the first read.
+    Rw,
+    /// The first came before the second in their process.
+    Process,
+    /// The first had ended before the second began.
+    Realtime,
+}
+
+impl Relation {
+    /// The name in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Relation::Ww => "ww",
+            Relation::Wr => "wr",
+            Relation::Rw => "rw",
+            Relation::Process => "process",
+            Relation::Realtime => "realtime",
+        }
+    }
+}
+
+/// A set of relations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relations(u8);
+
+impl Relations {
+    /// These relations.
+    pub const fn of(relations: &[Relation]) -> Relations {
+        let (mut bits, mut i) = (0, 0);
+        while i < relations.len() {
+            bits |= 1 << relations[i] as u8;
+            i += 1;
+        }
+        Relations(bits)
+    }
+
+    /// Whether the relation is one of them.
+    pub fn contain(self, relation: Relation) -> bool {
+        self.0 & (1 << relation as u8) != 0
+    }
+
+    /// These relations and another one.
+    pub fn with(self, relation: Relation) -> Relations {
+        Relations(self.0 | 1 << relation as u8)
+    }
+
+    /// These relations but one.
+    pub fn without(self, relation: Relation) -> Relations {
+        Relations(self.0 & !(1 << relation as u8))
+    }
+}
+
+/// Why a link exists.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Evidence<'h> {
+    /// `ww`, `wr` and `rw`: through versions of a key.
+    Data {
+        /// Which of the three.
+        relation: Relation,
+        /// The key.
+        key: Key,
+        /// The version that the first wrote or read; `None` is the initial one.
+        version: Option<&'h Value>,
+        /// The version after it, which the second wrote (not of `wr`).
+        next: Option<&'h Value>,
+        /// The step of the first transaction that shows it.
+        first_step: usize,
+        /// The step of the second transaction that shows it.
+        second_step: usize,
+    },
+    /// One came before the other in their process, or in real time.
+    Order(Relation),
+}
+
+impl Evidence<'_> {
+    /// The relation that this is evidence of.
+    pub fn relation(&self) -> Relation {
+        match self {
+            Evidence::Data { relation, .. } | Evidence::Order(relation) => *relation,
+        }
+    }
+}
+
+/// A dependency: `second` must come after `first`.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'h> {
+    /// The transaction that comes first.
+    pub first: Node,
+    /// The transaction that depends on it.
+    pub second: Node,
+    /// Why.
+    pub evidence: Evidence<'h>,
+}
+
+/// A source of links.
+pub trait Dependencies<'h> {
+    /// Yields every link whose `second` is this transaction. Links of a transaction to itself may
+    /// be among them.
+    fn links_to(&self, second: Node, yield_link: &mut dyn FnMut(Link<'h>));
+}
+
+/// Which transactions depend on which, with one relation between any two: of several, the one that
+/// its constructor's preference names first. (A cycle is worse the stronger its links are, and what
+/// is explained as a write dependency must not be counted as an anti-dependency.)
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// Where the links of each node begin in `links`.
+    starts: Vec<usize>,
+    links: Vec<(Node, Relation)>,
+}
+
+impl Graph {
+    /// The graph of all links of several sources over `nodes` transactions, among which `prefer`
+    /// gives each relation its rank.
+    pub fn of(
+        nodes: usize,
+        sources: &[&dyn Dependencies<'_>],
+        prefer: fn(Relation) -> u8,
+    ) -> Graph {
+        let mut links = Vec::new();
+        for second in 0..nodes {
+            for source in sources {
+                source.links_to(second, &mut |link| {
+                    if link.first != link.second {
+                        let relation = link.evidence.relation();
+                        links.push((link.first as u32, link.second as u32, relation));
+                    }
+                });
+            }
+        }
+        links.sort_unstable_by_key(|&(first, second, relation)| (first, second, prefer(relation)));
+        links.dedup_by_key(|&mut (first, second, _)| (first, second));
+
+        let mut graph = Graph {
+            starts: vec![0; nodes + 1],
+            links: Vec::with_capacity(links.len()),
+        };
+        for (first, second, relation) in links {
+            graph.starts[first as usize + 1] += 1;
+            graph.links.push((second as Node, relation));
+        }
+        for node in 0..nodes {
+            graph.starts[node + 1] += graph.starts[node];
+        }
+        graph
+    }
+
+    /// The number of nodes.
+    pub fn nodes(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// Whether no two transactions depend on each other.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// What depends on a transaction, and how.
+    pub fn links_from(&self, first: Node) -> &[(Node, Relation)] {
+        &self.links[self.starts[first]..self.starts[first + 1]]
+    }
+
+    /// How `second` depends on `first`, if it does so directly.
+    pub fn relation(&self, first: Node, second: Node) -> Option<Relation> {
+        let links = self.links_from(first);
+        let at = links.binary_search_by_key(&second, |&(node, _)| node);
+        at.ok().map(|at| links[at].1)
+    }
+
+    /// The parts of the graph that contain cycles: its strongly connected components of more than
+    /// one transaction, each sorted, in the order of their first transactions.
+    pub fn knots(&self) -> Vec<Vec<Node>> {
+        let links = (0..self.nodes()).flat_map(|first| {
+            self.links_from(first)
+                .iter()
+                .map(move |&(second, _)| (first, second))
+        });
+        let mut knots = Components::of(self.nodes(), links).members;
+        knots.retain(|component| component.len() > 1);
+        knots
+            .iter_mut()
+            .for_each(|component| component.sort_unstable());
+        knots.sort_unstable();
+        knots
+    }
+}
+
+/// Strongly connected components.
+pub struct Components {
+    /// The component of each node. A link leads to a component of the same or a lower number.
+    pub of: Vec<usize>,
+    /// The nodes of each component.
+    pub members: Vec<Vec<Node>>,
+}
+
+impl Components {
+    /// The components of a graph with these links.
+    pub fn of(nodes: usize, links: impl Iterator<Item = (Node, Node)>) -> Components {
+        let mut graph = DiGraph::<(), (), u32>::with_capacity(nodes, 0);
+        for _ in 0..nodes {
+            graph.add_node(());
+        }
+        graph.extend_with_edges(links.map(|(first, second)| (first as u32, second as u32)));
+        // Kosaraju's algorithm as petgraph has it keeps its own stack, where its version of
+        // Tarjan's recurses. It yields components in reverse topological order.
+        let members: Vec<Vec<Node>> = petgraph::algo::kosaraju_scc(&graph)
+            .into_iter()
+            .map(|component| component.into_iter().map(|node| node.index()).collect())
+            .collect();
+        let mut of = vec![0; nodes];
+        for (number, component) in members.iter().enumerate() {
+            component.iter().for_each(|&node| of[node] = number);
+        }
+        Components { of, members }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Links given one by one.
+    struct Given(Vec<(Node, Node, Relation)>);
+
+    impl Dependencies<'static> for Given {
+        fn links_to(&self, node: Node, yield_link: &mut dyn FnMut(Link<'static>)) {
+            for &(first, second, relation) in self.0.iter().filter(|link| link.1 == node) {
+                yield_link(Link {
+                    first,
+                    second,
+                    evidence: Evidence::Order(relation),
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn of_several_relations_the_preferred_one_is_kept() {
+        use Relation::*;
+        let given = Given(vec![(0, 1, Rw), (0, 1, Ww), (1, 1, Wr), (1, 0, Realtime)]);
+        let graph = Graph::of(3, &[&given], |relation| relation as u8);
+        assert_eq!(graph.links_from(0), [(1, Ww)]);
+        assert_eq!(graph.links_from(1), [(0, Realtime)]);
+        assert_eq!(graph.relation(1, 0), Some(Realtime));
+        assert_eq!(graph.relation(1, 1), None, "nothing depends on itself");
+        assert_eq!(graph.knots(), [[0, 1]]);
+    }
+
+    #[test]
+    fn links_lead_to_components_of_the_same_or_a_lower_number() {
+        let links = [(0, 1), (1, 2), (2, 1), (2, 3)];
+        let components = Components::of(4, links.into_iter());
+        assert_eq!(components.of[1], components.of[2]);
+        assert!(
+            links
+                .iter()
+                .all(|&(a, b)| components.of[a] >= components.of[b])
+        );
+    }
+
+    #[test]
+    fn a_circle_of_a_hundred_thousand_does_not_overflow_the_stack() {
+        let n = 100_000;
+        let components = Components::of(n, (0..n).map(|i| (i, (i + 1) % n)));
+        assert_eq!(components.members.len(), 1);
+    }
+}

@@ -1,0 +1,177 @@
+//! The versions of registers, as far as transactions show that one follows another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::txn::analysis::Found;
+use crate::check::txn::anomaly::Anomaly;
+use crate::check::txn::explain::Finding;
+use crate::check::txn::graph::{Components, Node};
+use crate::check::txn::transaction::{Key, Mop, Transaction, Transactions};
+use crate::edn::Value;
+
+/// A step of a transaction that reads or writes a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The transaction.
+    pub node: Node,
+    /// The step.
+    pub step: usize,
+}
+
+/// What a transaction read of others: its reads of keys that it had not touched before.
+pub fn external_reads<'a, 'h>(
+    txn: &'a Transaction<'h>,
+) -> impl Iterator<Item = (usize, &'a Mop<'h>)> {
+    txn.reads()
+        .filter(|&(step, read)| !txn.mops[..step].iter().any(|mop| mop.key == read.key))
+}
+
+/// What a transaction wrote for others: its last write of each key.
+pub fn external_writes<'a, 'h>(
+    txn: &'a Transaction<'h>,
+) -> impl Iterator<Item = (usize, &'a Mop<'h>)> {
+    txn.writes().filter(|&(step, _)| txn.is_final_write(step))
+}
+
+/// What is known of one key, from the transactions that took place.
+#[derive(Clone, Debug, Default)]
+struct Register<'h> {
+    writers: BTreeMap<&'h Value, Vec<Access>>,
+    readers: BTreeMap<&'h Value, Vec<Access>>,
+    /// For each version those that it directly followed.
+    before: BTreeMap<&'h Value, BTreeSet<&'h Value>>,
+}
+
+/// What is known of every key.
+#[derive(Clone, Debug, Default)]
+pub struct Versions<'h>(Vec<Register<'h>>);
+
+impl<'h> Versions<'h> {
+    /// The versions that the transactions show. Where they follow each other in a circle, that is
+    /// an anomaly, and reads before writes then say nothing about any order of versions.
+    pub fn of(txns: &Transactions<'h>, found: &mut Found) -> Versions<'h> {
+        let mut keys = vec![Register::default(); txns.keys.len()];
+        for (node, txn) in txns.ok() {
+            for (step, read) in external_reads(txn) {
+                let readers = &mut keys[read.key as usize].readers;
+                readers
+                    .entry(read.value)
+                    .or_default()
+                    .push(Access { node, step });
+            }
+            for (step, write) in external_writes(txn) {
+                let key = &mut keys[write.key as usize];
+                key.writers
+                    .entry(write.value)
+                    .or_default()
+                    .push(Access { node, step });
+                let read = external_reads(txn).find(|(_, read)| read.key == write.key);
+                let version = read
+                    .map(|(_, read)| read.value)
+                    .filter(|value| !value.is_nil());
+                if let Some(version) = version.filter(|&version| version != write.value) {
+                    key.before.entry(write.value).or_default().insert(version);
+                }
+            }
+        }
+        let mut cyclic = false;
+        for (number, key) in keys.iter().enumerate() {
+            for circle in circles(key) {
+                cyclic = true;
+                found.add(Anomaly::CyclicVersions, || {
+                    finding(txns.keys[number], &circle)
+                });
+            }
+        }
+        if cyclic {
+            keys.iter_mut().for_each(|key| key.before.clear());
+        }
+        Versions(keys)
+    }
+
+    /// Who wrote this version.
+    pub fn writers(&self, key: Key, version: &Value) -> &[Access] {
+        self.0[key as usize]
+            .writers
+            .get(version)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Who read this version.
+    pub fn readers(&self, key: Key, version: &Value) -> &[Access] {
+        self.0[key as usize]
+            .readers
+            .get(version)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The versions that this one directly followed. Besides, all follow the initial one.
+    pub fn before(&self, key: Key, version: &Value) -> impl Iterator<Item = &'h Value> {
+        self.0[key as usize]
+            .before
+            .get(version)
+            .into_iter()
+            .flatten()
+            .copied()
+    }
+
+    /// In words, a version that was read, and that several transactions wrote.
+    pub fn ambiguous(&self, txns: &Transactions<'h>) -> Option<String> {
+        self.0.iter().zip(&txns.keys).find_map(|(register, key)| {
+            let read = |value: &Value| register.readers.contains_key(value);
+            let mut written = register.writers.iter();
+            let (value, writers) = written.find(|(value, by)| by.len() > 1 && read(value))?;
+            let writers: Vec<String> = writers
+                .iter()
+                .map(|writer| txns.all[writer.node].operation.index.to_string())
+                .collect();
+            Some(format!(
+                "{value}, which was read from {key}, was written to it by several transactions: \
+                 operations {}",
+                writers.join(", "),
+            ))
+        })
+    }
+}
+
+/// The versions of a key that follow each other in a circle.
+fn circles<'h>(key: &Register<'h>) -> Vec<Vec<&'h Value>> {
+    let follows = || {
+        let each = key.before.iter();
+        each.flat_map(|(&next, before)| before.iter().map(move |&version| (version, next)))
+    };
+    let values: BTreeSet<&Value> = follows()
+        .flat_map(|(version, next)| [version, next])
+        .collect();
+    let values: Vec<&Value> = values.into_iter().collect();
+    let number = |value| {
+        values
+            .binary_search(&value)
+            .expect("every version has a number")
+    };
+    let links = follows().map(|(version, next)| (number(version), number(next)));
+    let members = Components::of(values.len(), links).members.into_iter();
+    members
+        .filter(|circle| circle.len() > 1)
+        .map(|circle| circle.into_iter().map(|version| values[version]).collect())
+        .collect()
+}
+
+fn finding(key: &Value, circle: &[&Value]) -> Finding {
+    let names: Vec<String> = circle.iter().map(|version| version.to_string()).collect();
+    let words = format!(
+        "transactions that read one of these versions of {key} wrote another of them, each \
+         before the other: {}",
+        names.join(", "),
+    );
+    let sources = ["initial-state", "wfr-keys"].map(Value::keyword);
+    let edn = Value::map([
+        ("key", key.clone()),
+        (
+            "scc",
+            Value::Set(circle.iter().map(|&version| version.clone()).collect()),
+        ),
+        ("sources", Value::vector(sources)),
+    ]);
+    Finding { edn, words }
+}

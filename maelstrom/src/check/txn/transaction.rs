@@ -1,0 +1,161 @@
+//! The transactions of a history, taken apart into their reads and writes.
+
+use std::collections::BTreeMap;
+
+use crate::edn::Value;
+use crate::history::{History, Kind, Operation};
+
+/// A key, numbered in order of first appearance.
+pub type Key = u32;
+
+/// What a micro-operation does with its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `[:r k v]`
+    Read,
+    /// `[:append k v]` or `[:w k v]`
+    Write,
+}
+
+/// One step of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Mop<'h> {
+    /// Read or write.
+    pub action: Action,
+    /// The key.
+    pub key: Key,
+    /// What was read (`nil` in a transaction that did not end well), or is written.
+    pub value: &'h Value,
+}
+
+impl Mop<'_> {
+    /// Whether this reads.
+    pub fn is_read(&self) -> bool {
+        self.action == Action::Read
+    }
+}
+
+/// A transaction: how it ended, and its steps.
+#[derive(Clone, Debug)]
+pub struct Transaction<'h> {
+    /// The completion, or the invocation of one that has none.
+    pub operation: &'h Operation,
+    /// The invocation, if the history has it.
+    invocation: Option<&'h Operation>,
+    /// `Ok`, `Fail`, or `Info` if nobody knows.
+    pub outcome: Kind,
+    /// The steps, in order.
+    pub mops: Vec<Mop<'h>>,
+}
+
+impl<'h> Transaction<'h> {
+    /// The operation that stands for the beginning.
+    pub fn beginning(&self) -> &'h Operation {
+        self.invocation.unwrap_or(self.operation)
+    }
+
+    /// Whether it certainly took place.
+    pub fn is_ok(&self) -> bool {
+        self.outcome == Kind::Ok
+    }
+
+    /// Whether it certainly did not.
+    pub fn is_failed(&self) -> bool {
+        self.outcome == Kind::Fail
+    }
+
+    /// The reads, with their positions.
+    pub fn reads(&self) -> impl Iterator<Item = (usize, &Mop<'h>)> {
+        self.mops
+            .iter()
+            .enumerate()
+            .filter(|(_, mop)| mop.is_read())
+    }
+
+    /// The writes, with their positions.
+    pub fn writes(&self) -> impl Iterator<Item = (usize, &Mop<'h>)> {
+        self.mops
+            .iter()
+            .enumerate()
+            .filter(|(_, mop)| !mop.is_read())
+    }
+
+    /// Whether a step writes its key for the last time.
+    pub fn is_final_write(&self, position: usize) -> bool {
+        let key = self.mops[position].key;
+        !self.mops[position + 1..]
+            .iter()
+            .any(|mop| !mop.is_read() && mop.key == key)
+    }
+}
+
+/// Every transaction of a history, in the order of their completions.
+#[derive(Clone, Debug, Default)]
+pub struct Transactions<'h> {
+    /// The transactions; their positions here are the nodes of the dependency graph.
+    pub all: Vec<Transaction<'h>>,
+    /// The keys by number.
+    pub keys: Vec<&'h Value>,
+}
+
+impl<'h> Transactions<'h> {
+    /// Takes the `txn` operations of clients apart. `write` is the name of the function that
+    /// writes: `append` or `w`.
+    ///
+    /// # Errors
+    ///
+    /// Names the first operation that is not a sequence of `[f k v]`, `f` being `r` or `write`.
+    pub fn parse(history: &'h History, write: &str) -> Result<Transactions<'h>, String> {
+        let mut parsed = Transactions::default();
+        let mut numbers = BTreeMap::new();
+        for operation in history.clients().filter(|op| op.f == "txn") {
+            let (invocation, outcome) = match operation.kind {
+                Kind::Invoke if history.completion(operation).is_some() => continue,
+                Kind::Invoke => (Some(operation), Kind::Info),
+                outcome => (history.invocation(operation), outcome),
+            };
+            // What was to be done is told by the invocation if the completion does not repeat it.
+            let value = match (&operation.value, invocation) {
+                (Value::Nil, Some(invocation)) => &invocation.value,
+                (value, _) => value,
+            };
+            let steps = value.as_seq().unwrap_or_default();
+            let mops = steps.iter().map(|step| {
+                let (action, key, value) = parse_step(step, write)?;
+                let key = *numbers.entry(key).or_insert_with(|| {
+                    parsed.keys.push(key);
+                    (parsed.keys.len() - 1) as Key
+                });
+                Some(Mop { action, key, value })
+            });
+            let mops = mops.collect::<Option<Vec<_>>>().ok_or_else(|| {
+                let index = operation.index;
+                format!("operation {index} is no transaction of r and {write}: {value}")
+            })?;
+            parsed.all.push(Transaction {
+                operation,
+                invocation,
+                outcome,
+                mops,
+            });
+        }
+        Ok(parsed)
+    }
+
+    /// The transactions that certainly took place, with their positions.
+    pub fn ok(&self) -> impl Iterator<Item = (usize, &Transaction<'h>)> {
+        self.all.iter().enumerate().filter(|(_, txn)| txn.is_ok())
+    }
+}
+
+fn parse_step<'h>(step: &'h Value, write: &str) -> Option<(Action, &'h Value, &'h Value)> {
+    let [f, key, value] = step.as_seq()? else {
+        return None;
+    };
+    let action = match f.as_keyword().or(f.as_str())? {
+        "r" => Action::Read,
+        name if name == write => Action::Write,
+        _ => return None,
+    };
+    Some((action, key, value))
+}

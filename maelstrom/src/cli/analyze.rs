@@ -1,0 +1,48 @@
+//! `eddy analyze`: the checkers alone, on a saved history.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::console;
+use super::options::parse_models;
+use crate::check::{self, Availability, Workload};
+use crate::history;
+
+#[derive(Args)]
+pub(super) struct AnalyzeOptions {
+    /// The history: history.edn of Jepsen, plain or gzipped, or history.edn or history.jsonl of Eddy
+    history: PathBuf,
+
+    /// What clients did
+    #[arg(short, long, value_name = "NAME", value_parser = Workload::from_name)]
+    workload: Workload,
+
+    /// The least fraction of operations that must succeed: total, or a number from 0 to 1
+    #[arg(long, value_name = "X")]
+    availability: Option<Availability>,
+
+    /// Consistency models that transactions must satisfy, separated by " , " (with spaces)
+    #[arg(long, value_name = "LIST", default_value = "strict-serializable")]
+    consistency_models: String,
+
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(options: &AnalyzeOptions) -> Result<u8> {
+    let history = history::read_file(&options.history)?;
+    let check = check::Options {
+        availability: options.availability,
+        consistency_models: parse_models(&options.consistency_models),
+    };
+    let results = check::check(&history, options.workload, &check, None);
+    if options.json {
+        console::print(&format!("{:#}", results.to_json()));
+    } else {
+        console::print_results(&results);
+    }
+    Ok(results.verdict().exit_code())
+}

@@ -1,0 +1,433 @@
+//! The options of `eddy test`: upstream's, and a few of ours.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::check::{self, Availability, Workload};
+use crate::nemesis::{
+    Delays, Duplication, Fault, Kill, Loss, Nemesis, Partition, Pause, Schedule, Target,
+};
+use crate::net::{Distribution, Latency};
+use crate::workload::{Settings, topology::Topology};
+
+/// What `--nemesis` accepts. Upstream's command line has the first one only.
+const FAULTS: [&str; 7] = [
+    "partition",
+    "kill",
+    "pause",
+    "one-way",
+    "loss",
+    "duplication",
+    "delay",
+];
+
+/// The options of `eddy test`.
+#[derive(Args, Clone, Debug)]
+pub struct TestOptions {
+    /// The node program
+    #[arg(long, value_name = "FILE")]
+    pub bin: PathBuf,
+
+    /// What clients do
+    #[arg(short, long, value_name = "NAME", default_value = "lin-kv", value_parser = Workload::from_name)]
+    pub workload: Workload,
+
+    /// The least fraction of operations that must succeed: total, or a number from 0 to 1
+    #[arg(long, value_name = "X")]
+    pub availability: Option<Availability>,
+
+    /// Consistency models that transactions must satisfy, separated by " , " (with spaces)
+    #[arg(long, value_name = "LIST", default_value = "strict-serializable")]
+    pub consistency_models: String,
+
+    /// Active keys at a time [default: 10]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub key_count: Option<u64>,
+
+    /// Mean latency between servers, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub latency: u64,
+
+    /// Shape of the latency: constant, uniform or exponential
+    #[arg(long, value_name = "SHAPE", default_value = "constant")]
+    pub latency_dist: Distribution,
+
+    /// Log every message that is sent
+    #[arg(long)]
+    pub log_net_send: bool,
+
+    /// Log every message that is received
+    #[arg(long)]
+    pub log_net_recv: bool,
+
+    /// Show what nodes write to stderr
+    #[arg(long)]
+    pub log_stderr: bool,
+
+    /// Operations per transaction, at most
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = positive)]
+    pub max_txn_length: u64,
+
+    /// Writes per key, at most
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
+    pub max_writes_per_key: u64,
+
+    /// Number of nodes, named n0, n1, …
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub node_count: Option<u64>,
+
+    /// Faults, separated by commas: partition, kill, pause, one-way, loss, duplication, delay
+    #[arg(long, value_name = "LIST", value_parser = parse_faults)]
+    pub nemesis: Option<Faults>,
+
+    /// Mean time between faults, and between their ends and the next, in seconds
+    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_interval)]
+    pub nemesis_interval: Duration,
+
+    /// Operations a second over all clients; 0 for none
+    #[arg(long, value_name = "HZ", default_value = "5", allow_negative_numbers = true, value_parser = parse_rate)]
+    pub rate: f64,
+
+    /// Broadcast's topology: line, grid, tree, tree2, tree3, tree4 or total
+    #[arg(long, value_name = "NAME", default_value = "grid")]
+    pub topology: Topology,
+
+    /// A node's name; may be repeated [default: n1 n2 n3 n4 n5]
+    #[arg(short = 'n', long = "node", value_name = "NAME")]
+    pub node: Vec<String>,
+
+    /// Names of nodes, separated by commas
+    #[arg(long, value_name = "LIST")]
+    pub nodes: Option<String>,
+
+    /// A file with a node's name on each line
+    #[arg(long, value_name = "FILE")]
+    pub nodes_file: Option<PathBuf>,
+
+    /// Client threads: a number, or with a final n, so many per node
+    #[arg(long, value_name = "C", default_value = "1n", value_parser = parse_concurrency)]
+    pub concurrency: Concurrency,
+
+    /// Length of the main phase, in seconds
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = positive)]
+    pub time_limit: u64,
+
+    /// How many times to run the test; stops at the first that is not valid
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    pub test_count: u64,
+
+    /// What everything that Eddy draws is drawn from [default: a fresh number]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Arguments for the node program, best after --
+    #[arg(value_name = "ARGS")]
+    pub node_args: Vec<String>,
+
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub leave_db_running: bool,
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub logging_json: bool,
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub username: Option<String>,
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub password: Option<String>,
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub ssh_private_key: Option<String>,
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub strict_host_key_checking: bool,
+    /// Accepted for compatibility, without effect
+    #[arg(long, hide = true)]
+    pub no_ssh: bool,
+}
+
+/// Names of faults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<String>);
+
+/// A number of client threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    count: usize,
+    per_node: bool,
+}
+
+/// What options amount to, once they are put together.
+#[derive(Clone, Debug)]
+pub struct TestPlan {
+    /// The options.
+    pub options: TestOptions,
+    /// What the workload is told.
+    pub settings: Settings,
+    /// How long messages take.
+    pub latency: Latency,
+    /// What the run is held to.
+    pub check: check::Options,
+}
+
+impl TestOptions {
+    /// Puts the options together.
+    ///
+    /// # Errors
+    ///
+    /// Options that do not fit together, or a file of nodes that cannot be read.
+    pub fn plan(self) -> Result<TestPlan, String> {
+        let nodes = self.node_names()?;
+        let latency = Latency::new(self.latency, self.latency_dist)?;
+        let settings = Settings {
+            rate: self.rate,
+            concurrency: self.concurrency.of(nodes.len()),
+            latency: latency.mean(),
+            key_count: self.key_count.unwrap_or(10) as usize,
+            max_txn_length: self.max_txn_length as usize,
+            max_writes_per_key: self.max_writes_per_key,
+            topology: self.topology,
+            nodes,
+        };
+        let check = check::Options {
+            availability: self.availability,
+            consistency_models: parse_models(&self.consistency_models),
+        };
+        Ok(TestPlan {
+            settings,
+            latency,
+            check,
+            options: self,
+        })
+    }
+
+    fn node_names(&self) -> Result<Vec<String>, String> {
+        let mut names = Vec::new();
+        if let Some(file) = &self.nodes_file {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| format!("--nodes-file {}: {error}", file.display()))?;
+            names.extend(text.split_whitespace().map(str::to_owned));
+        }
+        if let Some(list) = &self.nodes {
+            names.extend(list.split(',').map(|name| name.trim().to_owned()));
+        }
+        if let Some(count) = self.node_count {
+            names.extend((0..count).map(|node| format!("n{node}")));
+        }
+        names.extend(self.node.iter().cloned());
+        if names.is_empty() {
+            names.extend((1..=5).map(|node| format!("n{node}")));
+        }
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("node {} is named twice", twice[0]));
+        }
+        if let Some(bad) = names
+            .iter()
+            .find(|name| name.is_empty() || is_service(name))
+        {
+            return Err(format!("a node cannot be called {bad:?}"));
+        }
+        Ok(names)
+    }
+
+    /// The nemesis that the options ask for.
+    pub fn build_nemesis(&self) -> Nemesis {
+        let interval = self.nemesis_interval;
+        let schedule = |name: &String| -> Schedule {
+            match name.as_str() {
+                "partition" => Partition::any().every(interval),
+                "kill" => Kill::of(Target::Minority).every(interval),
+                "pause" => Pause::of(Target::Minority).every(interval),
+                "one-way" => Partition::one_way().every(interval),
+                "loss" => Loss::of(0.1).every(interval),
+                "duplication" => Duplication::of(0.1).every(interval),
+                _ => Delays::of(0.1, Duration::from_secs(1)).every(interval),
+            }
+        };
+        let faults = self.nemesis.clone().unwrap_or_default();
+        Nemesis::new(faults.0.iter().map(schedule).collect())
+    }
+}
+
+fn is_service(name: &str) -> bool {
+    crate::service::all()
+        .iter()
+        .any(|(service, _)| *service == name)
+}
+
+impl Concurrency {
+    /// The number of threads for so many nodes.
+    pub fn of(self, nodes: usize) -> usize {
+        if self.per_node {
+            self.count * nodes
+        } else {
+            self.count
+        }
+    }
+}
+
+fn positive(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|&n| n > 0)
+        .ok_or_else(|| "must be a positive integer".to_owned())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate >= 0.0);
+    rate.ok_or_else(|| "must be a number of operations a second, 0 or more".to_owned())
+}
+
+fn parse_interval(text: &str) -> Result<Duration, String> {
+    let seconds = match text.split_once('/') {
+        Some((numerator, denominator)) => numerator
+            .parse::<f64>()
+            .ok()
+            .zip(denominator.parse::<f64>().ok())
+            .map(|(n, d)| n / d),
+        None => text.parse().ok(),
+    };
+    let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let seconds = seconds.ok_or("must be a positive number of seconds, such as 5, 0.5 or 1/2")?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn parse_concurrency(text: &str) -> Result<Concurrency, String> {
+    let (digits, per_node) = match text.strip_suffix('n') {
+        Some(digits) => (digits, true),
+        None => (text, false),
+    };
+    let count = digits.parse().ok().filter(|&count: &usize| count > 0);
+    let count = count.ok_or("must be a positive integer, optionally followed by n: 10, or 2n")?;
+    Ok(Concurrency { count, per_node })
+}
+
+fn parse_faults(text: &str) -> Result<Faults, String> {
+    let names: Vec<String> = text
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    match names.iter().find(|name| !FAULTS.contains(&name.as_str())) {
+        Some(unknown) => Err(format!(
+            "there is no fault {unknown}; there are {}",
+            FAULTS.join(", ")
+        )),
+        None => Ok(Faults(names)),
+    }
+}
+
+/// As upstream: a comma separates only with white space on both sides, so that `a,b` is one name,
+/// which the checker will not know.
+pub(super) fn parse_models(text: &str) -> Vec<String> {
+    let mut models = vec![String::new()];
+    let mut rest = text.trim();
+    while let Some(comma) = rest.find(',') {
+        let (before, after) = (&rest[..comma], &rest[comma + 1..]);
+        let last = models.last_mut().expect("there is always a last one");
+        let spaced =
+            before.ends_with(char::is_whitespace) && after.starts_with(char::is_whitespace);
+        if spaced {
+            last.push_str(before.trim_end());
+            models.push(String::new());
+            rest = after.trim_start();
+        } else {
+            last.push_str(before);
+            last.push(',');
+            rest = after;
+        }
+    }
+    models
+        .last_mut()
+        .expect("there is always a last one")
+        .push_str(rest);
+    models
+        .into_iter()
+        .map(|model| model.trim_start_matches(':').to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Test {
+        #[command(flatten)]
+        options: TestOptions,
+    }
+
+    fn plan(arguments: &str) -> Result<TestPlan, String> {
+        let arguments = ["test", "--bin", "node"]
+            .into_iter()
+            .chain(arguments.split_whitespace());
+        let parsed = Test::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        parsed.options.plan()
+    }
+
+    #[test]
+    fn nodes_are_n1_to_n5_unless_named_or_counted() {
+        assert_eq!(
+            plan("").unwrap().settings.nodes,
+            ["n1", "n2", "n3", "n4", "n5"]
+        );
+        assert_eq!(plan("--node-count 2").unwrap().settings.nodes, ["n0", "n1"]);
+        assert_eq!(plan("-n a --node b").unwrap().settings.nodes, ["a", "b"]);
+        assert_eq!(
+            plan("--nodes a,b -n d").unwrap().settings.nodes,
+            ["a", "b", "d"]
+        );
+        assert!(plan("-n a -n a").unwrap_err().contains("twice"));
+    }
+
+    #[test]
+    fn concurrency_counts_per_node_if_it_ends_in_n() {
+        assert_eq!(plan("--node-count 3").unwrap().settings.concurrency, 3);
+        assert_eq!(plan("--concurrency 4n").unwrap().settings.concurrency, 20);
+        assert_eq!(plan("--concurrency 7").unwrap().settings.concurrency, 7);
+        assert!(plan("--concurrency n").is_err());
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_what_was_expected() {
+        for (arguments, expected) in [
+            ("--latency 1.5", "invalid"),
+            ("--rate -1", "rate"),
+            ("--time-limit 0", "positive"),
+            ("--nemesis storm", "there are partition"),
+            ("--workload lin-mutex", "broadcast, echo"),
+            ("--availability 2", "availability"),
+            ("--latency-dist uniform", "needs a --latency"),
+            ("--frobnicate", "--frobnicate"),
+        ] {
+            let error = plan(arguments).map(|_| ()).expect_err(arguments);
+            assert!(error.contains(expected), "{arguments}: {error}");
+        }
+    }
+
+    #[test]
+    fn models_are_separated_by_a_comma_with_space_around_it() {
+        assert_eq!(parse_models("a , b"), ["a", "b"]);
+        assert_eq!(parse_models("a,b"), ["a,b"]);
+        assert_eq!(parse_models("a, b"), ["a, b"]);
+    }
+
+    #[test]
+    fn arguments_after_two_dashes_go_to_the_node() {
+        let plan = plan("--rate 1/2 -- --profile swift").map(|plan| plan.options.node_args);
+        assert!(plan.is_err(), "a rate is a decimal number");
+        let plan = self::plan("--nemesis-interval 1/2 -- --profile swift").unwrap();
+        assert_eq!(plan.options.node_args, ["--profile", "swift"]);
+        assert_eq!(plan.options.nemesis_interval, Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,179 @@
+//! `eddy suite`: challenges with their official options, beside their targets.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, ValueEnum};
+use jiff::Zoned;
+
+use super::console::print;
+use super::options::TestOptions;
+use super::test::perform;
+use super::{EXIT_CRASH, EXIT_USAGE};
+use crate::check::Verdict;
+use crate::history;
+use crate::seed::Seed;
+use crate::suite::{Metrics, Row, Suite, Upstream, table};
+
+#[derive(Args)]
+pub(super) struct SuiteOptions {
+    /// A suite, such as broadcast-3d; a group of them, such as broadcast; or all
+    name: String,
+
+    /// Where to run
+    #[arg(long, value_enum, default_value_t = Bench::Eddy)]
+    bench: Bench,
+
+    /// How many times to run each suite; every run must reach the targets
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    repeat: u64,
+
+    /// Where the node programs are [default: where eddy itself is]
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+
+    /// Where to write the table as JSON [default: store/suites/<time>.json]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Further options of the bench, and after another -- of the node
+    #[arg(last = true, value_name = "OPTIONS")]
+    extra: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// Eddy
+    Eddy,
+    /// Upstream Maelstrom
+    Maelstrom,
+    /// One after the other
+    Both,
+}
+
+/// A suite's options, as `eddy test` would parse them.
+#[derive(Parser)]
+#[command(name = "eddy test", args_override_self = true)]
+struct SuiteTest {
+    #[command(flatten)]
+    options: TestOptions,
+}
+
+pub(super) fn run(options: &SuiteOptions) -> Result<u8> {
+    let prepared = Suite::named(&options.name).and_then(|suites| {
+        let upstream = (options.bench != Bench::Eddy)
+            .then(Upstream::find)
+            .transpose()?;
+        Ok((suites, upstream))
+    });
+    let (suites, upstream) = match prepared {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            eprintln!("eddy: {problem:#}");
+            return Ok(EXIT_USAGE);
+        }
+    };
+    let bin_dir = match &options.bin_dir {
+        Some(directory) => directory.clone(),
+        None => {
+            let eddy = std::env::current_exe().context("where eddy itself is")?;
+            eddy.parent().context("eddy is in a directory")?.to_owned()
+        }
+    };
+    let mut rows = Vec::new();
+    for suite in suites {
+        let bin = bin_dir.join(&suite.bin);
+        if options.bench != Bench::Maelstrom {
+            let mut run = |round| on_eddy(&suite, &bin, &options.extra, round);
+            rows.push(repeat(&suite, "eddy", options.repeat, &mut run));
+        }
+        if let Some(upstream) = &upstream {
+            let (flags, arguments) = suite.arguments(&options.extra);
+            let mut run = |_| upstream.run(&bin, &flags, &arguments);
+            rows.push(repeat(&suite, "maelstrom", options.repeat, &mut run));
+        }
+    }
+    print(&format!("\n{}", table(&rows)));
+    write_json(options.json.as_deref(), &rows)?;
+    let broke_off = rows.iter().any(|row| row.runs.iter().any(Result::is_err));
+    Ok(match rows.iter().all(Row::is_met) {
+        true => Verdict::Valid.exit_code(),
+        false if broke_off => EXIT_CRASH,
+        false => Verdict::Invalid.exit_code(),
+    })
+}
+
+fn repeat(
+    suite: &Suite,
+    bench: &'static str,
+    count: u64,
+    run: &mut dyn FnMut(u64) -> Result<Metrics>,
+) -> Row {
+    let mut row = Row {
+        suite: suite.clone(),
+        bench,
+        runs: Vec::new(),
+    };
+    for round in 0..count {
+        eprintln!("{} on {bench}, run {} of {count} …", suite.name, round + 1);
+        let metrics = run(round).map_err(|error| format!("{error:#}"));
+        if let Err(problem) = &metrics {
+            eprintln!("{}: {problem}", suite.name);
+        }
+        row.runs.push(metrics);
+    }
+    row
+}
+
+fn on_eddy(suite: &Suite, bin: &Path, extra: &[String], round: u64) -> Result<Metrics> {
+    let (flags, arguments) = suite.arguments(extra);
+    let line = ["eddy test", "--bin"]
+        .map(std::ffi::OsString::from)
+        .into_iter();
+    let line = line
+        .chain([bin.as_os_str().to_owned()])
+        .chain(flags.into_iter().map(Into::into));
+    let line = line
+        .chain(["--".into()])
+        .chain(arguments.into_iter().map(Into::into));
+    let parsed = SuiteTest::try_parse_from(line)?;
+    let plan = match parsed.options.plan() {
+        Ok(plan) => plan,
+        Err(problem) => bail!(problem),
+    };
+    let seed = plan
+        .options
+        .seed
+        .map_or_else(Seed::from_entropy, |seed| Seed(seed + round));
+    let finished = perform(&plan, seed, true)?;
+    if finished.results.verdict() != Verdict::Valid {
+        let why = finished.results.explanation().unwrap_or_default();
+        eprintln!(
+            "{}: {why}\nsee {}",
+            suite.name,
+            finished.directory.display()
+        );
+    }
+    let history = history::read_file(&finished.directory.join("history.edn"))?;
+    Ok(Metrics::read(&finished.results.to_edn(), &history))
+}
+
+fn write_json(path: Option<&Path>, rows: &[Row]) -> Result<()> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => {
+            let name = Zoned::now()
+                .strftime("%Y%m%dT%H%M%S.%3f%z.json")
+                .to_string();
+            Path::new("store/suites").join(name)
+        }
+    };
+    let named = || path.display().to_string();
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).with_context(named)?;
+    }
+    let json = serde_json::Value::Array(rows.iter().map(Row::to_json).collect());
+    std::fs::write(&path, format!("{json:#}\n")).with_context(named)?;
+    print(&format!("The same as JSON: {}", path.display()));
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `eddy test`: one run after the other, on real processes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::console::{self, Console};
+use super::options::{TestOptions, TestPlan};
+use super::{EXIT_CRASH, EXIT_USAGE};
+use crate::check::{self, Results, Verdict};
+use crate::host::{Command, ProcessHost};
+use crate::net::Recording;
+use crate::report::Store;
+use crate::runner::{self, Plan};
+use crate::seed::Seed;
+use crate::workload;
+
+/// The diagram of messages shows so many events at most.
+const EVENTS_SHOWN: usize = 10_000;
+
+/// A run that came to its end.
+pub struct Finished {
+    /// What the checkers say.
+    pub results: Results,
+    /// Where everything about it was written.
+    pub directory: PathBuf,
+}
+
+pub(super) fn run(options: TestOptions) -> Result<u8> {
+    let plan = match options.plan() {
+        Ok(plan) => plan,
+        Err(problem) => {
+            eprintln!("eddy: {problem}");
+            return Ok(EXIT_USAGE);
+        }
+    };
+    for round in 0..plan.options.test_count {
+        let seed = plan
+            .options
+            .seed
+            .map_or_else(Seed::from_entropy, |seed| Seed(seed + round));
+        let finished = match perform(&plan, seed, false) {
+            Ok(finished) => finished,
+            Err(failure) => {
+                eprintln!("eddy: {failure:#}");
+                return Ok(EXIT_CRASH);
+            }
+        };
+        console::print_results(&finished.results);
+        let verdict = finished.results.verdict();
+        if verdict != Verdict::Valid {
+            return Ok(verdict.exit_code());
+        }
+    }
+    Ok(Verdict::Valid.exit_code())
+}
+
+/// Performs one run, checks it, and writes everything about it to the store.
+///
+/// # Errors
+///
+/// The node program cannot be run, a node crashed or did not initialise, the run was interrupted,
+/// or the store cannot be written. The history of a run that broke off is in the store all the same.
+pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
+    let options = &plan.options;
+    let command = Command::new(&options.bin, options.node_args.clone())?;
+    let store = Store::create(Path::new("store"), options.workload.name())?;
+    let mut console = Console::new(&store.path("eddy.log"), quiet)?;
+    console.say(&describe(plan, seed));
+    let arguments = command.arguments.join(" ");
+    console.say(&format!(
+        "launching {} {arguments}",
+        command.program.display()
+    ));
+
+    let mut host = ProcessHost::new(command, &plan.settings.nodes, &store.path("node-logs"))?
+        .echo_stderr(options.log_stderr);
+    let run = Plan {
+        workload: workload::build(options.workload),
+        settings: plan.settings.clone(),
+        time_limit: Duration::from_secs(options.time_limit),
+        calm: Duration::ZERO,
+        latency: plan.latency,
+        nemesis: options.build_nemesis(),
+        seed,
+        recording: Recording::First(EVENTS_SHOWN),
+        log_sent: options.log_net_send,
+        log_received: options.log_net_recv,
+    };
+    let outcome = runner::run(run, &mut host, &mut console);
+    console.say("Run complete, writing");
+    store.write_history(&outcome.history)?;
+    drop(host);
+    if let Some(failure) = outcome.failure {
+        console.finish();
+        let place = store.directory().display();
+        anyhow::bail!("the run broke off. {failure:#}\nWhat was seen until then is in {place}.");
+    }
+    console.say("Analyzing...");
+    let net = outcome.journal.to_edn(outcome.operations());
+    let mut results = check::check(&outcome.history, options.workload, &plan.check, Some(net));
+    store.write_reports(&outcome, &plan.settings.nodes, &mut results)?;
+    store.write_results(&results).context("writing results")?;
+    console.say(&format!(
+        "Analysis complete: {}",
+        store.directory().display()
+    ));
+    console.finish();
+    Ok(Finished {
+        results,
+        directory: store.directory().to_owned(),
+    })
+}
+
+/// Everything that the run is determined by, seed first.
+fn describe(plan: &TestPlan, seed: Seed) -> String {
+    let TestPlan {
+        options,
+        settings,
+        latency,
+        ..
+    } = plan;
+    let faults = options
+        .nemesis
+        .as_ref()
+        .map_or(String::new(), |faults| faults.0.join(", "));
+    let faults = if faults.is_empty() {
+        "no faults".to_owned()
+    } else {
+        format!("{faults} every {:?}", options.nemesis_interval)
+    };
+    format!(
+        "seed {seed}: {}, {} nodes, {} clients, {} op/s for {} s, latency {latency}, {faults}",
+        options.workload,
+        settings.nodes.len(),
+        settings.concurrency,
+        settings.rate,
+        options.time_limit,
+    )
+}

@@ -1,0 +1,5 @@
+//! What a run leaves on disk.
+
+mod store;
+
+pub use store::Store;

@@ -1,0 +1,212 @@
+//! The services, statement by statement.
+
+mod models;
+mod seq_kv;
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::seed::Seed;
+
+/// A service with its randomness.
+struct Desk<S> {
+    service: S,
+    rng: ChaCha8Rng,
+}
+
+impl<S: Service + Default> Desk<S> {
+    fn new(seed: u64) -> Desk<S> {
+        Desk {
+            service: S::default(),
+            rng: Seed(seed).stream("service"),
+        }
+    }
+
+    /// The response to a request of `requester`, without its type if it is no error.
+    fn ask(&mut self, requester: &str, body: Json) -> Json {
+        let response = self.service.handle(requester, &body, &mut self.rng);
+        response.unwrap_or_else(|| panic!("no response to {body}"))
+    }
+
+    fn read(&mut self, requester: &str, key: impl Into<Json>) -> Json {
+        let response = self.ask(requester, json!({ "type": "read", "key": key.into() }));
+        match response["type"].as_str() {
+            Some("read_ok") => response["value"].clone(),
+            _ => response["code"].clone(),
+        }
+    }
+
+    fn write(&mut self, requester: &str, key: impl Into<Json>, value: impl Into<Json>) {
+        let body = json!({ "type": "write", "key": key.into(), "value": value.into() });
+        assert_eq!(self.ask(requester, body), json!({ "type": "write_ok" }));
+    }
+
+    /// 0 if it succeeded, else the error code.
+    fn cas(
+        &mut self,
+        requester: &str,
+        key: &str,
+        from: impl Into<Json>,
+        to: impl Into<Json>,
+    ) -> u64 {
+        let (from, to) = (from.into(), to.into());
+        let body = json!({ "type": "cas", "key": key, "from": from, "to": to });
+        code(&self.ask(requester, body))
+    }
+}
+
+fn code(response: &Json) -> u64 {
+    match response["type"].as_str() {
+        Some("cas_ok") => 0,
+        Some("error") => response["code"].as_u64().expect("an error has a code"),
+        _ => panic!("neither cas_ok nor an error: {response}"),
+    }
+}
+
+#[test]
+fn every_run_has_the_four_services() {
+    let names: Vec<_> = all().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["lin-kv", "lin-tso", "lww-kv", "seq-kv"]);
+}
+
+#[test]
+fn a_request_of_unknown_type_gets_no_response() {
+    let mut rng = Seed(0).stream("service");
+    for (name, mut service) in all() {
+        for body in [json!({ "type": "delete", "key": 1 }), json!({}), json!(7)] {
+            assert_eq!(
+                service.handle("n0", &body, &mut rng),
+                None,
+                "{name}, {body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn timestamps_count_from_zero_one_per_request() {
+    let mut tso = Desk::<LinTso>::new(0);
+    for ts in 0..5 {
+        let requester = ["n0", "n1"][ts % 2];
+        let response = tso.ask(requester, json!({ "type": "ts" }));
+        assert_eq!(response, json!({ "type": "ts_ok", "ts": ts }));
+    }
+}
+
+#[test]
+fn a_missing_key_is_error_20_and_a_mismatch_error_22_that_names_both_values() {
+    let mut kv = Desk::<LinKv>::new(0);
+    assert_eq!(kv.read("n0", "k"), json!(20));
+    assert_eq!(kv.cas("n0", "k", 1, 2), 20);
+    kv.write("n0", "k", 41);
+    let mismatch = kv.ask(
+        "n0",
+        json!({ "type": "cas", "key": "k", "from": 52, "to": 3 }),
+    );
+    assert_eq!(mismatch["code"], 22);
+    let text = mismatch["text"].as_str().expect("an error has a text");
+    assert!(text.contains("41") && text.contains("52"), "{text}");
+    assert_eq!(kv.cas("n0", "k", 41, 2), 0);
+    assert_eq!(kv.read("n1", "k"), json!(2));
+}
+
+#[test]
+fn cas_creates_a_missing_key_only_when_asked_to() {
+    let mut kv = Desk::<LinKv>::new(0);
+    let cas = |flag: Json| json!({ "type": "cas", "key": "k", "from": null, "to": 2, "create_if_not_exists": flag });
+    assert_eq!(code(&kv.ask("n0", cas(json!(false)))), 20);
+    assert_eq!(code(&kv.ask("n0", cas(json!(null)))), 20);
+    assert_eq!(code(&kv.ask("n0", cas(json!(true)))), 0);
+    assert_eq!(kv.read("n0", "k"), json!(2));
+    // The flag does not help where the key exists.
+    assert_eq!(code(&kv.ask("n0", cas(json!(true)))), 22);
+}
+
+#[test]
+fn values_and_keys_are_told_apart_by_type_and_compared_in_depth() {
+    let alike = [
+        json!(1),
+        json!(1.0),
+        json!("1"),
+        json!([1]),
+        json!({ "a": [1] }),
+    ];
+    let mut kv = Desk::<LinKv>::new(0);
+    for (i, key) in alike.iter().enumerate() {
+        kv.write("n0", key.clone(), i);
+    }
+    for (i, key) in alike.iter().enumerate() {
+        assert_eq!(kv.read("n0", key.clone()), json!(i));
+    }
+    for value in &alike {
+        kv.write("n0", "k", value.clone());
+        for other in alike.iter().filter(|other| *other != value) {
+            assert_eq!(
+                kv.cas("n0", "k", other.clone(), 0),
+                22,
+                "{value} is not {other}"
+            );
+        }
+        assert_eq!(kv.cas("n0", "k", value.clone(), 0), 0);
+    }
+}
+
+#[test]
+fn objects_are_equal_whatever_the_order_of_their_fields() {
+    let parse = |text: &str| serde_json::from_str::<Json>(text).expect("valid JSON");
+    let mut kv = Desk::<LinKv>::new(0);
+    kv.write("n0", parse(r#"{"a":1,"b":2}"#), parse(r#"{"c":1,"d":2}"#));
+    assert_eq!(
+        kv.read("n0", parse(r#"{"b":2,"a":1}"#)),
+        json!({ "c": 1, "d": 2 })
+    );
+}
+
+#[test]
+fn lww_kv_never_creates_by_cas() {
+    let mut kv = Desk::<LwwKv>::new(0);
+    let body = json!({
+        "type": "cas", "key": "k", "from": 0, "to": 1, "create_if_not_exists": true
+    });
+    assert_eq!(code(&kv.ask("n0", body)), 20);
+    assert_eq!(kv.read("n0", "k"), json!(20));
+}
+
+#[test]
+fn lww_kv_may_lose_an_acknowledged_write_to_the_other_replica() {
+    let lost = (0..200).filter(|&seed| {
+        let mut kv = Desk::<LwwKv>::new(seed);
+        kv.write("n0", "k", 1);
+        kv.write("n0", "k", 2);
+        // Long after both, the replicas agree.
+        for _ in 0..50 {
+            kv.read("n0", "k");
+        }
+        kv.read("n0", "k") == json!(1)
+    });
+    assert!(lost.count() > 0, "the second write always won");
+}
+
+#[test]
+fn lww_kv_forgets_a_merge_into_the_replica_that_performs_the_request() {
+    // The first request always writes to an empty store, so only the second's draws matter: the
+    // value can be read unless the performer is the other replica, whatever was merged into it.
+    for seed in 0..200 {
+        let mut kv = Desk::<LwwKv>::new(seed);
+        let mut peek = Seed(seed).stream("service");
+        let mut draw = || peek.random_range(0..2usize);
+        let (_, _, writer) = (draw(), draw(), draw());
+        let (_, _, reader) = (draw(), draw(), draw());
+        kv.write("n0", "k", 7);
+        let expected = if reader == writer {
+            json!(7)
+        } else {
+            json!(20)
+        };
+        assert_eq!(kv.read("n0", "k"), expected);
+        assert_eq!(peek.next_u32(), kv.rng.next_u32(), "three draws a request");
+    }
+}

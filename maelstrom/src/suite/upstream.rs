@@ -1,0 +1,118 @@
+//! Upstream Maelstrom as the bench.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::Metrics;
+use crate::edn;
+use crate::history;
+
+/// Where `maelstrom/install-upstream` puts it, from the project's root.
+const INSTALLED: &str = "maelstrom/upstream/maelstrom/maelstrom";
+
+/// Where upstream runs, so that its store stays apart from ours.
+const WORKING_DIRECTORY: &str = "store/upstream";
+
+/// How to go on without upstream.
+const INSTEAD: &str = "or go on with Eddy, which needs neither: BENCH=eddy, or --bench eddy";
+
+/// An upstream Maelstrom that can be run.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    launcher: PathBuf,
+}
+
+impl Upstream {
+    /// The Maelstrom that the variable `MAELSTROM` names, or the installed one.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or what it needs is missing; the error says how to go on.
+    pub fn find() -> Result<Upstream> {
+        let named = std::env::var_os("MAELSTROM").map(PathBuf::from);
+        Upstream::at(named.as_deref())
+    }
+
+    fn at(named: Option<&Path>) -> Result<Upstream> {
+        let launcher = match named {
+            Some(named) if named.is_dir() => named.join("maelstrom"),
+            Some(named) => named.to_owned(),
+            None => PathBuf::from(INSTALLED),
+        };
+        let Ok(launcher) = launcher.canonicalize() else {
+            bail!(
+                "there is no Maelstrom at {}: install it with `make maelstrom`, name one with \
+                 MAELSTROM=/path/to/maelstrom, {INSTEAD}",
+                launcher.display()
+            );
+        };
+        // A stand-in named by hand may need nothing; the installed one needs a JVM.
+        if named.is_none() && !runs("java", "-version") {
+            bail!(
+                "Maelstrom needs java, which does not run here: install a JDK of version 11 or \
+                 later (Debian: apt-get install default-jdk-headless gnuplot graphviz), {INSTEAD}"
+            );
+        }
+        Ok(Upstream { launcher })
+    }
+
+    /// Runs a node program with these options, and reads off what it reached.
+    ///
+    /// # Errors
+    ///
+    /// The run left no results.
+    pub fn run(&self, bin: &Path, options: &[String], arguments: &[String]) -> Result<Metrics> {
+        let bin = bin
+            .canonicalize()
+            .with_context(|| format!("cannot run {}", bin.display()))?;
+        let directory = Path::new(WORKING_DIRECTORY);
+        std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        let latest = directory.join("store/latest");
+        let before = latest.canonicalize().ok();
+        let output = Command::new(&self.launcher)
+            .arg("test")
+            .args(options)
+            .arg("--bin")
+            .arg(bin)
+            .args((!arguments.is_empty()).then_some("--"))
+            .args(arguments)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("cannot run {}", self.launcher.display()))?;
+        let tail = || {
+            let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(20)..].join("\n")
+        };
+        let after = latest
+            .canonicalize()
+            .ok()
+            .filter(|after| Some(after) != before.as_ref());
+        let Some(run) = after else {
+            bail!(
+                "Maelstrom ended with {} and left no results:\n{}",
+                output.status,
+                tail()
+            );
+        };
+        let path = run.join("results.edn");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("{}\n{}", path.display(), tail()))?;
+        let results = edn::parse(&text).with_context(|| path.display().to_string())?;
+        let history = history::read_file(&run.join("history.edn"))?;
+        Ok(Metrics::read(&results, &history))
+    }
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    let command = Command::new(program)
+        .arg(argument)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    command.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,115 @@
+//! The kafka checker against recorded histories and the verdicts that upstream gave them.
+//!
+//! Everything upstream reports under `:workload` must be equal, with three exceptions that the
+//! recordings do not determine: which examples of a long list are shown, in which order, and the
+//! texts of errors (they were removed from the recordings).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use eddy::check::kafka::{self, KafkaAnalysis};
+use eddy::check::{Analysis, Verdict};
+use eddy::edn::{self, Value};
+use eddy::history::read_file;
+
+fn golden() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = std::fs::read_dir(folder).expect("the golden data is part of the repository");
+    let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    runs.retain(|run| {
+        run.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("kafka-")
+    });
+    runs.sort();
+    runs
+}
+
+fn recorded(run: &Path) -> Value {
+    let text = std::fs::read_to_string(run.join("results.edn")).unwrap();
+    let results = edn::parse(&text).unwrap();
+    results.get("workload").unwrap().clone()
+}
+
+fn checked(run: &Path) -> KafkaAnalysis {
+    kafka::check(&read_file(&run.join("history.edn.gz")).unwrap())
+}
+
+/// The items of a list, in no order.
+fn as_set(list: &Value) -> BTreeSet<Value> {
+    list.as_seq().unwrap().iter().cloned().collect()
+}
+
+#[test]
+fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
+    let runs = golden();
+    assert!(runs.len() >= 11, "found only {} recordings", runs.len());
+    for run in runs {
+        let (ours, theirs) = (checked(&run).to_edn(), recorded(&run));
+        for (key, expected) in theirs.as_map().unwrap() {
+            let name = key.as_keyword().unwrap();
+            let found = ours.get(name).unwrap_or(&Value::Nil);
+            let at = format!("{} {key}", run.display());
+            match name {
+                // An exception there, a reason here.
+                "error" => assert!(!found.is_nil(), "{at}"),
+                "info-txn-causes" => assert_eq!(as_set(found), as_set(expected), "{at}"),
+                _ if expected.get("errs").is_some() => same_errors(found, expected, &at),
+                _ => assert_eq!(found, expected, "{at}"),
+            }
+        }
+        let keys = |results: &Value| {
+            results
+                .as_map()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&ours), keys(&theirs), "{}", run.display());
+    }
+}
+
+/// The counts are equal; the examples too, if all are shown.
+fn same_errors(found: &Value, expected: &Value, at: &str) {
+    let count = |entry: &Value| entry.get("count").and_then(Value::as_int).unwrap();
+    assert_eq!(count(found), count(expected), "{at}");
+    let (found_errs, expected_errs) = (found.get("errs").unwrap(), expected.get("errs").unwrap());
+    let shown = expected_errs.as_seq().unwrap().len();
+    assert_eq!(found_errs.as_seq().unwrap().len(), shown, "{at}");
+    if shown as i64 == count(expected) {
+        assert_eq!(as_set(found_errs), as_set(expected_errs), "{at}");
+    }
+}
+
+#[test]
+fn every_verdict_that_is_not_valid_explains_itself() {
+    for run in golden() {
+        let analysis = checked(&run);
+        let explanation = analysis.explanation();
+        match analysis.verdict() {
+            Verdict::Valid => assert_eq!(explanation, None, "{}", run.display()),
+            _ => {
+                let explanation = explanation.unwrap();
+                for error in analysis.errors().keys() {
+                    assert!(explanation.contains(error.name()), "{explanation}");
+                }
+                assert!(explanation.contains("op "), "{explanation}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_poll_that_skips_messages_is_explained_by_the_two_polls_around_them() {
+    let run = golden()
+        .into_iter()
+        .find(|run| run.ends_with("kafka-service-two"));
+    assert_eq!(
+        checked(&run.unwrap()).explanation().unwrap(),
+        "poll-skip (1): process 1 polled key \"7\" at offset 5 (message 6) in op 306, then at \
+         offset 8 (message 9) in op 341; offsets 6..7 (messages 7, 8) were skipped"
+    );
+}

@@ -1,0 +1,257 @@
+//! Transaction histories recorded on Maelstrom get the verdict that Maelstrom gave them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use eddy::check::txn::{TxnAnalysis, list_append, rw_register};
+use eddy::check::{Analysis, Verdict};
+use eddy::edn::{self, Value};
+use eddy::history;
+
+/// A recorded run: what was asked for, and what Maelstrom found.
+struct Golden {
+    name: String,
+    analysis: TxnAnalysis,
+    results: Value,
+    exit_code: u64,
+}
+
+fn goldens(prefix: &str) -> Vec<Golden> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the golden folder is there")
+        .map(|entry| {
+            entry
+                .expect("readable")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .filter(|name| name.starts_with(prefix))
+        .collect();
+    names.sort();
+    assert!(!names.is_empty(), "no history of {prefix}");
+    names
+        .into_iter()
+        .map(|name| golden(&folder.join(&name), name))
+        .collect()
+}
+
+fn golden(folder: &Path, name: String) -> Golden {
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect(file);
+    let options: serde_json::Value = serde_json::from_str(&read("options.json")).expect("JSON");
+    let models: Vec<String> =
+        serde_json::from_value(options["consistency_models"].clone()).expect("names");
+    let history = history::read_file(&folder.join("history.edn.gz")).expect("a history");
+    let check = match options["workload"].as_str().expect("a workload") {
+        "txn-list-append" => list_append::check,
+        _ => rw_register::check,
+    };
+    Golden {
+        name,
+        analysis: check(&history, &models),
+        results: edn::parse(&read("results.edn")).expect("EDN"),
+        exit_code: options["exit_code"].as_u64().expect("a number"),
+    }
+}
+
+fn verdict(map: &Value) -> Verdict {
+    match map.get("valid?") {
+        Some(Value::Bool(valid)) => Verdict::from_valid(*valid),
+        _ => Verdict::Unknown,
+    }
+}
+
+/// The class of an anomaly that is a cycle: its shape, and the order in time that it needs.
+fn class(anomaly: &str) -> Option<(&str, &str)> {
+    let (shape, order) = match anomaly.rsplit_once('-') {
+        Some((shape, order @ ("process" | "realtime"))) => (shape, order),
+        _ => (anomaly, ""),
+    };
+    let shapes = [
+        "G0",
+        "G1c",
+        "G-single-item",
+        "G-nonadjacent-item",
+        "G2-item",
+    ];
+    shapes.contains(&shape).then_some((shape, order))
+}
+
+/// Whether one class of cycles leaves nothing to learn from another: the same in less time, or
+/// fewer anti-dependencies.
+fn implies(class: (&str, &str), other: (&str, &str)) -> bool {
+    let flow = ["G0", "G1c"];
+    let anti = ["G-single-item", "G-nonadjacent-item", "G2-item"];
+    let rank = |shapes: &[&str], shape: &str| shapes.iter().position(|known| *known == shape);
+    let shape = [&flow[..], &anti].iter().any(|shapes| {
+        rank(shapes, class.0)
+            .zip(rank(shapes, other.0))
+            .is_some_and(|(a, b)| a <= b)
+    });
+    shape && (class.1.is_empty() || class.1 == other.1 || other.1 == "realtime")
+}
+
+impl Golden {
+    fn workload(&self) -> &Value {
+        self.results
+            .get("workload")
+            .expect("results of the workload")
+    }
+
+    /// What Maelstrom reported, by anomaly.
+    fn expected(&self) -> BTreeMap<String, Value> {
+        reported(self.workload())
+    }
+
+    fn compare(&self) {
+        self.compare_verdicts();
+        self.compare_anomalies_without_search();
+        self.compare_models();
+        self.compare_cycles();
+    }
+
+    fn compare_verdicts(&self) {
+        assert_eq!(
+            self.analysis.verdict(),
+            verdict(self.workload()),
+            "{}",
+            self.name
+        );
+        let others = self.results.as_map().expect("results").iter();
+        let others = others.filter(|(key, _)| key.as_keyword() != Some("workload"));
+        let others = others.filter(|(_, value)| value.as_map().is_some());
+        let whole = others
+            .map(|(_, value)| verdict(value))
+            .chain([self.analysis.verdict()])
+            .max();
+        let whole = whole.expect("there is a verdict");
+        assert_eq!(
+            u64::from(whole.exit_code()),
+            self.exit_code,
+            "{}",
+            self.name
+        );
+        assert_eq!(
+            self.analysis.explanation().is_some(),
+            whole != Verdict::Valid,
+            "{}",
+            self.name
+        );
+    }
+
+    /// These must agree to the last example.
+    fn compare_anomalies_without_search(&self) {
+        let examples = |anomalies: BTreeMap<String, Value>| -> BTreeMap<String, BTreeSet<Value>> {
+            let others = anomalies
+                .into_iter()
+                .filter(|(name, _)| class(name).is_none());
+            others
+                .filter(|(name, _)| name != "cycle-search-timeout")
+                .map(|(name, value)| {
+                    let all = value.as_seq().unwrap_or(std::slice::from_ref(&value));
+                    let all = all
+                        .iter()
+                        .map(|example| comparable(&name, example))
+                        .collect();
+                    (name, all)
+                })
+                .collect()
+        };
+        let found = examples(reported(&self.analysis.to_edn()));
+        assert_eq!(found, examples(self.expected()), "{}", self.name);
+    }
+
+    fn compare_models(&self) {
+        for key in ["not", "also-not"] {
+            let found = self.analysis.to_edn();
+            assert_eq!(
+                found.get(key),
+                self.workload().get(key),
+                "{} {key}",
+                self.name
+            );
+        }
+    }
+
+    /// Whatever Maelstrom found is found here, or something that implies it, and nothing else. But
+    /// for runs where its search was cut short, or met cycles that look like several classes at
+    /// once (a link in them is both a write and an anti-dependency), even the numbers agree.
+    fn compare_cycles(&self) {
+        let found = self.analysis.anomaly_types();
+        let expected = self.expected();
+        for name in expected.keys() {
+            let Some(class_expected) = class(name) else {
+                continue;
+            };
+            let mut found = found.iter().filter_map(|name| class(name));
+            let implied = found.any(|class| implies(class, class_expected));
+            assert!(implied, "{}: {name} was missed", self.name);
+        }
+        for name in found.iter().filter(|name| class(name).is_some()) {
+            assert!(expected.contains_key(*name), "{}: {name} is new", self.name);
+        }
+        if !CUT_SHORT_OR_MIXED.contains(&self.name.as_str()) {
+            let counts = self.analysis.anomalies();
+            for (name, examples) in expected.iter().filter(|(name, _)| class(name).is_some()) {
+                let count = examples.as_seq().expect("examples").len();
+                assert_eq!(
+                    counts.get(name.as_str()),
+                    Some(&count),
+                    "{}: {name}",
+                    self.name
+                );
+            }
+        }
+    }
+}
+
+/// Runs of which Maelstrom classed some cycles otherwise, or did not find them in time.
+const CUT_SHORT_OR_MIXED: [&str; 3] = [
+    "list-append-noisolation-strict",
+    "list-append-stale-strict",
+    "rw-register-free-for-all",
+];
+
+/// The anomalies in the results of a workload, with their examples.
+fn reported(results: &Value) -> BTreeMap<String, Value> {
+    let anomalies = results
+        .get("anomalies")
+        .and_then(Value::as_map)
+        .into_iter()
+        .flatten();
+    let name = |key: &Value| key.as_keyword().expect("a name").to_owned();
+    anomalies
+        .map(|(key, examples)| (name(key), examples.clone()))
+        .collect()
+}
+
+/// An example without what has no meaning in it: the order of its transactions, and which two of
+/// several incompatible lists it shows.
+fn comparable(anomaly: &str, example: &Value) -> Value {
+    let Value::Map(entries) = example else {
+        return example.clone();
+    };
+    let entries = entries
+        .iter()
+        .filter(|(key, _)| anomaly != "incompatible-order" || key.as_keyword() != Some("values"));
+    let entries = entries.map(|(key, value)| {
+        let set = key.as_keyword() == Some("txns");
+        let items = value
+            .as_seq()
+            .filter(|_| set)
+            .map(|items| items.iter().cloned().collect());
+        (key.clone(), items.map_or_else(|| value.clone(), Value::Set))
+    });
+    Value::Map(entries.collect())
+}
+
+#[test]
+fn lists_get_the_verdicts_that_maelstrom_gave() {
+    goldens("list-append-").iter().for_each(Golden::compare);
+}
+
+#[test]
+fn registers_get_the_verdicts_that_maelstrom_gave() {
+    goldens("rw-register-").iter().for_each(Golden::compare);
+}

@@ -1,0 +1,8 @@
+//! What the node runtime promises, one sentence per test, on a paused clock.
+
+mod calls;
+mod lifecycle;
+mod replies;
+mod rig;
+mod services;
+mod wire;
