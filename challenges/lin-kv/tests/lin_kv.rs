@@ -11,7 +11,6 @@ use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
 use glomers::Context;
 use lin_kv::{LinKv, PATIENCE};
 use raft::{Disks, Options};
-use rand::RngExt;
 
 fn options() -> Options {
     Options::patience(PATIENCE)
@@ -33,18 +32,78 @@ fn load() -> Load {
     Load::of(Workload::LinKv).rate(100.0).lasting(secs(20))
 }
 
+fn report(run: &eddy::simulation::Run) {
+    println!(
+        "read {:?} {:?} write {:?} {:?} {:.2} msgs/op ok {:.3} of {}",
+        run.latency_of("read", 0.5), run.latency_of("read", 0.99),
+        run.latency_of("write", 0.5), run.latency_of("write", 0.99),
+        run.messages_per_op(), run.ok_fraction(), run.history().len() / 2
+    );
+}
+
 #[test]
-fn without_faults_every_operation_is_answered() {
+fn without_faults() {
     for_each_seed(|seed| {
         let disks = Disks::new(Duration::ZERO);
         let run = Simulation::new(seed)
             .nodes(3, nodes(&disks, options()))
             .latency(Latency::constant(ms(10)))
             .run(load().concurrency(30));
-        for f in ["read", "write"] {
-            println!("{f} {:?} {:?}", run.latency_of(f, 0.5), run.latency_of(f, 0.99));
-        }
-        println!("{} msgs/op, ok {}", run.messages_per_op(), run.ok_fraction());
+        report(&run);
+        run.assert_valid();
+    });
+}
+
+#[test]
+fn partition() {
+    for_each_seed(|seed| {
+        let disks = Disks::new(Duration::ZERO);
+        let run = Simulation::new(seed)
+            .nodes(5, nodes(&disks, options()))
+            .latency(Latency::constant(ms(10)))
+            .nemesis(Partition::any().every(secs(3)))
+            .run(load().concurrency(50));
+        report(&run);
+        run.assert_valid();
+    });
+}
+
+#[test]
+fn kill() {
+    for_each_seed(|seed| {
+        let disks = Disks::new(ms(2));
+        let run = Simulation::new(seed)
+            .nodes(3, nodes(&disks, options()))
+            .latency(Latency::constant(ms(10)))
+            .nemesis(Kill::of(Target::Minority).every(secs(2)))
+            .run(load().concurrency(30));
+        report(&run);
+        println!("{:?}", disks.losses());
+        run.assert_valid();
+    });
+}
+
+#[test]
+fn swarm() {
+    for_each_seed(|seed| {
+        let disks = Disks::new(ms(2));
+        let mut options = options();
+        options.log_bytes_min = 10_000;
+        options.raft.message_bytes_max = 1000;
+        let run = Simulation::new(seed)
+            .nodes(5, nodes(&disks, options))
+            .latency(Latency::exponential(ms(10)))
+            .nemesis(Kill::of(Target::Minority).every(secs(2)))
+            .nemesis(Pause::one().every(secs(2)))
+            .nemesis(Partition::of([PartitionKind::OneWay]).every(secs(2)))
+            .nemesis(Partition::any().every(secs(3)))
+            .nemesis(ClockSkew::up_to_ms(1000).every(secs(3)))
+            .nemesis(Loss::of(0.05).always())
+            .nemesis(Duplication::of(0.05).always())
+            .nemesis(Delays::of(0.05, ms(500)).always())
+            .run(load().concurrency(50).calm(secs(3)));
+        report(&run);
+        println!("{:?}", disks.losses());
         run.assert_valid();
     });
 }
