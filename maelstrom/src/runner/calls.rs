@@ -120,6 +120,16 @@ impl<H: Host> Run<'_, H> {
         self.end_call(client, answer)
     }
 
+    /// Does not wait any more for a node's answer to `init`: it was killed before it gave one.
+    pub(super) fn forget_init(&mut self, node: usize) {
+        let mut init = self.calls.iter();
+        let init = init.find(|(_, call)| call.purpose == Purpose::Init(node));
+        if let Some((&client, _)) = init {
+            self.calls.remove(&client);
+            self.net.unregister(client);
+        }
+    }
+
     fn end_call(&mut self, client: EndpointId, answer: Answer) -> Result<()> {
         let call = self.calls.remove(&client).expect("the call is pending");
         self.net.set_receiving(self.host.now(), client, false);
