@@ -14,10 +14,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use glomers::prelude::*;
 use glomers::Kv;
+use glomers::prelude::*;
 use raft::StateMachine;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
 
 use crate::lists::{Lists, MicroOp, Transaction, is_read_only};
 use crate::{PATIENCE, Reply};
@@ -83,19 +85,30 @@ impl Node for OnRoot {
             self.wake.notified().await;
             let batch = self.waiting.take();
             let txns: Vec<&Transaction> = batch.iter().map(|waiting| &waiting.txn).collect();
+            let start = Instant::now();
             let outcome = self.commit(cx, &store, &txns).await;
+            let effort = start.elapsed();
             for (i, waiting) in batch.into_iter().enumerate() {
                 let outcome = outcome.as_ref().map(|txns| txns[i].clone());
                 // A client that has given up does not mind.
                 let _ = waiting.client.send(outcome.map_err(Clone::clone));
             }
+            // Who has just swapped the root knows it, and would win the next race too, for ever. A
+            // pause lets others have their turn; meanwhile the next batch gathers.
+            let others = cx.peers().len() as f64;
+            sleep(effort.mul_f64(others * cx.rng().random_range(0.0..2.0))).await;
         }
     }
 }
 
 impl OnRoot {
     /// Executes transactions in a row, as one.
-    async fn commit(&self, cx: &Context, store: &Kv, txns: &[&Transaction]) -> Result<Vec<Transaction>> {
+    async fn commit(
+        &self,
+        cx: &Context,
+        store: &Kv,
+        txns: &[&Transaction],
+    ) -> Result<Vec<Transaction>> {
         if txns.iter().all(|txn| is_read_only(txn)) {
             // Nothing will prove that a cached root is current.
             self.read_root(store).await?;
@@ -103,7 +116,9 @@ impl OnRoot {
         for race in 0..RACES_MAX {
             let root = self.root.borrow().clone();
             let touched = txns.iter().copied().flatten().map(leaf_of);
-            let mut leaves = self.leaves_of(store, root.as_ref(), touched.collect()).await?;
+            let mut leaves = self
+                .leaves_of(store, root.as_ref(), touched.collect())
+                .await?;
             let done: Vec<Transaction> = txns.iter().map(|txn| execute(&mut leaves, txn)).collect();
             let changed: BTreeSet<usize> = txns
                 .iter()
@@ -122,10 +137,12 @@ impl OnRoot {
                 Err(e) if is_lost_race(&e) => {}
                 Err(e) => return Err(e),
             }
-            tokio::time::sleep(Duration::from_millis(1) * race * cx.rng().random_range(0..4)).await;
+            sleep(Duration::from_millis(1) * race * cx.rng().random_range(0..4)).await;
             self.read_root(store).await?;
         }
-        Err(Error::txn_conflict("others were faster all the time; nothing was done"))
+        Err(Error::txn_conflict(
+            "others were faster all the time; nothing was done",
+        ))
     }
 
     async fn read_root(&self, store: &Kv) -> Result<()> {
@@ -142,19 +159,25 @@ impl OnRoot {
         numbers: BTreeSet<usize>,
     ) -> Result<BTreeMap<usize, Lists>> {
         let mut leaves = BTreeMap::new();
+        let mut reads = JoinSet::new();
         for number in numbers {
-            let Some(name) = root.and_then(|root| root.get(&number)) else {
-                leaves.insert(number, Lists::default());
-                continue;
-            };
-            let cached = self.leaves.borrow().get(name).cloned();
-            let leaf = match cached {
-                Some(leaf) => leaf,
-                None => {
-                    let leaf: Option<Lists> = store.read(name).await.map_err(nothing_done)?;
-                    leaf.ok_or_else(|| Error::abort(format!("there is no leaf {name}")))?
+            let name = root.and_then(|root| root.get(&number));
+            let cached = name.map(|name| self.leaves.borrow().get(name).cloned());
+            match (name, cached.flatten()) {
+                (Some(name), None) => {
+                    let (store, name) = (store.clone(), name.clone());
+                    reads.spawn_local(async move { (number, store.read(&name).await) });
                 }
-            };
+                (_, leaf) => {
+                    leaves.insert(number, leaf.unwrap_or_default());
+                }
+            }
+        }
+        while let Some(read) = reads.join_next().await {
+            let (number, leaf) = read.map_err(broken_off)?;
+            let leaf: Option<Lists> = leaf.map_err(nothing_done)?;
+            let leaf =
+                leaf.ok_or_else(|| Error::abort("the root names a leaf that is not there"))?;
             leaves.insert(number, leaf);
         }
         Ok(leaves)
@@ -170,15 +193,20 @@ impl OnRoot {
         changed: BTreeSet<usize>,
     ) -> Result<()> {
         let mut new_root = root.clone().unwrap_or_default();
+        let mut writes = JoinSet::new();
         for (number, leaf) in leaves {
             if changed.contains(&number) {
                 let name = self.new_name(cx.id());
-                store.write(&name, &leaf).await.map_err(nothing_done)?;
-                self.leaves.borrow_mut().insert(name.clone(), leaf);
+                self.leaves.borrow_mut().insert(name.clone(), leaf.clone());
+                let (store, key) = (store.clone(), name.clone());
+                writes.spawn_local(async move { store.write(key, leaf).await });
                 new_root.insert(number, name);
             } else if let Some(name) = new_root.get(&number) {
                 self.leaves.borrow_mut().insert(name.clone(), leaf);
             }
+        }
+        while let Some(written) = writes.join_next().await {
+            written.map_err(broken_off)?.map_err(nothing_done)?;
         }
         match &root {
             Some(root) => store.compare_and_set(ROOT, root, &new_root).await?,
@@ -199,7 +227,9 @@ impl OnRoot {
 
 fn execute(leaves: &mut BTreeMap<usize, Lists>, txn: &Transaction) -> Transaction {
     let one = |op: &MicroOp| {
-        let leaf = leaves.get_mut(&leaf_of(op)).expect("touched leaves are loaded");
+        let leaf = leaves
+            .get_mut(&leaf_of(op))
+            .expect("touched leaves are loaded");
         leaf.apply(&vec![op.clone()]).remove(0)
     };
     txn.iter().map(one).collect()
@@ -214,6 +244,11 @@ fn leaf_of(MicroOp(_, key, _): &MicroOp) -> usize {
 
 fn is_lost_race(error: &Error) -> bool {
     error.code == ErrorCode::PreconditionFailed
+}
+
+/// A task of this batch ended before its time, and so has the batch; the root was not touched.
+fn broken_off(error: JoinError) -> Error {
+    Error::abort(error.to_string())
 }
 
 /// Until the root is swapped nothing has happened, whatever an error says about its own call.
