@@ -20,6 +20,39 @@ struct Schedule {
     proposed: u64,
     reads: u64,
     tally: Tally,
+    mood: Mood,
+}
+
+/// How often what happens: drawn anew for each schedule, since bugs hide from a steady mixture.
+struct Mood {
+    /// Of 100 steps: messages handed over, clocks moved, commands, reads, crashes and restarts.
+    weights: [u32; 6],
+    /// How far a clock moves at most. Beyond the election timeout, there is always an election.
+    tick_max_ms: u64,
+    in_order: f64,
+    doubled: f64,
+    lost: f64,
+}
+
+impl Mood {
+    fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let mut weight = |most: u32| rng.random_range(1..=most);
+        let weights = [
+            100,
+            weight(60),
+            weight(30),
+            weight(20),
+            weight(8),
+            weight(8),
+        ];
+        Self {
+            weights,
+            tick_max_ms: [50, 200, 600, 1_500][rng.random_range(0..4)],
+            in_order: rng.random_range(0.3..1.0),
+            doubled: rng.random_range(0.0..0.2),
+            lost: rng.random_range(0.0..0.2),
+        }
+    }
 }
 
 /// What happened: a schedule in which nothing does proves nothing.
@@ -38,10 +71,12 @@ impl Schedule {
             pipeline_max: 8,
             ..Config::default()
         };
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
             cluster: Cluster::new(size, config, seed),
             invariants: Invariants::default(),
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            mood: Mood::draw(&mut rng),
+            rng,
             proposed: 0,
             reads: 0,
             tally: Tally::default(),
@@ -53,41 +88,52 @@ impl Schedule {
     }
 
     fn step(&mut self) {
-        let i = match self.rng.random_range(0..100) {
-            0..50 => self.deliver(),
-            50..72 => {
-                let i = self.some_server();
-                let time = Duration::from_millis(self.rng.random_range(1..150));
-                self.cluster.pass(i, time);
-                i
-            }
-            72..84 => self.propose(),
-            84..92 => self.read(),
-            92..94 => {
-                let i = self.some_server();
-                self.put_out(i);
-                self.cluster.compact(i);
-                i
-            }
-            94..96 => {
-                // Whatever has not been put out is lost: records, messages, everything.
-                let i = self.some_server();
-                self.tally.crashes += usize::from(self.cluster.servers[i].raft.is_some());
-                self.cluster.crash(i);
-                i
-            }
-            _ => {
-                let i = self.some_server();
-                if self.cluster.servers[i].raft.is_none() {
-                    self.cluster.start(i);
-                }
-                i
-            }
+        let weights = self.mood.weights;
+        let mut dice = self.rng.random_range(0..weights.iter().sum());
+        let mut is = |kind: usize| {
+            let hit = dice < weights[kind];
+            dice = dice.wrapping_sub(weights[kind]);
+            hit
+        };
+        let i = if is(0) {
+            self.deliver()
+        } else if is(1) {
+            let i = self.some_server();
+            let time = self.rng.random_range(1..self.mood.tick_max_ms);
+            self.cluster.pass(i, Duration::from_millis(time));
+            i
+        } else if is(2) {
+            self.propose()
+        } else if is(3) {
+            self.read()
+        } else if is(4) {
+            self.crash()
+        } else {
+            self.restart_or_compact()
         };
         // A driver takes its time, so that several things happen in one turn.
         if self.rng.random_bool(0.7) {
             self.put_out(i);
         }
+    }
+
+    /// Whatever has not been put out is lost: records, messages, everything.
+    fn crash(&mut self) -> usize {
+        let i = self.some_server();
+        self.tally.crashes += usize::from(self.cluster.servers[i].raft.is_some());
+        self.cluster.crash(i);
+        i
+    }
+
+    fn restart_or_compact(&mut self) -> usize {
+        let i = self.some_server();
+        if self.cluster.servers[i].raft.is_none() {
+            self.cluster.start(i);
+        } else if self.rng.random_bool(0.3) {
+            self.put_out(i);
+            self.cluster.compact(i);
+        }
+        i
     }
 
     fn put_out(&mut self, i: usize) {
@@ -104,19 +150,19 @@ impl Schedule {
             return 0;
         }
         // Mostly in order, or nothing would ever come to an end.
-        let position = match self.rng.random_bool(0.8) {
+        let position = match self.rng.random_bool(self.mood.in_order) {
             true => 0,
             false => self.rng.random_range(0..network.len()),
         };
-        let message = match self.rng.random_range(0..100) {
-            0..5 => network[position].clone(),
-            _ => network.remove(position),
+        let message = match self.rng.random_bool(self.mood.doubled) {
+            true => network[position].clone(),
+            false => network.remove(position),
         };
         if network.len() > 200 {
             network.drain(..100);
         }
         let to = message.to;
-        if self.rng.random_bool(0.95) {
+        if !self.rng.random_bool(self.mood.lost) {
             self.cluster.deliver(message);
         }
         to
