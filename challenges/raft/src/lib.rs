@@ -16,3 +16,4 @@ pub use self::persistent::{Persistent, Record};
 pub use self::replica::{Message, Options, Replica, StateMachine};
 pub use self::server::{Config, NotLeader, Output, Raft};
 pub use self::session::{Sessions, Stamped};
+pub use self::wal::{Recovered, Wal};

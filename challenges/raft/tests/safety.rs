@@ -43,7 +43,7 @@ impl Mood {
             weight(30),
             weight(20),
             weight(8),
-            weight(8),
+            weight(40),
         ];
         Self {
             weights,

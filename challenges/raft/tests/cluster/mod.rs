@@ -194,6 +194,11 @@ pub struct Invariants {
 }
 
 impl Invariants {
+    /// Whether nobody was seen to lead this term yet.
+    pub fn is_news(&self, term: Term) -> bool {
+        !self.leaders.contains_key(&term)
+    }
+
     /// Notes a read that is about to be asked.
     pub fn ask(&mut self, id: ReadId) {
         let last = self.committed.keys().next_back().copied();
