@@ -11,8 +11,9 @@ use raft::{FileDisk, Options};
 /// A linearizable key-value store for Maelstrom's lin-kv workload.
 #[derive(Parser)]
 struct Arguments {
-    /// Where nodes keep their logs, each in a directory of its own. By default, a temporary
-    /// directory that belongs to the process that starts the nodes.
+    /// Where nodes keep their logs, each in a directory of its own. By default, what
+    /// EDDY_DATA_DIR says, or else a temporary directory that belongs to the process that starts
+    /// the nodes.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 

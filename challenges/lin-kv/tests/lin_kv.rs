@@ -35,9 +35,13 @@ fn load() -> Load {
 fn report(run: &eddy::simulation::Run) {
     println!(
         "read {:?} {:?} write {:?} {:?} {:.2} msgs/op ok {:.3} of {}",
-        run.latency_of("read", 0.5), run.latency_of("read", 0.99),
-        run.latency_of("write", 0.5), run.latency_of("write", 0.99),
-        run.messages_per_op(), run.ok_fraction(), run.history().len() / 2
+        run.latency_of("read", 0.5),
+        run.latency_of("read", 0.99),
+        run.latency_of("write", 0.5),
+        run.latency_of("write", 0.99),
+        run.messages_per_op(),
+        run.ok_fraction(),
+        run.history().len() / 2
     );
 }
 

@@ -15,8 +15,9 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Strategy::Raft)]
     strategy: Strategy,
 
-    /// Where nodes keep their logs, each in a directory of its own. By default, a temporary
-    /// directory that belongs to the process that starts the nodes.
+    /// Where nodes keep their logs, each in a directory of its own. By default, what
+    /// EDDY_DATA_DIR says, or else a temporary directory that belongs to the process that starts
+    /// the nodes.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 

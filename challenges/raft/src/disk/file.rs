@@ -103,14 +103,18 @@ async fn on_a_thread<T: Send + 'static>(
     }
 }
 
-/// Where nodes keep their logs if nobody says where: below the directory for temporary files, under
-/// the name of the process that started them.
+/// Where nodes keep their logs if nobody says where.
 ///
-/// A node that is killed and started again in the same run has the same parent, and finds its log;
-/// a node of another run has another one. A process id alone does not name a process for ever, so
-/// its time of start is part of the name where the system tells it. What earlier runs left behind
-/// is removed.
+/// A node that is killed and started again in the same run must find its log; a node of another run
+/// must not. The bench is asked first: Eddy names a directory of the run in `EDDY_DATA_DIR`. Without
+/// it, as on upstream, whose nodes are never started again, it is a temporary directory under the
+/// name of the process that started the node. A process id alone does not name a process for ever,
+/// so its time of start is part of the name where the system tells it; what the children of
+/// processes that are gone have left behind is removed.
 pub fn data_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("EDDY_DATA_DIR") {
+        return dir.into();
+    }
     let temp = std::env::temp_dir();
     let prefix = "glomers-raft-";
     let of_process = |pid: &str| format!("{prefix}{pid}-{}", start_time(pid).unwrap_or(0));
