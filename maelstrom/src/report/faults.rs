@@ -1,0 +1,146 @@
+//! When something was wrong on purpose: the stretches of a run between a fault and its repair.
+
+use std::time::Duration;
+
+use super::svg::shortened;
+use crate::history::{History, Operation, Process};
+
+/// What an interval's hover text shows of a fault's details, in characters.
+const DETAILS_MAX: usize = 500;
+
+/// A kind of fault, by the functions under which the nemesis notes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Family {
+    /// What legends call it.
+    pub name: &'static str,
+    /// The colour of its intervals.
+    pub colour: &'static str,
+    start: &'static str,
+    stop: &'static str,
+}
+
+const FAMILIES: [Family; 8] = [
+    family("partition", "#E9DCA0", "start-partition", "stop-partition"),
+    family("kill", "#E9A4A0", "kill", "start"),
+    family("pause", "#A0B1E9", "pause", "resume"),
+    family("loss", "#D9C2E9", "start-loss", "stop-loss"),
+    family("duplication", "#C2E9D5", "start-duplication", "stop-duplication"),
+    family("delays", "#E9CDA8", "start-delays", "stop-delays"),
+    family("latency spike", "#DCD6CC", "start-latency-spike", "stop-latency-spike"),
+    family("clock skew", "#B8E0E9", "bump-clock", "reset-clock"),
+];
+
+const fn family(
+    name: &'static str,
+    colour: &'static str,
+    start: &'static str,
+    stop: &'static str,
+) -> Family {
+    Family {
+        name,
+        colour,
+        start,
+        stop,
+    }
+}
+
+/// A stretch during which a fault was in force.
+#[derive(Clone, Debug)]
+pub(super) struct Interval {
+    /// The kind of fault.
+    pub family: Family,
+    /// When it struck.
+    pub from: Duration,
+    /// When it was made good; the end of the history, if it never was.
+    pub to: Duration,
+    /// What exactly it did.
+    pub details: String,
+}
+
+/// The intervals of a history, by kind of fault, in order of time.
+pub(super) fn intervals(history: &History) -> Vec<Interval> {
+    let end = history.iter().map(|op| op.time).max().unwrap_or_default();
+    let entries: Vec<&Operation> = history
+        .iter()
+        .filter(|op| op.process == Process::Nemesis)
+        .collect();
+    let of_family = |family: &Family| of_family(*family, &entries, end);
+    FAMILIES.iter().flat_map(of_family).collect()
+}
+
+/// Every deed is noted twice: what was asked for, and what was done. A repair when nothing is wrong
+/// counts for nothing.
+fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
+    let mut intervals = Vec::new();
+    let mut open: Option<Interval> = None;
+    let mut stops = 0;
+    for entry in entries {
+        if entry.f == family.start {
+            if stops > 0 {
+                intervals.extend(open.take());
+                stops = 0;
+            }
+            let details = shortened(&entry.value.to_string(), DETAILS_MAX);
+            match &mut open {
+                Some(interval) => interval.details = details,
+                None => {
+                    open = Some(Interval {
+                        family,
+                        from: entry.time,
+                        to: end,
+                        details,
+                    });
+                }
+            }
+        } else if entry.f == family.stop
+            && let Some(interval) = &mut open
+            && stops < 2
+        {
+            interval.to = entry.time;
+            stops += 1;
+        }
+    }
+    intervals.extend(open);
+    intervals
+}
+
+/// The kinds of faults that occur, in the order of legends.
+pub(super) fn families(intervals: &[Interval]) -> Vec<Family> {
+    let mut families: Vec<Family> = intervals.iter().map(|interval| interval.family).collect();
+    families.dedup();
+    families
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::history;
+
+    #[test]
+    fn a_fault_lasts_from_the_request_to_the_repair() {
+        let history = history(
+            "nemesis info start-partition :one
+             nemesis info start-partition [:isolated {\"n1\" #{\"n2\"}}]
+             nemesis info kill :one
+             nemesis info kill {\"n1\" :killed}
+             nemesis info stop-partition nil
+             nemesis info stop-partition :network-healed
+             nemesis info stop-partition nil
+             nemesis info start-partition :majority
+             0 invoke read nil",
+        );
+        let found: Vec<_> = intervals(&history)
+            .iter()
+            .map(|i| (i.family.name, i.from.as_millis(), i.to.as_millis()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("partition", 0, 50),
+                ("partition", 70, 80),
+                ("kill", 20, 80)
+            ]
+        );
+        assert!(intervals(&history)[0].details.contains(":isolated"));
+    }
+}
