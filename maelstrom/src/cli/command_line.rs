@@ -14,7 +14,11 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     } = plan;
     let mut words = vec!["eddy".to_owned(), "test".to_owned()];
     let mut add = |name: &str, value: Option<String>| {
-        words.extend(value.into_iter().flat_map(|value| [name.to_owned(), quoted(&value)]));
+        words.extend(
+            value
+                .into_iter()
+                .flat_map(|value| [name.to_owned(), quoted(&value)]),
+        );
     };
     // A value, unless it is the default.
     fn unless<T: PartialEq + ToString>(default: T, value: T) -> Option<String> {
@@ -34,23 +38,35 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     add("--time-limit", unless(60, options.time_limit));
     add("--rate", unless(5.0, options.rate));
     add("--latency", unless(0, options.latency));
-    add("--latency-dist", unless(Distribution::Constant, options.latency_dist));
+    add(
+        "--latency-dist",
+        unless(Distribution::Constant, options.latency_dist),
+    );
     let faults = options.nemesis.as_ref().map(|faults| faults.0.join(","));
     add("--nemesis", faults.filter(|faults| !faults.is_empty()));
     let interval = options.nemesis_interval.as_secs_f64();
     add("--nemesis-interval", unless(10.0, interval));
     add("--topology", unless(Topology::Grid, options.topology));
-    add("--availability", options.availability.map(|availability| match availability {
-        Availability::Total => "total".to_owned(),
-        Availability::Fraction(fraction) => fraction.to_string(),
-    }));
+    add(
+        "--availability",
+        options.availability.map(|availability| match availability {
+            Availability::Total => "total".to_owned(),
+            Availability::Fraction(fraction) => fraction.to_string(),
+        }),
+    );
     if plan.check.consistency_models != check::Options::default().consistency_models {
         let models = plan.check.consistency_models.join(" , ");
         add("--consistency-models", Some(models));
     }
-    add("--key-count", options.key_count.map(|count| count.to_string()));
+    add(
+        "--key-count",
+        options.key_count.map(|count| count.to_string()),
+    );
     add("--max-txn-length", unless(4, options.max_txn_length));
-    add("--max-writes-per-key", unless(16, options.max_writes_per_key));
+    add(
+        "--max-writes-per-key",
+        unless(16, options.max_writes_per_key),
+    );
     add("--seed", Some(seed.to_string()));
     if !options.node_args.is_empty() {
         words.push("--".to_owned());
@@ -131,6 +147,9 @@ mod tests {
         let mut plan = plan("test --bin b".split(' '));
         plan.check.consistency_models = vec!["a".to_owned(), "b".to_owned()];
         let command = command_line(&plan, Seed(1));
-        assert!(command.contains("--consistency-models 'a , b'"), "{command}");
+        assert!(
+            command.contains("--consistency-models 'a , b'"),
+            "{command}"
+        );
     }
 }

@@ -119,8 +119,8 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     }
     store.write_results(&results).context("writing results")?;
     console.say(&format!(
-        "Analysis complete: {}",
-        store.directory().display()
+        "Analysis complete: see {}",
+        store.path("index.html").display()
     ));
     console.finish();
     Ok(Finished {

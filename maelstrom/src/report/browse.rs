@@ -272,9 +272,15 @@ mod tests {
         fs::create_dir_all(&root).unwrap();
         fs::write(directory.path().join("secret.txt"), "secret").unwrap();
         write("echo/20250101T000000+0000/history.edn", "");
-        write("echo/20250101T000000+0000/results.edn", "{:valid? true, :stats {:count 7}}");
+        write(
+            "echo/20250101T000000+0000/results.edn",
+            "{:valid? true, :stats {:count 7}}",
+        );
         write("echo/20250102T000000+0000/history.edn", "");
-        write("echo/20250102T000000+0000/results.edn", "{:valid? :unknown}");
+        write(
+            "echo/20250102T000000+0000/results.edn",
+            "{:valid? :unknown}",
+        );
         write("g-set/20250103T000000+0000/history.edn", "");
         write("g-set/20250103T000000+0000/index.html", "the index");
         write("g-set/20250104T000000+0000/eddy.log", "");
@@ -298,7 +304,10 @@ mod tests {
         let names = ["not over", "broke off", "unknown", "valid"];
         let places: Vec<_> = names.iter().map(|name| page.find(name).unwrap()).collect();
         assert!(places.is_sorted(), "{page}");
-        assert!(page.contains("#FFA400") && page.contains("#81BFFC"), "{page}");
+        assert!(
+            page.contains("#FFA400") && page.contains("#81BFFC"),
+            "{page}"
+        );
         assert!(!page.contains("latest"), "{page}");
     }
 

@@ -22,7 +22,9 @@ pub(super) fn write(directory: &Path, history: &History, results: &Results) -> R
         for (key, results) in by_key {
             let directory = directory.join("independent").join(file_name(key));
             save(&directory, "results.edn", &format!("{results:#}\n"))?;
-            let history: String = of_key(history, key).map(|op| op.edn_line() + "\n").collect();
+            let history: String = of_key(history, key)
+                .map(|op| op.edn_line() + "\n")
+                .collect();
             save(&directory, "history.edn", &history)?;
         }
     }
@@ -54,7 +56,13 @@ fn of_key<'a>(history: &'a History, key: &'a Value) -> impl Iterator<Item = Oper
 
 /// A key's text, as far as it can be a file's name.
 fn file_name(key: &Value) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
     key.to_string().chars().map(plain).take(64).collect()
 }
 
@@ -74,10 +82,7 @@ mod tests {
         let found: Vec<_> = of_key(&history, &value("1"))
             .map(|op| (op.index, op.value))
             .collect();
-        assert_eq!(
-            found,
-            [(0, Value::Nil), (2, Value::Nil), (3, value("3"))]
-        );
+        assert_eq!(found, [(0, Value::Nil), (2, Value::Nil), (3, value("3"))]);
     }
 
     #[test]

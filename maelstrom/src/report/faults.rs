@@ -24,9 +24,19 @@ const FAMILIES: [Family; 8] = [
     family("kill", "#E9A4A0", "kill", "start"),
     family("pause", "#A0B1E9", "pause", "resume"),
     family("loss", "#D9C2E9", "start-loss", "stop-loss"),
-    family("duplication", "#C2E9D5", "start-duplication", "stop-duplication"),
+    family(
+        "duplication",
+        "#C2E9D5",
+        "start-duplication",
+        "stop-duplication",
+    ),
     family("delays", "#E9CDA8", "start-delays", "stop-delays"),
-    family("latency spike", "#DCD6CC", "start-latency-spike", "stop-latency-spike"),
+    family(
+        "latency spike",
+        "#DCD6CC",
+        "start-latency-spike",
+        "stop-latency-spike",
+    ),
     family("clock skew", "#B8E0E9", "bump-clock", "reset-clock"),
 ];
 
@@ -111,6 +121,19 @@ pub(super) fn families(intervals: &[Interval]) -> Vec<Family> {
     families
 }
 
+/// Where in a picture each interval belongs, as the fractions across at which its strip begins and
+/// ends: every kind of fault has a strip of its own, so that none hides another.
+pub(super) fn strips<'a>(intervals: &'a [Interval]) -> Vec<(&'a Interval, f64, f64)> {
+    let families = families(intervals);
+    let strip = |interval: &'a Interval| {
+        let is_its = |family: &Family| *family == interval.family;
+        let place = families.iter().position(is_its).unwrap_or(0) as f64;
+        let count = families.len() as f64;
+        (interval, place / count, (place + 1.0) / count)
+    };
+    intervals.iter().map(strip).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +164,10 @@ mod tests {
                 ("kill", 20, 80)
             ]
         );
-        assert!(intervals(&history)[0].details.contains(":isolated"));
+        let intervals = intervals(&history);
+        assert!(intervals[0].details.contains(":isolated"));
+        let strips = strips(&intervals);
+        let strips: Vec<_> = strips.iter().map(|(_, from, to)| (*from, *to)).collect();
+        assert_eq!(strips, [(0.0, 0.5), (0.0, 0.5), (0.5, 1.0)]);
     }
 }

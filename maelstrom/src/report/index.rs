@@ -12,7 +12,7 @@ use crate::edn::{Float, Value};
 use crate::history::{History, Kind, Operation};
 
 /// How many operations that did not end ok are listed.
-const LISTED_MAX: usize = 50;
+const LISTED_MAX: usize = 25;
 const VALUE_MAX: usize = 120;
 
 /// What may be in the directory, and what it is.
@@ -152,14 +152,31 @@ fn figures(results: &Results, history: &History) -> Markup {
     let edn = results.to_edn();
     let at = |path: &[&str]| path.iter().try_fold(&edn, |value, key| value.get(key));
     let stable = at(&["workload", "stable-latencies"]).and_then(Value::as_map);
+    let mut stable: Vec<_> = stable.into_iter().flatten().collect();
+    stable.sort_by(|(a, _), (b, _)| as_float(a).total_cmp(&as_float(b)));
     let facts = [
-        ("fraction that ended ok", at(&["availability", "ok-fraction"])),
-        ("messages between servers", at(&["net", "servers", "msg-count"])),
-        ("messages between servers, per operation", at(&["net", "servers", "msgs-per-op"])),
+        (
+            "fraction that ended ok",
+            at(&["availability", "ok-fraction"]),
+        ),
+        (
+            "messages between servers",
+            at(&["net", "servers", "msg-count"]),
+        ),
+        (
+            "messages between servers, per operation",
+            at(&["net", "servers", "msgs-per-op"]),
+        ),
         ("messages of clients", at(&["net", "clients", "msg-count"])),
-        ("values that became stable", at(&["workload", "stable-count"])),
+        (
+            "values that became stable",
+            at(&["workload", "stable-count"]),
+        ),
         ("values that were lost", at(&["workload", "lost-count"])),
-        ("worst realtime lag (s)", at(&["workload", "worst-realtime-lag", "lag"])),
+        (
+            "worst realtime lag (s)",
+            at(&["workload", "worst-realtime-lag", "lag"]),
+        ),
     ];
     html! {
         h2 { "Figures" }
@@ -186,7 +203,7 @@ fn figures(results: &Results, history: &History) -> Markup {
             @for (name, value) in facts {
                 @if let Some(value) = value { tr { td { (name) } td.n { (number(value)) } } }
             }
-            @for (quantile, latency) in stable.into_iter().flatten() {
+            @for (quantile, latency) in stable {
                 tr { td { "stable latency, quantile " (quantile) } td.n { (latency) " ms" } }
             }
         }
@@ -209,6 +226,14 @@ fn latencies(history: &History, f: Option<&str>) -> Vec<Duration> {
 fn rank(sorted: &[Duration], quantile: f64) -> Option<Duration> {
     let last = sorted.len().checked_sub(1)?;
     Some(sorted[((sorted.len() as f64 * quantile) as usize).min(last)])
+}
+
+fn as_float(value: &Value) -> f64 {
+    match value {
+        Value::Int(n) => *n as f64,
+        Value::Float(Float(x)) => *x,
+        _ => f64::NAN,
+    }
 }
 
 fn number(value: &Value) -> String {

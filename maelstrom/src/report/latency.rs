@@ -78,7 +78,13 @@ impl Timings {
 /// Every operation's latency at the time of its invocation.
 pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
     let (end, scale) = (timings.end, timings.scale());
-    let mut plot = Plot::new("Latency of each operation", "latency (ms)", end, scale, faults);
+    let mut plot = Plot::new(
+        "Latency of each operation",
+        "latency (ms)",
+        end,
+        scale,
+        faults,
+    );
     for outcome in OUTCOMES {
         for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
             let of_outcome = timings.iter().filter(|timing| timing.outcome == outcome);
@@ -164,7 +170,13 @@ mod tests {
     #[test]
     fn windows_are_upstreams_in_long_runs_and_shorter_in_short_ones() {
         for (seconds, length) in [
-            (100_000, 50.0), (3600, 30.0), (600, 30.0), (60, 2.0), (20, 1.0), (0, 0.1)] {
+            (100_000, 50.0),
+            (3600, 30.0),
+            (600, 30.0),
+            (60, 2.0),
+            (20, 1.0),
+            (0, 0.1),
+        ] {
             let end = Duration::from_secs(seconds);
             assert_eq!(window_seconds(end, WINDOW_MAX_SECONDS), length, "{seconds}");
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::lanes::Lanes;
 use self::phrase::Phrase;
-use super::faults::Interval;
+use super::faults::{Interval, strips};
 use super::style::{FONT, outcome_colour};
 use super::svg::{Svg, px, shortened};
 use crate::history::Kind;
@@ -76,7 +76,8 @@ pub(super) fn diagram(journal: &Journal, faults: &[Interval]) -> String {
 fn style() -> String {
     let (client, error) = (outcome_colour(Kind::Ok), outcome_colour(Kind::Fail));
     format!(
-        "text{{font:11px {FONT};fill:#000}}.name{{font-weight:600;text-anchor:middle}}\
+        "text{{font:11px {FONT};fill:#000}}.name{{font-weight:600;text-anchor:middle;\
+         paint-order:stroke;stroke:#fff;stroke-width:4px}}\
          .time{{fill:#888;text-anchor:end;font-size:10px}}.notice{{font-size:14px;text-anchor:middle}}\
          .lane{{stroke:#ccd0d4}}.node{{stroke:#8a9199}}\
          .m path{{fill:none;stroke:#000;stroke-width:1.2}}\
@@ -110,7 +111,7 @@ impl Diagram<'_> {
         let rect = self.svg.element("rect").with("fill", "#fff");
         rect.with("width", "100%").with("height", "100%").empty();
         let time = |event: &Event| event.time.saturating_sub(self.journal.origin());
-        for fault in faults {
+        for (fault, left, right) in strips(faults) {
             let row = |at: Duration| events.partition_point(|(event, _)| time(event) < at);
             let (from, to) = (row(fault.from), row(fault.to));
             if from == to {
@@ -120,8 +121,9 @@ impl Diagram<'_> {
             let rect = self.svg.element("rect").with("class", "fault");
             rect.with("fill", fault.family.colour)
                 .with("fill-opacity", 0.45)
+                .with("x", px(left * WIDTH))
                 .with("y", px(row_y(from) - PITCH / 2.0))
-                .with("width", WIDTH)
+                .with("width", px((right - left) * WIDTH))
                 .with("height", px(height))
                 .holding(|svg| svg.hover(&format!("{}\n{}", fault.family.name, fault.details)));
         }
@@ -136,10 +138,9 @@ impl Diagram<'_> {
         let bottom = row_y(rows);
         for lane in self.lanes.iter() {
             let class = if lane.is_node { "lane node" } else { "lane" };
-            self.svg
-                .line(class, (lane.x, TOP - 12.0), (lane.x, bottom));
+            self.svg.line(class, (lane.x, TOP - 12.0), (lane.x, bottom));
         }
-        let upright = self.lanes.spacing() > 44.0;
+        let upright = self.lanes.spacing_min() > 44.0;
         for row in (0..rows.max(1)).step_by(ROWS_PER_HEADER) {
             // Between two rows, except at the top.
             let y = row_y(row) - if row == 0 { 18.0 } else { PITCH / 2.0 - 3.5 };
@@ -149,7 +150,8 @@ impl Diagram<'_> {
                     name.with("x", px(lane.x)).with("y", px(y))
                 } else {
                     let (x, y) = (px(lane.x + 3.5), px(y - 12.0));
-                    name.with("transform", format_args!("translate({x} {y}) rotate(-90)"))
+                    let turned = format_args!("translate({x} {y}) rotate(-90)");
+                    name.with("transform", turned)
                 }
                 .holding_text(lane.name);
             }
@@ -209,8 +211,14 @@ impl Diagram<'_> {
                 let [x, y, to_x, to_y] = [start.0, start.1, end.0, end.1].map(px);
                 format!("M{x} {y}L{to_x} {to_y}")
             };
-            svg.element("path").with("class", "arrow").with("d", line).empty();
-            svg.element("path").with("class", "tip").with("d", tip(start, end)).empty();
+            svg.element("path")
+                .with("class", "arrow")
+                .with("d", line)
+                .empty();
+            svg.element("path")
+                .with("class", "tip")
+                .with("d", tip(start, end))
+                .empty();
             label(svg, start, end, &phrase.text);
         });
     }
@@ -232,7 +240,8 @@ impl Diagram<'_> {
             svg.hover(&hover);
             let (x, end, y) = (px(x), px(x + 14.0 * toward), px(y));
             let path = svg.element("path").with("class", "stump");
-            path.with("d", format_args!("M{x} {y}H{end}{cross}")).empty();
+            path.with("d", format_args!("M{x} {y}H{end}{cross}"))
+                .empty();
         });
     }
 }

@@ -74,7 +74,10 @@ pub fn write(
     let faults = faults::intervals(account.history);
     let timings = Timings::of(account.history);
     let raw = save("latency-raw.svg", latency::raw(&timings, &faults));
-    let quantiles = save("latency-quantiles.svg", latency::quantiles(&timings, &faults));
+    let quantiles = save(
+        "latency-quantiles.svg",
+        latency::quantiles(&timings, &faults),
+    );
     let rate = save("rate.svg", rate::rate(&timings, &faults));
     let timeline = save("timeline.html", timeline::page(account.history, &faults));
     if let Some(journal) = account.journal {

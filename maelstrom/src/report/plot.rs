@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(super) use scale::Scale;
 
-use super::faults::{Interval, families};
+use super::faults::{Interval, families, strips};
 use super::style::FONT;
 use super::svg::{Svg, px};
 
@@ -108,14 +108,31 @@ impl Plot {
     /// Draws points and joins those that follow each other within `gap_max` seconds.
     pub fn course(&mut self, series: &Series, gap_max: f64) {
         let mut path = String::new();
-        let mut last = f64::NEG_INFINITY;
+        let mut last = None;
         for &point in &series.points {
-            let command = if point.0 - last > gap_max { 'M' } else { 'L' };
+            let joined = last.is_some_and(|last| point.0 - last <= gap_max);
+            let command = if joined { 'L' } else { 'M' };
             append(&mut path, command, self.place(point));
-            last = point.0;
+            last = Some(point.0);
         }
         self.draw(series, "course", &path);
         self.points(series);
+    }
+
+    /// As [`course`](Plot::course) without gaps, but points at 0 are only joined: where nothing
+    /// happened there is nothing to mark.
+    pub fn counts(&mut self, series: &Series) {
+        let mut path = String::new();
+        for (i, &point) in series.points.iter().enumerate() {
+            append(&mut path, if i == 0 { 'M' } else { 'L' }, self.place(point));
+        }
+        self.draw(series, "course", &path);
+        let marked = series.points.iter().copied().filter(|(_, y)| *y > 0.0);
+        self.points(&Series {
+            name: series.name.clone(),
+            points: marked.collect(),
+            ..*series
+        });
     }
 
     /// The finished document.
@@ -155,24 +172,26 @@ impl Plot {
     }
 
     fn shade(&mut self, faults: &[Interval]) {
-        for fault in faults {
-            let from = self.x.place(fault.from.as_secs_f64());
-            let to = self.x.place(fault.to.as_secs_f64());
-            let (left, width) = (
-                LEFT + from * (RIGHT - LEFT),
-                (to - from) * (RIGHT - LEFT),
-            );
+        for (fault, top, bottom) in strips(faults) {
+            let x = |at: Duration| LEFT + self.x.place(at.as_secs_f64()) * (RIGHT - LEFT);
+            let y = |fraction: f64| TOP + fraction * (BOTTOM - TOP);
+            let (left, right) = (x(fault.from), x(fault.to));
             let rect = self.svg.element("rect").with("class", "fault");
             rect.with("x", px(left))
-                .with("y", TOP)
-                .with("width", px(width.max(1.0)))
-                .with("height", BOTTOM - TOP)
+                .with("y", px(y(top)))
+                .with("width", px((right - left).max(1.0)))
+                .with("height", px(y(bottom) - y(top)))
                 .with("fill", fault.family.colour)
                 .with("fill-opacity", 0.55)
                 .holding(|svg| {
                     let (from, to) = (fault.from.as_secs_f64(), fault.to.as_secs_f64());
-                    let Interval { family, details, .. } = fault;
-                    svg.hover(&format!("{} {from:.2} to {to:.2} s\n{details}", family.name));
+                    let Interval {
+                        family, details, ..
+                    } = fault;
+                    svg.hover(&format!(
+                        "{} {from:.2} to {to:.2} s\n{details}",
+                        family.name
+                    ));
                 });
         }
         for family in families(faults) {

@@ -33,7 +33,7 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     let scale = Scale::linear_above(greatest);
     let mut plot = Plot::new(&title, "operations per second", timings.end, scale, faults);
     for series in &all {
-        plot.course(series, f64::INFINITY);
+        plot.counts(series);
     }
     plot.finish()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::faults::Interval;
+use super::faults::{Interval, strips};
 use super::style::{FONT, outcome_colour};
 use super::svg::shortened;
 use crate::edn::Value;
@@ -89,7 +89,7 @@ fn style() -> String {
          border-radius:2px;padding:0 3px;box-sizing:border-box;color:#111;text-decoration:none;\
          line-height:{line}px}}\
          main a:hover,main a:target{{outline:2px solid #111;z-index:1}}\
-         main b{{left:0;width:100%;opacity:.4}}\
+         main b{{opacity:.4}}\
          main i{{left:6px;color:#888;font-style:normal}}\
          .ok{{background:{ok}}}.info{{background:{info}}}.fail{{background:{fail}}}",
         cell = COLUMN - 4,
@@ -118,8 +118,7 @@ impl<'a> Timeline<'a> {
             .enumerate()
             .map(|(row, op)| (op.index, row))
             .collect();
-        let mut columns: BTreeMap<Process, usize> =
-            rows.iter().map(|op| (op.process, 0)).collect();
+        let mut columns: BTreeMap<Process, usize> = rows.iter().map(|op| (op.process, 0)).collect();
         for (number, column) in columns.values_mut().enumerate() {
             *column = number;
         }
@@ -167,12 +166,12 @@ impl<'a> Timeline<'a> {
 
     fn faults(&self, faults: &[Interval]) -> Markup {
         let row = |at| self.rows.partition_point(|op| op.time < at);
-        let bands = faults
-            .iter()
-            .map(|fault| (fault, row(fault.from), row(fault.to)));
+        let bands = strips(faults).into_iter();
+        let bands = bands.map(|strip| (strip, row(strip.0.from), row(strip.0.to)));
         html! {
-            @for (fault, from, to) in bands {
+            @for ((fault, left, right), from, to) in bands {
                 b style={ "top:" (PITCH * from) "px;height:" (PITCH * (to - from)) "px;"
+                          "left:" (100.0 * left) "%;width:" (100.0 * (right - left)) "%;"
                           "background:" (fault.family.colour) }
                     title={ (fault.family.name) "\n" (fault.details) } {}
             }
@@ -212,7 +211,11 @@ fn details(cell: &Cell<'_>) -> String {
             seconds(end),
             end.index
         ));
-        lines.extend(end.error.iter().map(|error| format!("error {}", text(error))));
+        lines.extend(
+            end.error
+                .iter()
+                .map(|error| format!("error {}", text(error))),
+        );
         let latency = end.time.saturating_sub(begin.time).as_secs_f64() * 1000.0;
         lines.push(format!("took {latency:.3} ms"));
     } else {

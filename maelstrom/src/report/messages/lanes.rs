@@ -11,6 +11,9 @@ use crate::service;
 pub(super) const LEFT: f64 = 64.0;
 const RIGHT: f64 = WIDTH - 16.0;
 
+/// Among more lanes than this, those of clients stand closer, since less happens between them.
+const CROWD: usize = 24;
+
 /// The line of one endpoint.
 pub(super) struct Lane<'a> {
     /// The endpoint's name.
@@ -27,7 +30,7 @@ pub(super) struct Lanes<'a> {
     /// From left to right.
     lanes: Vec<Lane<'a>>,
     places: BTreeMap<EndpointId, f64>,
-    spacing: f64,
+    spacing_min: f64,
 }
 
 impl<'a> Lanes<'a> {
@@ -43,21 +46,30 @@ impl<'a> Lanes<'a> {
         let rank = |name: &'a str| (services.contains(&name), sort_key(name));
         endpoints.sort_by_cached_key(|endpoint| rank(journal.name(*endpoint)));
 
-        let spacing = (RIGHT - LEFT) / endpoints.len().max(1) as f64;
-        let lane = |(i, endpoint): (usize, EndpointId)| {
+        let crowded = endpoints.len() > CROWD;
+        let width = |endpoint: &EndpointId| match journal.name(*endpoint).starts_with('c') {
+            true if crowded => 0.5,
+            _ => 1.0,
+        };
+        let total: f64 = endpoints.iter().map(width).sum();
+        let unit = (RIGHT - LEFT) / total.max(1.0);
+        let mut edge = LEFT;
+        let mut lane = |endpoint: EndpointId| {
             let name = journal.name(endpoint);
+            let width = width(&endpoint) * unit;
+            edge += width;
             Lane {
                 name,
-                x: LEFT + (i as f64 + 0.5) * spacing,
+                x: edge - width / 2.0,
                 is_node: !services.contains(&name) && !name.starts_with('c'),
                 endpoint,
             }
         };
-        let lanes: Vec<Lane<'a>> = endpoints.into_iter().enumerate().map(lane).collect();
+        let lanes: Vec<Lane<'a>> = endpoints.into_iter().map(&mut lane).collect();
         Lanes {
             places: lanes.iter().map(|lane| (lane.endpoint, lane.x)).collect(),
             lanes,
-            spacing,
+            spacing_min: if crowded { unit / 2.0 } else { unit },
         }
     }
 
@@ -71,9 +83,9 @@ impl<'a> Lanes<'a> {
         self.places[&endpoint]
     }
 
-    /// The distance between neighbours.
-    pub fn spacing(&self) -> f64 {
-        self.spacing
+    /// The least distance between neighbours.
+    pub fn spacing_min(&self) -> f64 {
+        self.spacing_min
     }
 }
 
@@ -91,6 +103,9 @@ mod tests {
     fn names_are_sorted_by_letters_and_then_by_number() {
         let mut names = ["n10", "n9", "c2", "m11", "n", "99999999999999999999"];
         names.sort_by_key(|name| sort_key(name));
-        assert_eq!(names, ["99999999999999999999", "c2", "m11", "n", "n9", "n10"]);
+        assert_eq!(
+            names,
+            ["99999999999999999999", "c2", "m11", "n", "n9", "n10"]
+        );
     }
 }

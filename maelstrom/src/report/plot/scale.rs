@@ -120,10 +120,7 @@ mod tests {
     fn a_logarithmic_axis_has_whole_decades_around_its_values() {
         let scale = Scale::log([0.0, 0.3, 5012.0].into_iter());
         assert_eq!(scale, Scale::Log(-1, 4));
-        assert_eq!(
-            labels(scale),
-            ["0.1", "1", "10", "100", "1000", "10000"]
-        );
+        assert_eq!(labels(scale), ["0.1", "1", "10", "100", "1000", "10000"]);
         assert_eq!(scale.ticks().len(), 6 + 5 * 8);
         assert!((scale.place(1.0) - 0.2).abs() < 1e-9);
         assert_eq!(scale.place(0.0), 0.0);
