@@ -121,17 +121,29 @@ pub(super) fn families(intervals: &[Interval]) -> Vec<Family> {
     families
 }
 
-/// Where in a picture each interval belongs, as the fractions across at which its strip begins and
-/// ends: every kind of fault has a strip of its own, so that none hides another.
-pub(super) fn strips<'a>(intervals: &'a [Interval]) -> Vec<(&'a Interval, f64, f64)> {
+/// For each interval the fractions of a picture at which its strip begins and ends: every kind of
+/// fault has a strip of its own, so that none hides another.
+pub(super) fn strips(intervals: &[Interval]) -> impl Iterator<Item = (&Interval, f64, f64)> {
     let families = families(intervals);
-    let strip = |interval: &'a Interval| {
+    intervals.iter().map(move |interval| {
         let is_its = |family: &Family| *family == interval.family;
-        let place = families.iter().position(is_its).unwrap_or(0) as f64;
+        let place = families.iter().position(is_its);
+        let place = place.expect("the families are those of the intervals") as f64;
         let count = families.len() as f64;
         (interval, place / count, (place + 1.0) / count)
-    };
-    intervals.iter().map(strip).collect()
+    })
+}
+
+/// As [`strips`], across a page on which time runs downwards, in pixels: one kind of fault takes the
+/// whole width; several share the margin, where they are not mistaken for faults of the columns.
+pub(super) fn bands(
+    intervals: &[Interval],
+    width: f64,
+    margin: f64,
+) -> impl Iterator<Item = (&Interval, f64, f64)> {
+    let several = families(intervals).len() > 1;
+    let width = if several { margin } else { width };
+    strips(intervals).map(move |(interval, from, to)| (interval, from * width, to * width))
 }
 
 #[cfg(test)]
@@ -166,8 +178,12 @@ mod tests {
         );
         let intervals = intervals(&history);
         assert!(intervals[0].details.contains(":isolated"));
-        let strips = strips(&intervals);
-        let strips: Vec<_> = strips.iter().map(|(_, from, to)| (*from, *to)).collect();
-        assert_eq!(strips, [(0.0, 0.5), (0.0, 0.5), (0.5, 1.0)]);
+        let place = |(_, from, to): (&Interval, f64, f64)| (from, to);
+        let found: Vec<_> = strips(&intervals).map(place).collect();
+        assert_eq!(found, [(0.0, 0.5), (0.0, 0.5), (0.5, 1.0)]);
+        let found: Vec<_> = bands(&intervals[1..], 100.0, 10.0).map(place).collect();
+        assert_eq!(found, [(0.0, 5.0), (5.0, 10.0)]);
+        let found: Vec<_> = bands(&intervals[2..], 100.0, 10.0).map(place).collect();
+        assert_eq!(found, [(0.0, 100.0)]);
     }
 }

@@ -1,19 +1,16 @@
 //! The page that one opens first: what a run came to, why, and where to look further.
 
+mod troubled;
+
 use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Account;
-use super::style::{PAGE, outcome_colour, verdict_colour, verdict_name};
-use super::svg::shortened;
+use super::style::{PAGE, verdict_colour, verdict_name};
 use crate::check::{Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::{History, Kind, Operation};
-
-/// How many operations that did not end ok are listed.
-const LISTED_MAX: usize = 25;
-const VALUE_MAX: usize = 120;
 
 /// What may be in the directory, and what it is.
 const FILES: [(&str, &str); 9] = [
@@ -44,7 +41,7 @@ pub(super) fn page(account: &Account<'_>, results: Option<&Results>, files: &[St
                 p.quiet { (account.description) }
                 @if let Some(command) = account.command { pre { (command) } }
                 (why(account, results))
-                (troubled(account.history))
+                (troubled::table(account.history))
                 @if let Some(results) = results { (figures(results, account.history)) }
                 (diagrams(files))
                 (file_list(files))
@@ -99,47 +96,6 @@ fn with_links(text: &str, history: &History) -> Markup {
 fn place(operation: &Operation, history: &History) -> String {
     let invocation = history.invocation(operation).unwrap_or(operation);
     format!("timeline.html#i{}", invocation.index)
-}
-
-/// The operations that did not end ok, the first ones.
-fn troubled(history: &History) -> Markup {
-    let troubled = |(_, completion): &(&Operation, Option<&Operation>)| {
-        completion.is_none_or(|completion| completion.kind != Kind::Ok)
-    };
-    let count = history.pairs().filter(troubled).count();
-    let shown = history.pairs().filter(troubled).take(LISTED_MAX);
-    html! {
-        @if count > 0 {
-            h2 { "Operations that did not end ok" }
-            @if count > LISTED_MAX { p.quiet { "The first " (LISTED_MAX) " of " (count) "." } }
-            table {
-                tr { th.n { "time" } th { "process" } th { "operation" } th { "outcome" } th.n { "took" } th { "error" } }
-                @for (invocation, completion) in shown { (troubled_row(invocation, completion)) }
-            }
-        }
-    }
-}
-
-fn troubled_row(invocation: &Operation, completion: Option<&Operation>) -> Markup {
-    let text = |value: &Value| shortened(&value.to_string(), VALUE_MAX);
-    let outcome = completion.map_or("never ended", |completion| completion.kind.name());
-    let colour = outcome_colour(completion.map_or(Kind::Info, |completion| completion.kind));
-    let error = completion.and_then(|completion| completion.error.as_ref());
-    let took = completion.map(|completion| completion.time.saturating_sub(invocation.time));
-    html! {
-        tr {
-            td.n {
-                a href={ "timeline.html#i" (invocation.index) } {
-                    (format!("{:.3} s", invocation.time.as_secs_f64()))
-                }
-            }
-            td { (invocation.process) }
-            td { code { (invocation.f) " " (text(&invocation.value)) } }
-            td { span.verdict style={ "background:" (colour) } { (outcome) } }
-            td.n { @if let Some(took) = took { (milliseconds(took)) } }
-            td { @if let Some(error) = error { code { (text(error)) } } }
-        }
-    }
 }
 
 fn milliseconds(duration: Duration) -> String {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use self::lanes::Lanes;
 use self::phrase::Phrase;
-use super::faults::{Interval, strips};
+use super::faults::{Interval, bands};
 use super::style::{FONT, outcome_colour};
 use super::svg::{Svg, px, shortened};
 use crate::history::Kind;
@@ -111,7 +111,7 @@ impl Diagram<'_> {
         let rect = self.svg.element("rect").with("fill", "#fff");
         rect.with("width", "100%").with("height", "100%").empty();
         let time = |event: &Event| event.time.saturating_sub(self.journal.origin());
-        for (fault, left, right) in strips(faults) {
+        for (fault, left, right) in bands(faults, WIDTH, lanes::LEFT - 6.0) {
             let row = |at: Duration| events.partition_point(|(event, _)| time(event) < at);
             let (from, to) = (row(fault.from), row(fault.to));
             if from == to {
@@ -121,9 +121,9 @@ impl Diagram<'_> {
             let rect = self.svg.element("rect").with("class", "fault");
             rect.with("fill", fault.family.colour)
                 .with("fill-opacity", 0.45)
-                .with("x", px(left * WIDTH))
+                .with("x", px(left))
                 .with("y", px(row_y(from) - PITCH / 2.0))
-                .with("width", px((right - left) * WIDTH))
+                .with("width", px(right - left))
                 .with("height", px(height))
                 .holding(|svg| svg.hover(&format!("{}\n{}", fault.family.name, fault.details)));
         }

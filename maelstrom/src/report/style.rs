@@ -48,6 +48,7 @@ a:hover { text-decoration: underline; }
 pre, code { font: 13px/1.5 ui-monospace, 'DejaVu Sans Mono', monospace; }
 pre { background: #f6f7f8; border-left: 3px solid #d5d9dd; padding: .7rem 1rem; margin: .6rem 0;
   white-space: pre-wrap; overflow-wrap: anywhere; }
+td .verdict { font-size: .85em; line-height: 1.35; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: .25rem 1.2rem .25rem 0; border-bottom: 1px solid #e7e9eb;
   vertical-align: top; }

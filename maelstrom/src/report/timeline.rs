@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::faults::{Interval, strips};
+use super::faults::{Interval, bands};
 use super::style::{FONT, outcome_colour};
 use super::svg::shortened;
 use crate::edn::Value;
@@ -166,12 +166,13 @@ impl<'a> Timeline<'a> {
 
     fn faults(&self, faults: &[Interval]) -> Markup {
         let row = |at| self.rows.partition_point(|op| op.time < at);
-        let bands = strips(faults).into_iter();
-        let bands = bands.map(|strip| (strip, row(strip.0.from), row(strip.0.to)));
+        let width = (LEFT + COLUMN * self.columns.len()) as f64;
+        let bands = bands(faults, width, LEFT as f64 - 6.0);
+        let bands = bands.map(|band| (band, row(band.0.from), row(band.0.to)));
         html! {
             @for ((fault, left, right), from, to) in bands {
                 b style={ "top:" (PITCH * from) "px;height:" (PITCH * (to - from)) "px;"
-                          "left:" (100.0 * left) "%;width:" (100.0 * (right - left)) "%;"
+                          "left:" (left) "px;width:" (right - left) "px;"
                           "background:" (fault.family.colour) }
                     title={ (fault.family.name) "\n" (fault.details) } {}
             }
