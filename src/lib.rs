@@ -119,6 +119,7 @@
 //! [`wall_clock`]: Context::wall_clock
 //! [`lin_kv`]: Context::lin_kv
 
+mod answer;
 mod backlog;
 mod call;
 mod context;
@@ -129,6 +130,7 @@ mod node;
 mod outbox;
 mod retry;
 mod serve;
+mod server;
 mod service;
 mod stdio;
 mod wire;

@@ -1,5 +1,6 @@
 //! Every request that asks for a reply gets one, and exactly one.
 
+use glomers::prelude::*;
 use serde_json::json;
 
 use crate::rig::{Puppet, Rig, in_virtual_time, ms};
@@ -56,7 +57,6 @@ fn a_message_without_msg_id_gets_no_reply_of_any_kind() {
             rig.logged(),
             [
                 "a message from n2 failed: told to fail (error 14)",
-                "the handler of a message from n2 panicked: told to panic",
                 "a message from n2 failed: the handler panicked: told to panic (error 13)",
                 "a message from n2 failed: no such request: nonsense (error 10)",
             ]
@@ -122,6 +122,60 @@ fn a_reply_that_cannot_be_written_becomes_a_crash_and_leaves_no_half_line() {
         assert_eq!(
             said[1..],
             [r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":6}"#]
+        );
+    });
+}
+
+#[test]
+fn a_panic_while_reading_or_writing_a_message_does_not_kill_the_node() {
+    struct Fuse;
+    #[derive(Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Request {
+        Pass { load: Load },
+    }
+    #[derive(Clone, Copy, PartialEq, Deserialize, Serialize)]
+    #[serde(try_from = "u8", into = "u8")]
+    struct Load(u8);
+    impl From<u8> for Load {
+        fn from(load: u8) -> Self {
+            assert_ne!(load, 1, "blown while reading");
+            Self(load)
+        }
+    }
+    impl From<Load> for u8 {
+        fn from(load: Load) -> Self {
+            assert_ne!(load.0, 2, "blown while writing");
+            load.0
+        }
+    }
+    #[derive(Serialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Reply {
+        PassOk { load: Load },
+    }
+    impl Node for Fuse {
+        type Request = Request;
+        type Reply = Reply;
+        async fn handle(&self, Request::Pass { load }: Request, _: &Context) -> Result<Reply> {
+            Ok(Reply::PassOk { load })
+        }
+    }
+    in_virtual_time(async || {
+        let mut rig = Rig::started(|_| Fuse).await;
+        rig.logged();
+        for load in [1, 2, 3] {
+            rig.tell("c1", json!({"type": "pass", "load": load, "msg_id": load}));
+        }
+        let said = rig.said().await;
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains(r#""code":13"#) && said[0].contains("blown while writing"));
+        assert!(said[0].ends_with(r#""in_reply_to":2}"#), "{said:?}");
+        assert_eq!(said[1], r#"c1 {"type":"pass_ok","load":3,"in_reply_to":3}"#);
+        let logged = rig.logged();
+        assert!(
+            logged.len() == 1 && logged[0].contains("blown while reading"),
+            "{logged:?}"
         );
     });
 }

@@ -3,7 +3,7 @@
 use glomers::prelude::*;
 use serde_json::json;
 
-use crate::rig::{Puppet, Rig, in_virtual_time, init};
+use crate::rig::{Puppet, Rig, in_virtual_time};
 
 /// The answer to a line, and that the node still works afterwards.
 async fn answer_to(rig: &mut Rig, line: impl Into<Vec<u8>>) -> Vec<String> {
@@ -292,27 +292,6 @@ fn fields_of_the_protocol_are_not_part_of_a_request() {
         assert!(
             said[1].contains(r#""code":12"#) && said[1].contains("delay"),
             "{said:?}"
-        );
-    });
-}
-
-#[test]
-fn before_init_every_request_is_put_off_and_none_is_handled() {
-    in_virtual_time(async || {
-        let mut rig = Rig::new(|_| Puppet);
-        rig.tell("c1", json!({"type": "echo", "echo": 1, "msg_id": 5}));
-        rig.tell("c1", json!({"type": "panic", "after_ms": 0}));
-        rig.tell(
-            "c1",
-            json!({"type": "echo_ok", "echo": 1, "in_reply_to": 5}),
-        );
-        let text = "this node waits for its init";
-        let error = format!(r#"c1 {{"type":"error","code":11,"text":"{text}","in_reply_to":5}}"#);
-        assert_eq!(rig.said().await, [error]);
-        rig.tell("c0", init());
-        assert_eq!(
-            rig.said().await,
-            [r#"c0 {"type":"init_ok","in_reply_to":1}"#]
         );
     });
 }

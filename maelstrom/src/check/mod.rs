@@ -10,6 +10,7 @@ pub mod echo;
 pub mod exceptions;
 mod guard;
 pub mod kafka;
+pub mod linearizable;
 pub mod results;
 pub mod set_full;
 pub mod stats;

@@ -8,6 +8,7 @@ use super::echo::{self, EchoAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
 use super::kafka::{self, KafkaAnalysis};
+use super::linearizable::{self, LinKvAnalysis};
 use super::set_full::{self, SetAnalysis};
 use super::stats::{self, StatsAnalysis};
 use super::txn::{self, TxnAnalysis};
@@ -49,6 +50,8 @@ pub enum WorkloadAnalysis {
     Counter(CounterAnalysis),
     /// Of kafka.
     Kafka(KafkaAnalysis),
+    /// Of lin-kv.
+    LinKv(LinKvAnalysis),
     /// Of transactions.
     Txn(TxnAnalysis),
     /// None: the checker failed.
@@ -66,9 +69,7 @@ impl WorkloadAnalysis {
                 Ok(WorkloadAnalysis::Counter(counter::check(history)))
             }
             Workload::Kafka => Ok(WorkloadAnalysis::Kafka(kafka::check(history))),
-            Workload::LinKv => Err(CheckerError::new(
-                "not implemented: checking linearizability",
-            )),
+            Workload::LinKv => Ok(WorkloadAnalysis::LinKv(linearizable::check(history))),
             Workload::TxnListAppend => {
                 let models = &options.consistency_models;
                 Ok(WorkloadAnalysis::Txn(txn::list_append::check(
@@ -105,6 +106,7 @@ impl WorkloadAnalysis {
             WorkloadAnalysis::Set(analysis) => analysis,
             WorkloadAnalysis::Counter(analysis) => analysis,
             WorkloadAnalysis::Kafka(analysis) => analysis,
+            WorkloadAnalysis::LinKv(analysis) => analysis,
             WorkloadAnalysis::Txn(analysis) => analysis,
             WorkloadAnalysis::Failed(error) => error,
         }

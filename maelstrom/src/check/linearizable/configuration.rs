@@ -1,0 +1,283 @@
+//! Where the search stands, and where it can go from there.
+//!
+//! A configuration says which calls have been placed and what state they left. Calls are placed
+//! *just in time* (Lowe, "Testing for linearizability", 2017): only before the earliest return
+//! that is still open, and for its sake. Three rules keep configurations few without losing any
+//! answer:
+//!
+//! - A read that fits the state is placed at once, for it changes nothing and has to be placed
+//!   some time.
+//! - Of equal pending calls the one that returns first goes first, and unanswered ones go last:
+//!   two equal calls can always swap places.
+//! - An unanswered call is used only on the way to a state that an answered call needs.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::model::Model;
+use super::problem::{Problem, insert, remove};
+use super::tally::Tally;
+
+/// What has been placed so far.
+#[derive(Clone, Debug)]
+pub(super) struct Configuration<S> {
+    /// All required calls before this one have been placed, and this one has not.
+    pub layer: u32,
+    /// The state now.
+    pub state: S,
+    /// Calls beyond the layer that have been placed already: those that change the state,
+    pub effects: Vec<u32>,
+    /// and those that do not.
+    pub reads: Vec<u32>,
+    /// The unanswered calls that have been used.
+    pub spent: Tally,
+}
+
+/// A call that a move places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A required call.
+    Required(u32),
+    /// One more of a class of unanswered ones.
+    Optional(u32),
+}
+
+/// A way on: where it leads, and the calls that it places, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Move<S> {
+    pub to: Configuration<S>,
+    pub steps: Vec<Step>,
+}
+
+/// The ways on that use unanswered calls.
+pub(super) struct Detours<S> {
+    /// The most promising last.
+    pub moves: Vec<Move<S>>,
+    /// There would be more with fewer calls spent than this, and only then.
+    pub missing: Tally,
+}
+
+/// A state that unanswered calls lead to.
+#[derive(Clone)]
+struct Detour<S> {
+    state: S,
+    used: Tally,
+    steps: Vec<Step>,
+}
+
+impl<M: Model> Problem<M> {
+    /// The configuration before anything was placed but the reads that fit `state`.
+    pub fn root(&self, state: M::State) -> Move<M::State> {
+        let (effects, reads, spent) = Default::default();
+        let root = Configuration {
+            layer: 0,
+            state,
+            effects,
+            reads,
+            spent,
+        };
+        self.settled(root, Vec::new())
+    }
+
+    /// Places what needs no choice: pending reads that fit, layer after layer.
+    fn settled(&self, mut at: Configuration<M::State>, mut steps: Vec<Step>) -> Move<M::State> {
+        while at.layer < self.layers() {
+            for &read in &self.reads[at.layer as usize] {
+                if self.model.needs(self.op(read)) == Some(at.state)
+                    && at.reads.binary_search(&read).is_err()
+                {
+                    insert(&mut at.reads, read);
+                    steps.push(Step::Required(read));
+                }
+            }
+            if !remove(&mut at.reads, at.layer) && !remove(&mut at.effects, at.layer) {
+                // What nobody can notice any more need not be told apart.
+                at.spent.retain(|class| self.available(class, at.layer) > 0);
+                break;
+            }
+            at.layer += 1;
+        }
+        Move { to: at, steps }
+    }
+
+    /// Places one required call that changes the state.
+    fn place(
+        &self,
+        at: &Configuration<M::State>,
+        call: u32,
+        detour: Detour<M::State>,
+    ) -> Move<M::State> {
+        let state = self.model.sets(self.op(call)).unwrap_or(detour.state);
+        let mut to = Configuration {
+            state,
+            ..after(at, &detour)
+        };
+        insert(&mut to.effects, call);
+        let mut steps = detour.steps;
+        steps.push(Step::Required(call));
+        self.settled(to, steps)
+    }
+
+    /// The pending calls that change the state and whose turn it may be: of equal ones the first
+    /// to return.
+    fn candidates(&self, at: &Configuration<M::State>) -> Vec<u32> {
+        let mut candidates: Vec<u32> = Vec::new();
+        for &call in &self.effects[at.layer as usize] {
+            let known = |earlier: &u32| self.op(*earlier) == self.op(call);
+            if at.effects.binary_search(&call).is_err() && !candidates.iter().any(known) {
+                candidates.push(call);
+            }
+        }
+        candidates
+    }
+
+    /// The ways on without any unanswered call, the most promising last.
+    pub fn moves(&self, at: &Configuration<M::State>) -> Vec<Move<M::State>> {
+        let here = Detour {
+            state: at.state,
+            used: Tally::default(),
+            steps: Vec::new(),
+        };
+        let fits = |&call: &u32| self.model.step(at.state, self.op(call)).is_some();
+        let candidates = self.candidates(at).into_iter().filter(fits);
+        let mut moves: Vec<_> = candidates
+            .map(|call| self.place(at, call, here.clone()))
+            .collect();
+        self.promising_last(&mut moves);
+        moves
+    }
+
+    /// The ways on that use unanswered calls first.
+    pub fn detours(&self, at: &Configuration<M::State>) -> Detours<M::State> {
+        let candidates = self.candidates(at);
+        let reads: Vec<u32> = self.reads[at.layer as usize]
+            .iter()
+            .copied()
+            .filter(|read| at.reads.binary_search(read).is_err())
+            .collect();
+        let needs = |&call: &u32| self.model.needs(self.op(call));
+        let needed: BTreeSet<M::State> =
+            candidates.iter().chain(&reads).filter_map(needs).collect();
+        let (found, missing) = self.explore(at, &self.useful(at, &candidates, needed.clone()));
+        let mut moves = Vec::new();
+        for detour in found
+            .into_iter()
+            .skip(1)
+            .filter(|detour| needed.contains(&detour.state))
+        {
+            for call in candidates
+                .iter()
+                .filter(|&call| needs(call) == Some(detour.state))
+            {
+                moves.push(self.place(at, *call, detour.clone()));
+            }
+            if reads.iter().any(|read| needs(read) == Some(detour.state)) {
+                let to = Configuration {
+                    state: detour.state,
+                    ..after(at, &detour)
+                };
+                moves.push(self.settled(to, detour.steps));
+            }
+        }
+        self.promising_last(&mut moves);
+        Detours { moves, missing }
+    }
+
+    /// The states that calls of these classes lead to, starting with the present one, each with
+    /// every way of getting there that makes no other way superfluous; and what would have to be
+    /// unspent for more.
+    fn explore(
+        &self,
+        at: &Configuration<M::State>,
+        classes: &[(u32, u32)],
+    ) -> (Vec<Detour<M::State>>, Tally) {
+        let start = Detour {
+            state: at.state,
+            used: Tally::default(),
+            steps: Vec::new(),
+        };
+        let (mut found, mut missing) = (vec![start], Tally::default());
+        let mut next = 0;
+        while next < found.len() {
+            for &(class, available) in classes {
+                let here = &found[next];
+                let op = self.optional[class as usize].op;
+                let Some(state) = self.model.step(here.state, op) else {
+                    continue;
+                };
+                let mut used = here.used.clone();
+                used.add(class, 1);
+                if found
+                    .iter()
+                    .any(|other| other.state == state && other.used.at_most(&used))
+                {
+                    continue;
+                }
+                if at.spent.of(class) + used.of(class) > available {
+                    missing.raise(class, available - here.used.of(class));
+                    continue;
+                }
+                let mut steps = here.steps.clone();
+                steps.push(Step::Optional(class));
+                found.push(Detour { state, used, steps });
+            }
+            next += 1;
+        }
+        (found, missing)
+    }
+
+    /// The classes of unanswered calls, with how many there are, that can play a part on the way to
+    /// one of the `wanted` states. Those that equal a candidate do not: the candidate goes first.
+    fn useful(
+        &self,
+        at: &Configuration<M::State>,
+        candidates: &[u32],
+        mut wanted: BTreeSet<M::State>,
+    ) -> Vec<(u32, u32)> {
+        let op = |class: u32| self.optional[class as usize].op;
+        let mut left: Vec<(u32, u32)> = (0..self.optional.len() as u32)
+            .map(|class| (class, self.available(class, at.layer)))
+            .filter(|&(_, available)| available > 0)
+            .filter(|&(class, _)| candidates.iter().all(|&call| self.op(call) != op(class)))
+            .collect();
+        let mut useful = Vec::new();
+        loop {
+            let leads = |class| {
+                self.model
+                    .sets(op(class))
+                    .is_some_and(|s| wanted.contains(&s))
+            };
+            let (now, later): (Vec<_>, Vec<_>) = left.iter().partition(|&&(class, _)| leads(class));
+            if now.is_empty() {
+                return useful;
+            }
+            wanted.extend(
+                now.iter()
+                    .filter_map(|&(class, _)| self.model.needs(op(class))),
+            );
+            useful.extend(now);
+            left = later;
+        }
+    }
+
+    /// Sorts so that the end of the list is the best guess: what satisfies most returns and spends
+    /// least, if it must then on calls that are of little use elsewhere.
+    fn promising_last(&self, moves: &mut [Move<M::State>]) {
+        let dear = |class: u32| self.model.needs(self.optional[class as usize].op).is_none();
+        moves.sort_by_key(|Move { to, steps }| {
+            let dear = steps
+                .iter()
+                .filter(|s| matches!(s, Step::Optional(c) if dear(*c)));
+            (to.layer, Reverse(to.spent.total()), Reverse(dear.count()))
+        });
+    }
+}
+
+/// The configuration with what a detour has used.
+fn after<S: Clone>(at: &Configuration<S>, detour: &Detour<S>) -> Configuration<S> {
+    let mut after = at.clone();
+    for (class, count) in detour.used.iter() {
+        after.spent.add(class, count);
+    }
+    after
+}

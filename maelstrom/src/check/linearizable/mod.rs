@@ -1,0 +1,161 @@
+//! Linearizability: is there one order of all operations that explains what every client saw?
+//!
+//! Each operation has to take effect at one moment between its invocation and its completion, and
+//! the register has to behave as a register at these moments. An operation whose outcome is
+//! unknown (`info`) may take effect at any later time, or never. [`check`] splits a history by key
+//! (`register`) and searches for such an order key by key (`search`); for a key that has none,
+//! `window` looks for the shortest stretch of operations that cannot be ordered, and `explain`
+//! draws it.
+
+mod configuration;
+mod explain;
+mod model;
+mod problem;
+mod register;
+mod report;
+mod search;
+mod sweep;
+mod tally;
+mod window;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod scratch;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use self::model::{Register, Symbol};
+use self::problem::Problem;
+use self::register::{KeyHistory, NIL};
+use self::search::{Outcome, search};
+use self::sweep::{Swept, sweep};
+use crate::check::{Analysis, Verdict};
+use crate::edn::Value;
+use crate::history::History;
+
+/// How many configurations are looked at for one key before the answer is `unknown`. It takes
+/// several million operations' worth of ordinary histories to get there, and some 200 MB.
+const BUDGET: usize = 2_000_000;
+
+/// Whether a history of a key-value store with `read`, `write` and `cas` is linearizable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinKvAnalysis {
+    keys: BTreeMap<Value, KeyAnalysis>,
+}
+
+/// The analysis of one key.
+#[derive(Clone, Debug, PartialEq)]
+struct KeyAnalysis {
+    verdict: Verdict,
+    /// The map under `:linearizable`.
+    linearizable: Value,
+    explanation: Option<String>,
+}
+
+/// Checks that each key of a history behaves as one register that is `nil` at first.
+///
+/// Invocations have values `[key nil]` for `read`, `[key v]` for `write` and `[key [from to]]` for
+/// `cas`; a completed read has `[key v]`. A read of `nil` fits every state, as it does for
+/// Maelstrom.
+pub fn check(history: &History) -> LinKvAnalysis {
+    check_within(history, BUDGET)
+}
+
+/// [`check`] with another budget of configurations for each key.
+fn check_within(history: &History, budget: usize) -> LinKvAnalysis {
+    let keys = register::by_key(history).into_iter().map(|mut key| {
+        let analysis = check_key(history, &mut key, budget);
+        (key.key, analysis)
+    });
+    LinKvAnalysis {
+        keys: keys.collect(),
+    }
+}
+
+fn check_key(history: &History, key: &mut KeyHistory<'_>, budget: usize) -> KeyAnalysis {
+    if let Err(misfit) = key.read_calls() {
+        return report::not_a_register(history, key, &misfit);
+    }
+    let problem = Problem::new(Register, &key.calls);
+    match decide(&problem, budget) {
+        Outcome::Ordered(order) => report::ordered(key, history, &problem, order.as_deref()),
+        Outcome::Stuck(frontier) => report::stuck(key, history, &problem, &frontier),
+        Outcome::Undecided => report::undecided(key, budget),
+    }
+}
+
+/// Tries what is quickest first: most histories are decided by the first search, and most of the
+/// others turn out to have no order in the sweep.
+fn decide(problem: &Problem<Register>, budget: usize) -> Outcome<Symbol> {
+    let outcome = search(problem, [NIL], budget / 10);
+    if outcome != Outcome::Undecided {
+        return outcome;
+    }
+    match sweep(problem, [NIL], budget / 2) {
+        Swept::Stuck(frontier) => Outcome::Stuck(frontier),
+        Swept::Undecided => search(problem, [NIL], budget),
+        Swept::Through => match search(problem, [NIL], budget) {
+            Outcome::Undecided => Outcome::Ordered(None),
+            outcome => outcome,
+        },
+    }
+}
+
+impl LinKvAnalysis {
+    /// The keys with what is thought of each, in order.
+    pub fn keys(&self) -> impl Iterator<Item = (&Value, Verdict)> {
+        self.keys
+            .iter()
+            .map(|(key, analysis)| (key, analysis.verdict))
+    }
+}
+
+impl Analysis for LinKvAnalysis {
+    fn verdict(&self) -> Verdict {
+        self.keys
+            .values()
+            .map(|key| key.verdict)
+            .max()
+            .unwrap_or_default()
+    }
+
+    fn to_edn(&self) -> Value {
+        let invalid = self
+            .keys()
+            .filter(|(_, verdict)| *verdict == Verdict::Invalid);
+        let failures = Value::vector(invalid.map(|(key, _)| key.clone()));
+        let results = self
+            .keys
+            .iter()
+            .map(|(key, analysis)| (key.clone(), analysis.to_edn()));
+        Value::map([
+            ("valid?", self.verdict().to_edn()),
+            ("results", Value::Map(results.collect())),
+            ("failures", failures),
+        ])
+    }
+
+    fn explanation(&self) -> Option<String> {
+        let texts: Vec<&str> = self
+            .keys
+            .values()
+            .filter_map(|key| key.explanation.as_deref())
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+}
+
+impl KeyAnalysis {
+    fn to_edn(&self) -> Value {
+        Value::map([
+            ("linearizable", self.linearizable.clone()),
+            ("timeline", Value::map([("valid?", Value::Bool(true))])),
+            ("valid?", self.verdict.to_edn()),
+        ])
+    }
+}

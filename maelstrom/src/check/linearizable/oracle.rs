@@ -1,0 +1,205 @@
+//! The checker against an independent one, on small random histories.
+
+use porcupine_rs as porcupine;
+
+use super::model::Model;
+use super::model::{Register, RegisterOp};
+use super::problem::{Call, Problem};
+use super::register::{self, NIL};
+use super::search::{Outcome, search};
+use super::simulated::{self, Clients};
+use super::sweep::{Swept, sweep};
+use super::{check, check_within};
+use crate::check::{Analysis, Verdict};
+use crate::history::History;
+
+/// How many seeds each property is tried on; `SEEDS` in the environment widens it.
+fn seeds() -> u64 {
+    let given = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok());
+    given.unwrap_or(2_000)
+}
+
+#[derive(Clone, Debug)]
+struct Oracle;
+
+impl porcupine::Model for Oracle {
+    type State = u32;
+    type Op = RegisterOp;
+    type Metadata = ();
+
+    fn init() -> u32 {
+        NIL
+    }
+
+    fn step(state: &u32, op: &RegisterOp) -> (bool, u32) {
+        match *op {
+            RegisterOp::Read(value) => (*state == value, *state),
+            RegisterOp::Write(value) => (true, value),
+            RegisterOp::Cas(from, to) if *state == from => (true, to),
+            RegisterOp::Cas(..) => (false, *state),
+        }
+    }
+}
+
+fn calls(history: &History) -> Vec<Call<RegisterOp>> {
+    let mut keys = register::by_key(history);
+    let [key] = keys.as_mut_slice() else {
+        panic!("a simulated history has one key");
+    };
+    key.read_calls().expect("all operations are a register's");
+    std::mem::take(&mut key.calls)
+}
+
+/// The oracle's opinion: some choice of the unanswered calls, each returning at the end of time,
+/// makes the history linearizable.
+fn is_linearizable(calls: &[Call<RegisterOp>]) -> bool {
+    let unanswered: Vec<usize> = (0..calls.len())
+        .filter(|&i| calls[i].returned.is_none())
+        .collect();
+    (0..1_u32 << unanswered.len()).any(|chosen| {
+        let happened = |i: usize| match unanswered.iter().position(|&u| u == i) {
+            Some(bit) => chosen & 1 << bit != 0,
+            None => true,
+        };
+        let operations: Vec<porcupine::Operation<Oracle>> = (0..calls.len())
+            .filter(|&i| happened(i))
+            .map(|i| porcupine::Operation {
+                client_id: None,
+                call_time: calls[i].invoked as i64,
+                return_time: calls[i]
+                    .returned
+                    .map_or(1_000_000 + i as i64, |at| at as i64),
+                op: calls[i].op,
+                metadata: None,
+            })
+            .collect();
+        operations.is_empty() || porcupine::check_operations(&operations)
+    })
+}
+
+/// Histories of many shapes, right and wrong ones.
+fn shapes() -> impl Iterator<Item = (u64, Clients, History)> {
+    (0..seeds()).flat_map(|seed| {
+        let clients = Clients {
+            processes: 2 + seed % 4,
+            operations: if seed % 20 == 0 {
+                40
+            } else {
+                4 + (seed % 11) as usize
+            },
+            values: 2 + (seed / 2 % 3) as i64,
+            unanswered: [0.0, 0.2, 0.5][(seed / 5 % 3) as usize],
+            eager: [0.3, 0.6, 0.9][(seed / 7 % 3) as usize],
+            again: 0.0,
+        };
+        let right = simulated::history(clients, 0, seed);
+        let wrong = simulated::misread(&right, clients.values, seed);
+        let again = Clients {
+            again: 0.7,
+            ..clients
+        };
+        let twice = simulated::history(again, 0, seed);
+        [right, twice]
+            .into_iter()
+            .chain(wrong)
+            .map(move |history| (seed, clients, history))
+    })
+}
+
+#[test]
+fn the_verdict_is_that_of_an_independent_checker() {
+    let (mut right, mut wrong) = (0, 0);
+    for (seed, _, history) in shapes() {
+        let calls = calls(&history);
+        if calls.iter().filter(|call| call.returned.is_none()).count() > 6 {
+            continue;
+        }
+        let expected = Verdict::from_valid(is_linearizable(&calls));
+        assert_eq!(
+            check(&history).verdict(),
+            expected,
+            "seed {seed}: {calls:?}"
+        );
+        *if expected == Verdict::Valid {
+            &mut right
+        } else {
+            &mut wrong
+        } += 1;
+    }
+    assert!(
+        right > 500 && wrong > 500,
+        "a one-sided sample: {right} right, {wrong} wrong"
+    );
+}
+
+#[test]
+fn a_history_of_an_atomic_register_is_linearizable() {
+    for (seed, clients, _) in shapes() {
+        let history = simulated::history(clients, 7, seed);
+        assert_eq!(check(&history).verdict(), Verdict::Valid, "seed {seed}");
+    }
+}
+
+/// The order found is a proof that can be checked without the search.
+#[test]
+fn an_order_respects_time_and_the_register() {
+    for (seed, _, history) in shapes() {
+        let calls = calls(&history);
+        let problem = Problem::new(Register, &calls);
+        let Outcome::Ordered(Some(steps)) = search(&problem, [NIL], 1_000_000) else {
+            continue;
+        };
+        let order = problem.calls_of(&steps);
+        let mut places = vec![None; calls.len()];
+        let mut state = NIL;
+        let mut latest_invocation = 0;
+        for (place, &call) in order.iter().enumerate() {
+            assert_eq!(
+                places[call].replace(place),
+                None,
+                "seed {seed}: placed twice"
+            );
+            state = Register
+                .step(state, calls[call].op)
+                .expect("the register refuses the order");
+            latest_invocation = latest_invocation.max(calls[call].invoked);
+            let returned = calls[call].returned.unwrap_or(usize::MAX);
+            assert!(
+                latest_invocation < returned,
+                "seed {seed}: placed after its return"
+            );
+        }
+        for (call, place) in calls.iter().zip(places) {
+            assert!(
+                place.is_some() || call.returned.is_none(),
+                "seed {seed}: left out"
+            );
+        }
+    }
+}
+
+/// The two searches share the moves, but neither the memory nor the order.
+#[test]
+fn the_sweep_gets_as_far_as_the_search() {
+    for (seed, _, history) in shapes() {
+        let problem = Problem::new(Register, &calls(&history));
+        let searched = match search(&problem, [NIL], 1_000_000) {
+            Outcome::Ordered(_) => Swept::Through,
+            Outcome::Stuck(frontier) => Swept::Stuck(frontier),
+            Outcome::Undecided => Swept::Undecided,
+        };
+        assert_eq!(searched, sweep(&problem, [NIL], 1_000_000), "seed {seed}");
+    }
+}
+
+#[test]
+fn too_small_a_budget_is_admitted_and_never_a_wrong_verdict() {
+    let mut undecided = 0;
+    for (seed, _, history) in shapes() {
+        let verdict = check(&history).verdict();
+        let hasty = check_within(&history, 3).verdict();
+        assert!(hasty == verdict || hasty == Verdict::Unknown, "seed {seed}");
+        undecided += u32::from(hasty == Verdict::Unknown);
+    }
+    assert!(undecided > 0, "the budget was never too small");
+}

@@ -1,0 +1,245 @@
+//! The calls on one object, arranged for the search.
+//!
+//! Required calls stand in the order of their returns. A search has to place call *k* before its
+//! return, so *k* is also the *layer* that the search works on until it has placed it. Calls that
+//! were never answered may take effect at any time after their invocation, or never; equal ones
+//! are interchangeable, so a search only counts how many of each it has used.
+
+use std::collections::BTreeMap;
+
+use super::configuration::Step;
+use super::model::Model;
+
+/// One operation on the object: what it did, and between which moments.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<Op> {
+    /// What it did.
+    pub op: Op,
+    /// The moment of its invocation. Moments only need an order: positions in a history will do.
+    pub invoked: usize,
+    /// The moment of its return, or `None` if nobody knows whether it happened.
+    pub returned: Option<usize>,
+}
+
+/// A call that was answered, and has to be placed.
+#[derive(Debug)]
+pub(super) struct Required<Op> {
+    pub op: Op,
+    pub invoked: usize,
+    pub returned: usize,
+    /// Its position among the calls that the problem was made of.
+    pub call: usize,
+}
+
+/// Calls that were never answered and are equal to each other.
+#[derive(Debug)]
+pub(super) struct Optional<Op> {
+    pub op: Op,
+    /// When each was invoked, in order, and its position among the calls.
+    pub members: Vec<(usize, usize)>,
+    /// The class, if there is one, whose calls can stand in for these: they do the same in every
+    /// state.
+    pub substitute: Option<u32>,
+    /// After this moment no call is left that could notice them.
+    pub noticed_until: usize,
+}
+
+/// The calls of one object.
+#[derive(Debug)]
+pub(super) struct Problem<M: Model> {
+    pub model: M,
+    /// In the order of their returns; a layer is an index into these.
+    pub required: Vec<Required<M::Op>>,
+    pub optional: Vec<Optional<M::Op>>,
+    /// For each layer, the required calls from that layer on that were invoked before it returned:
+    /// those that change the state.
+    pub effects: Vec<Vec<u32>>,
+    /// The same, of those that do not.
+    pub reads: Vec<Vec<u32>>,
+}
+
+impl<M: Model> Problem<M> {
+    /// Arranges `calls`. Those without consequences are left out: reads that fit every state, and
+    /// unanswered calls whose effect nobody could notice.
+    pub fn new(model: M, calls: &[Call<M::Op>]) -> Problem<M> {
+        let mut required = Vec::new();
+        let mut unanswered = Vec::new();
+        for (
+            call,
+            &Call {
+                op,
+                invoked,
+                returned,
+            },
+        ) in calls.iter().enumerate()
+        {
+            match returned {
+                _ if model.needs(op).is_none() && model.sets(op).is_none() => {}
+                Some(returned) => required.push(Required {
+                    op,
+                    invoked,
+                    returned,
+                    call,
+                }),
+                None if model.sets(op).is_some() => unanswered.push((op, invoked, call)),
+                None => {}
+            }
+        }
+        required.sort_by_key(|call| call.returned);
+        let optional = noticeable(&model, &required, unanswered);
+        let mut problem = Problem {
+            model,
+            required,
+            optional,
+            effects: vec![],
+            reads: vec![],
+        };
+        problem.lay_out();
+        problem
+    }
+
+    /// Fills in what is pending at each layer.
+    fn lay_out(&mut self) {
+        let mut by_invocation: Vec<u32> = (0..self.required.len() as u32).collect();
+        by_invocation.sort_by_key(|&call| self.required[call as usize].invoked);
+        let mut arriving = by_invocation.into_iter().peekable();
+        let mut pending: Vec<u32> = Vec::new();
+        for (layer, Required { returned, .. }) in self.required.iter().enumerate() {
+            while let Some(call) =
+                arriving.next_if(|&call| self.required[call as usize].invoked < *returned)
+            {
+                insert(&mut pending, call);
+            }
+            let (effects, reads) = pending
+                .iter()
+                .partition(|&&call| self.model.sets(self.required[call as usize].op).is_some());
+            self.effects.push(effects);
+            self.reads.push(reads);
+            remove(&mut pending, layer as u32);
+        }
+    }
+
+    /// The number of layers: a search that gets this far has placed everything.
+    pub fn layers(&self) -> u32 {
+        self.required.len() as u32
+    }
+
+    /// The required call of this index.
+    pub fn op(&self, call: u32) -> M::Op {
+        self.required[call as usize].op
+    }
+
+    /// How many unanswered calls of a class were invoked before the layer's call returned; zero
+    /// once nobody is left to notice them.
+    pub fn available(&self, class: u32, layer: u32) -> u32 {
+        let Optional {
+            members,
+            noticed_until,
+            ..
+        } = &self.optional[class as usize];
+        let returned = self.required[layer as usize].returned;
+        if *noticed_until < returned {
+            return 0;
+        }
+        members.partition_point(|(invoked, _)| *invoked < returned) as u32
+    }
+
+    /// The calls that the steps place, in order.
+    pub fn calls_of(&self, steps: &[Step]) -> Vec<usize> {
+        let mut used = vec![0; self.optional.len()];
+        let call = |step: &Step| match *step {
+            Step::Required(call) => self.required[call as usize].call,
+            Step::Optional(class) => {
+                // Equal calls are used in the order of their invocations.
+                let nth = &mut used[class as usize];
+                *nth += 1;
+                self.optional[class as usize].members[*nth - 1].1
+            }
+        };
+        steps.iter().map(call).collect()
+    }
+}
+
+/// Groups unanswered calls by operation, without those that can make no difference: those that set
+/// a state which no later call needs, be it an answered call or an unanswered one that itself makes
+/// a difference.
+fn noticeable<M: Model>(
+    model: &M,
+    required: &[Required<M::Op>],
+    unanswered: Vec<(M::Op, usize, usize)>,
+) -> Vec<Optional<M::Op>> {
+    let mut last_need = BTreeMap::new();
+    for call in required {
+        // In the order of returns, so that the last one stays.
+        if let Some(state) = model.needs(call.op) {
+            last_need.insert(state, call.returned);
+        }
+    }
+    let noticed_until = |last_need: &BTreeMap<M::State, usize>, op| {
+        let state = model.sets(op)?;
+        last_need.get(&state).copied()
+    };
+    loop {
+        let mut settled = true;
+        for &(op, invoked, _) in &unanswered {
+            let Some(until) = noticed_until(&last_need, op).filter(|&until| invoked < until) else {
+                continue;
+            };
+            if let Some(needed) = model.needs(op)
+                && last_need.get(&needed).is_none_or(|&last| last < until)
+            {
+                last_need.insert(needed, until);
+                settled = false;
+            }
+        }
+        if settled {
+            break;
+        }
+    }
+    let mut classes: BTreeMap<M::Op, Optional<M::Op>> = BTreeMap::new();
+    for (op, invoked, call) in unanswered {
+        if let Some(noticed_until) = noticed_until(&last_need, op).filter(|&until| invoked < until)
+        {
+            let new = || Optional {
+                op,
+                members: vec![],
+                substitute: None,
+                noticed_until,
+            };
+            classes
+                .entry(op)
+                .or_insert_with(new)
+                .members
+                .push((invoked, call));
+        }
+    }
+    let mut classes: Vec<_> = classes.into_values().collect();
+    let unconditional: BTreeMap<M::State, u32> = (0..)
+        .zip(&classes)
+        .filter(|(_, class)| model.needs(class.op).is_none())
+        .filter_map(|(i, class)| Some((model.sets(class.op)?, i)))
+        .collect();
+    for class in &mut classes {
+        class.members.sort_unstable();
+        if let (Some(_), Some(sets)) = (model.needs(class.op), model.sets(class.op)) {
+            class.substitute = unconditional.get(&sets).copied();
+        }
+    }
+    classes
+}
+
+/// Adds to a sorted set.
+pub(super) fn insert(set: &mut Vec<u32>, item: u32) {
+    if let Err(at) = set.binary_search(&item) {
+        set.insert(at, item);
+    }
+}
+
+/// Removes from a sorted set; whether it was there.
+pub(super) fn remove(set: &mut Vec<u32>, item: u32) -> bool {
+    let found = set.binary_search(&item);
+    if let Ok(at) = found {
+        set.remove(at);
+    }
+    found.is_ok()
+}

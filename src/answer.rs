@@ -1,0 +1,54 @@
+//! What becomes of a request, on its way back to whoever made it.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::guard::{Panic, guarded};
+use crate::outbox::Field;
+use crate::{Context, Error, ErrorCode, Result};
+
+/// The body of an error reply.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "error")]
+pub(crate) struct ErrorReply<'a> {
+    code: ErrorCode,
+    text: &'a str,
+}
+
+impl<'a> From<&'a Error> for ErrorReply<'a> {
+    fn from(error: &'a Error) -> Self {
+        Self {
+            code: error.code,
+            text: &error.text,
+        }
+    }
+}
+
+/// Answers a request with the outcome of its handler, if it asked for an answer. If it did not, a
+/// failure is logged, since nobody else would learn of it; and so is a panic, in any case.
+pub(crate) fn answer<R: Serialize>(
+    cx: &Context,
+    client: &str,
+    msg_id: Option<&RawValue>,
+    outcome: Result<Result<R>, Panic>,
+) {
+    let panicked = outcome.is_err();
+    let outcome = outcome
+        .unwrap_or_else(|panic| Err(Error::crash(format!("the handler panicked: {panic}"))))
+        .and_then(|reply| msg_id.map_or(Ok(()), |msg_id| send(cx, client, msg_id, &reply)));
+    let Err(error) = outcome else { return };
+    if panicked || msg_id.is_none() {
+        cx.log(&format!("a message from {client} failed: {error}"));
+    }
+    if let Some(msg_id) = msg_id {
+        send(cx, client, msg_id, &ErrorReply::from(&error)).expect("an error can be written");
+    }
+}
+
+/// A reply that cannot be written, or panics when it should be, is as good as a handler that
+/// crashed.
+fn send(cx: &Context, client: &str, msg_id: &RawValue, reply: &impl Serialize) -> Result<()> {
+    guarded(|| cx.push(client, reply, Field::InReplyTo(msg_id.get())))
+        .map_err(|panic| Error::crash(format!("writing the reply panicked: {panic}")))?
+        .map_err(|e| Error::crash(format!("the reply cannot be written: {e}")))
+}

@@ -1,0 +1,283 @@
+//! A node and its inbox: each line becomes a request that is handled, a reply that somebody waits
+//! for, or a line in the log.
+//!
+//! A handler is polled once where it stands, in an allocation that is used again and again. Most
+//! finish there, so that a reply costs neither a task nor an allocation, and replies keep the order
+//! of their requests. A handler that has to wait moves into a task of its own, and delays nobody.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{self, Poll, Waker};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::task::JoinSet;
+
+use crate::answer::{ErrorReply, answer};
+use crate::backlog::Backlog;
+use crate::context::NodeId;
+use crate::guard::{Guarded, guarded};
+use crate::link::Seams;
+use crate::outbox::{Field, Outbox};
+use crate::wire::{self, Envelope, Header, Init, Message, MsgId};
+use crate::{Context, Error, Node, Result};
+
+/// A node from its first message on. `F` is the future of a reply.
+pub(crate) struct Server<'m, N: Node, F> {
+    state: State<'m, N>,
+    start: fn(Rc<N>, N::Request, Context) -> F,
+    /// Where the next handler is polled for the first time.
+    slot: Guarded<F>,
+    /// The handlers that wait for something.
+    pub(crate) waiting: JoinSet<()>,
+    outbox: Rc<Outbox>,
+    seams: Seams,
+    waiting_backlog: Backlog,
+    inbound_backlog: Backlog,
+}
+
+type Make<'m, N> = Box<dyn FnOnce(&Context) -> Result<N> + 'm>;
+
+enum State<'m, N> {
+    /// Before `init`.
+    New(Make<'m, N>),
+    Running(Rc<N>, Context),
+    /// `init` was refused.
+    Failed(Error),
+}
+
+impl<'m, N, F> Server<'m, N, F>
+where
+    N: Node,
+    F: Future<Output = Result<N::Reply>> + 'static,
+{
+    pub(crate) fn new(
+        seams: Seams,
+        make: Make<'m, N>,
+        start: fn(Rc<N>, N::Request, Context) -> F,
+    ) -> Self {
+        Self {
+            state: State::New(make),
+            start,
+            slot: Guarded::empty(),
+            waiting: JoinSet::new(),
+            outbox: Rc::default(),
+            seams,
+            waiting_backlog: Backlog::new("requests in progress"),
+            inbound_backlog: Backlog::new("batches of input not yet read"),
+        }
+    }
+
+    pub(crate) fn outbox(&self) -> &Rc<Outbox> {
+        &self.outbox
+    }
+
+    /// Takes a batch of lines, one after the other. A line that is no text is skipped.
+    pub(crate) fn take(&mut self, batch: &[u8]) {
+        match std::str::from_utf8(batch) {
+            Ok(text) => text.split('\n').for_each(|line| self.line(line)),
+            Err(_) => {
+                for line in batch.split(|byte| *byte == b'\n') {
+                    match std::str::from_utf8(line) {
+                        Ok(line) => self.line(line),
+                        Err(e) => self.log(&format!("skipped a line: {e}")),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a line. Not even a panic in the node's own way of reading requests gets past it.
+    fn line(&mut self, line: &str) {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            return;
+        }
+        if let Err(panic) = guarded(|| self.read(line)) {
+            self.log(&format!(
+                "skipped a line, since reading it panicked: {panic}"
+            ));
+        }
+    }
+
+    fn read(&mut self, line: &str) {
+        if matches!(self.state, State::Running(..))
+            && let Ok(Message { src, body, .. }) = serde_json::from_str(line)
+        {
+            return self.handle(&src, body.msg_id, Ok(body.request));
+        }
+        match serde_json::from_str(line) {
+            Ok(message) => self.message(&message),
+            Err(e) => self.log(&format!("skipped what is no message ({e}): {}", head(line))),
+        }
+    }
+
+    /// Takes what is not simply a proper request.
+    fn message(&mut self, message: &Envelope<'_, &RawValue>) {
+        let header = match serde_json::from_str::<Header<'_>>(message.body.get()) {
+            Ok(header) => header,
+            Err(e) => return self.refuse_body(message, &e),
+        };
+        if let Some(in_reply_to) = header.in_reply_to {
+            if let State::Running(_, cx) = &self.state {
+                cx.calls().reply(in_reply_to.get(), &header, message.body);
+            }
+        } else if header.kind == "init" {
+            self.init(message, &header);
+        } else {
+            let why = match &self.state {
+                State::Running(..) => {
+                    let request = wire::request(&header.kind, message.body);
+                    return self.handle(&message.src, header.msg_id, request);
+                }
+                State::New(_) => "this node waits for its init".to_owned(),
+                State::Failed(error) => format!("this node could not start: {error}"),
+            };
+            self.refuse(message, header.msg_id, &Error::temporarily_unavailable(why));
+        }
+    }
+
+    /// Answers a body without a proper header, if it says at least where the answer goes.
+    fn refuse_body(&mut self, message: &Envelope<'_, &RawValue>, why: &serde_json::Error) {
+        match serde_json::from_str::<MsgId<'_>>(message.body.get()) {
+            Ok(MsgId {
+                msg_id: Some(msg_id),
+            }) => {
+                let error = Error::malformed_request(format!("not a proper body: {why}"));
+                self.refuse(message, Some(msg_id), &error);
+            }
+            _ => self.log(&format!("skipped a message without a proper body: {why}")),
+        }
+    }
+
+    fn init(&mut self, message: &Envelope<'_, &RawValue>, header: &Header<'_>) {
+        let init = match serde_json::from_str::<Init>(message.body.get()) {
+            Ok(init) => init,
+            Err(e) => {
+                let error = Error::malformed_request(format!("not a proper init: {e}"));
+                return self.refuse(message, header.msg_id, &error);
+            }
+        };
+        let being_made = State::Failed(Error::crash("the node is being made"));
+        match std::mem::replace(&mut self.state, being_made) {
+            State::New(make) => {
+                let cx = Context::new(init, Rc::clone(&self.outbox), self.seams.clone());
+                self.log(&format!("node {}, seed {}", cx.id(), self.seams.seed));
+                let made = guarded(|| make(&cx)).unwrap_or_else(|panic| {
+                    Err(Error::crash(format!("making the node panicked: {panic}")))
+                });
+                match made {
+                    Ok(node) => self.begin(message, header, node, cx),
+                    Err(error) => {
+                        self.log(&format!("the node cannot start: {error}"));
+                        cx.cancel();
+                        self.refuse(message, header.msg_id, &error);
+                        self.state = State::Failed(error);
+                    }
+                }
+            }
+            State::Running(node, cx) => {
+                self.state = State::Running(node, cx);
+                let error = Error::precondition_failed("this node has its init already");
+                self.refuse(message, header.msg_id, &error);
+            }
+            State::Failed(error) => {
+                self.refuse(message, header.msg_id, &error);
+                self.state = State::Failed(error);
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        message: &Envelope<'_, &RawValue>,
+        header: &Header<'_>,
+        node: N,
+        cx: Context,
+    ) {
+        #[derive(Serialize)]
+        #[serde(tag = "type", rename = "init_ok")]
+        struct InitOk {}
+
+        if let Some(msg_id) = header.msg_id {
+            self.push(message, &InitOk {}, msg_id);
+        }
+        let node = Rc::new(node);
+        cx.spawn({
+            let (node, cx) = (Rc::clone(&node), cx.clone());
+            async move { node.background(&cx).await }
+        });
+        self.state = State::Running(node, cx);
+    }
+
+    /// Starts the handler of a request, and answers if that is all it takes.
+    fn handle(&mut self, src: &str, msg_id: Option<&RawValue>, request: Result<N::Request>) {
+        let State::Running(node, cx) = &self.state else {
+            unreachable!("requests are handled by a running node")
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return answer::<N::Reply>(cx, src, msg_id, Ok(Err(error))),
+        };
+        let cx = cx.of_request(NodeId::from(src));
+        self.slot
+            .set((self.start)(Rc::clone(node), request, cx.clone()));
+        let now = &mut task::Context::from_waker(Waker::noop());
+        match Pin::new(&mut self.slot).poll(now) {
+            Poll::Ready(outcome) => answer(&cx, src, msg_id, outcome),
+            Poll::Pending => {
+                let handler = std::mem::replace(&mut self.slot, Guarded::empty());
+                let msg_id = msg_id.map(ToOwned::to_owned);
+                while self.waiting.try_join_next().is_some() {}
+                self.waiting.spawn_local(async move {
+                    let outcome = handler.await;
+                    answer(&cx, cx.sender(), msg_id.as_deref(), outcome);
+                });
+                let log = |text: &str| (self.seams.log)(text);
+                self.waiting_backlog.observe(self.waiting.len(), log);
+            }
+        }
+    }
+
+    /// Refuses a message on behalf of a node that may not exist yet.
+    fn refuse(&self, message: &Envelope<'_, &RawValue>, msg_id: Option<&RawValue>, error: &Error) {
+        match msg_id {
+            Some(msg_id) => self.push(message, &ErrorReply::from(error), msg_id),
+            None => self.log(&format!("skipped a message: {error}")),
+        }
+    }
+
+    fn push(&self, to: &Envelope<'_, &RawValue>, body: &impl Serialize, msg_id: &RawValue) {
+        let field = Field::InReplyTo(msg_id.get());
+        let sent = self.outbox.push(&to.dest, &to.src, body, field);
+        sent.expect("the runtime's own replies can be written");
+    }
+
+    pub(crate) fn watch_backlog(&self, batches: usize) {
+        self.inbound_backlog.observe(batches, |text| self.log(text));
+    }
+
+    pub(crate) fn log(&self, text: &str) {
+        (self.seams.log)(text);
+    }
+}
+
+impl<N: Node, F> Drop for Server<'_, N, F> {
+    /// The node ends with its server, even if somebody still holds a context.
+    fn drop(&mut self) {
+        if let State::Running(_, cx) = &self.state {
+            self.outbox.close();
+            cx.cancel();
+        }
+    }
+}
+
+/// As much of a line as a log can bear.
+fn head(line: &str) -> Cow<'_, str> {
+    match line.char_indices().nth(200) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &line[..end])),
+        None => Cow::Borrowed(line),
+    }
+}
