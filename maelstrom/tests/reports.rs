@@ -291,6 +291,63 @@ fn a_report_that_cannot_be_written_is_a_warning_and_costs_no_verdict() {
     assert!(perf.to_string().contains("latency-raw.svg"), "{perf}");
 }
 
+#[test]
+fn a_run_that_broke_off_is_drawn_with_the_reason() {
+    let run = gossip(20.0);
+    let directory = tempfile::tempdir().unwrap();
+    let failure = anyhow::anyhow!("node <n0> crashed");
+    let account = Account {
+        workload: Workload::Broadcast,
+        description: "",
+        command: None,
+        history: run.history(),
+        journal: Some(run.journal()),
+        failure: Some(&failure),
+    };
+    let warnings = report::write(directory.path(), &account, None);
+    assert_eq!(warnings, [""; 0]);
+    let page = fs::read_to_string(directory.path().join("index.html")).unwrap();
+    assert!(page.contains("broke off") && page.contains("node &lt;n0&gt; crashed"));
+    assert!(!page.contains("results.edn"), "there are no results");
+    assert!(directory.path().join("messages.svg").is_file());
+}
+
+#[test]
+fn keys_have_histories_and_results_of_their_own_and_anomalies_a_text() {
+    let read = |text: &str| history::read_edn(text).unwrap();
+    let keys = read(
+        "{:process 0 :type :invoke :f :write :value [\"../x\" 1] :time 0}
+         {:process 0 :type :ok :f :write :value [\"../x\" 1] :time 1}
+         {:process 0 :type :invoke :f :read :value [7 nil] :time 2}
+         {:process 0 :type :ok :f :read :value [7 3] :time 3}",
+    );
+    let reports = Reports::write(&keys, None, Workload::LinKv);
+    assert_eq!(reports.warnings, [""; 0]);
+    let history = reports.read("independent/7/history.edn");
+    assert_eq!(history::read_edn(&history).unwrap().len(), 2);
+    assert!(history.contains(":value 3"), "{history}");
+    assert!(
+        reports
+            .read("independent/7/results.edn")
+            .contains(":valid? false")
+    );
+    assert!(
+        reports
+            .read("independent/____x_/results.edn")
+            .contains(":valid? true")
+    );
+
+    let txns = read(
+        "{:process 0 :type :invoke :f :txn :value [[:append 1 1]] :time 0}
+         {:process 0 :type :fail :f :txn :value [[:append 1 1]] :time 1}
+         {:process 0 :type :invoke :f :txn :value [[:r 1 nil]] :time 2}
+         {:process 0 :type :ok :f :txn :value [[:r 1 [1]]] :time 3}",
+    );
+    let reports = Reports::write(&txns, None, Workload::TxnListAppend);
+    let text = reports.read("elle/G1a.txt");
+    assert!(text.contains("found: 1"), "{text}");
+}
+
 /// An operation of process `p` that takes `latency`.
 fn pair(at: Duration, latency: Duration, p: u64, value: Edn) -> [Operation; 2] {
     [(Kind::Invoke, at), (Kind::Ok, at + latency)].map(|(kind, time)| Operation {
