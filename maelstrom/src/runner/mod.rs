@@ -183,7 +183,7 @@ impl<'a, H: Host> Run<'a, H> {
         let strikes: Strikes = self.net.faults().borrow().strikes();
         Outcome {
             history: self.history,
-            journal: self.net.into_journal(),
+            journal: self.net.into_journal(self.origin),
             strikes,
             kills: self.kills,
             pauses: self.pauses,
