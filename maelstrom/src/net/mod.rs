@@ -14,6 +14,9 @@ mod journal;
 mod latency;
 mod message;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
