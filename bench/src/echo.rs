@@ -41,7 +41,11 @@ pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
         contender("this runtime", "echo", true),
         contender("a bare loop over serde_json", "bare-echo", true),
         // It handles every request in a task of its own.
-        contender("the crate maelstrom-node", "../peer/release/peer-echo", false),
+        contender(
+            "the crate maelstrom-node",
+            "../peer/release/peer-echo",
+            false,
+        ),
     ];
     let input = requests_of_about_100_bytes(requests);
     let mut starts = Vec::new();
@@ -78,7 +82,8 @@ pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
 
 fn requests_of_about_100_bytes(count: usize) -> Vec<u8> {
     let mut input = Vec::with_capacity(count * 104);
-    for id in 0..count {
+    // From 1 on, since some runtimes take a msg_id of 0 for none.
+    for id in 1..=count {
         writeln!(
             input,
             r#"{{"id":{id},"src":"c2","dest":"n1","body":{{"type":"echo","echo":"Please echo {id:07}","msg_id":{id}}}}}"#
@@ -107,7 +112,10 @@ fn converse(contender: &Contender, input: &[u8], requests: usize) -> Result<Dura
     writeln!(stdin, "{INIT}")?;
     let mut init_ok = String::new();
     stdout.read_line(&mut init_ok)?;
-    ensure!(init_ok.contains("init_ok"), "it answered init with {init_ok}");
+    ensure!(
+        init_ok.contains("init_ok"),
+        "it answered init with {init_ok}"
+    );
 
     let mut output = Vec::with_capacity(input.len() + input.len() / 4);
     let begin = Instant::now();
@@ -155,15 +163,19 @@ fn verify(output: &[u8], requests: usize, in_order: bool) -> Result<()> {
         echo: &'a str,
     }
     let text = std::str::from_utf8(output)?;
-    let mut answered = vec![false; requests];
-    for (position, line) in text.lines().enumerate() {
+    let mut answered = vec![false; requests + 1];
+    answered[0] = true;
+    for (position, line) in (1..).zip(text.lines()) {
         let Message { src, dest, body } =
             serde_json::from_str(line).with_context(|| format!("no message: {line}"))?;
         let id = body.in_reply_to;
         let right = (src, dest, body.kind) == ("n1", "c2", "echo_ok")
             && body.echo == format!("Please echo {id:07}");
         ensure!(right, "the wrong reply: {line}");
-        ensure!(!in_order || position == id, "reply {id} comes at {position}");
+        ensure!(
+            !in_order || position == id,
+            "reply {id} comes at {position}"
+        );
         match answered.get_mut(id) {
             Some(answered) if !*answered => *answered = true,
             _ => bail!("a reply too many: {line}"),
@@ -184,7 +196,10 @@ fn start(place: &str) -> Result<Duration> {
     let mut init_ok = String::new();
     stdout.read_line(&mut init_ok)?;
     let time = begin.elapsed();
-    ensure!(init_ok.contains("init_ok"), "it answered init with {init_ok}");
+    ensure!(
+        init_ok.contains("init_ok"),
+        "it answered init with {init_ok}"
+    );
     drop(stdin);
     child.wait()?;
     Ok(time)

@@ -92,14 +92,20 @@ pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
+/// The processor time of this process so far.
+///
+/// Where one thread does all the work this is the time that it takes on a core of its own, even if
+/// the machine has other things to do.
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).expect("time that was spent is not negative")
+}
+
 /// Large numbers without a fraction and in groups of three digits, small ones with two decimals.
 fn number(x: f64) -> String {
     if x < 1000.0 {
         let text = format!("{x:.2}");
-        return text
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned();
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
     let digits = format!("{x:.0}");
     let mut grouped = String::new();

@@ -28,6 +28,9 @@ const NODES: u64 = 25;
 /// Messages between nodes in each of its milliseconds: every node talks to every other.
 const MESSAGES_PER_MS: u64 = NODES * (NODES - 1);
 
+/// About how many operations there are in it. However long it is, its history is the same.
+const OPERATIONS: f64 = 200.0;
+
 /// What is measured by a process that does nothing else.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Alone {
@@ -105,10 +108,12 @@ fn status(field: &str) -> Result<u64> {
 }
 
 fn long_simulation(messages: u64) -> Result<f64> {
-    let lasting = Duration::from_millis(messages.div_ceil(MESSAGES_PER_MS));
+    // A little more than they take, since a run ends when no operation is due before its limit.
+    let lasting = Duration::from_millis(messages.div_ceil(MESSAGES_PER_MS)).mul_f64(1.05);
+    let rate = OPERATIONS / lasting.as_secs_f64();
     let run = Simulation::new(1)
         .nodes(NODES as usize, |_: &Context| Chatter)
-        .run(Load::of(Workload::Echo).rate(1.0).lasting(lasting));
+        .run(Load::of(Workload::Echo).rate(rate).lasting(lasting));
     if let Some(failure) = run.failure() {
         bail!("the simulation broke off: {failure:#}");
     }

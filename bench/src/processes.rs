@@ -98,7 +98,15 @@ fn overhead() -> Result<f64> {
     let place = tempfile::tempdir().context("a temporary directory")?;
     let begin = Instant::now();
     let status = Command::new(program("eddy")?)
-        .args(["test", "-w", "echo", "--node-count", "1", "--time-limit", "1"])
+        .args([
+            "test",
+            "-w",
+            "echo",
+            "--node-count",
+            "1",
+            "--time-limit",
+            "1",
+        ])
         .args(["--rate", "100", "--bin"])
         .arg(program("echo")?)
         .current_dir(place.path())
