@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use eddy::check::Workload;
 use eddy::host::{self, ProcessHost};
 use eddy::nemesis::Nemesis;
-use eddy::net::{Latency, Recording};
+use eddy::net::{Event, EventKind, Latency, Recording};
 use eddy::runner::{self, Outcome, Plan, Silent};
 use eddy::seed::Seed;
 use eddy::workload::{self, Settings, topology::Topology};
@@ -18,8 +18,14 @@ use crate::program;
 /// The main phase of a run.
 const LASTING: Duration = Duration::from_secs(5);
 
+/// Nodes in a flood.
+const FLOODERS: usize = 25;
+
 /// More than any node can do.
 const UNREACHABLE: f64 = 1e6;
+
+/// So much of a flood's traffic is looked at, in events.
+const EVENTS: usize = 1_000_000;
 
 /// What upstream does with five nodes that echo, on a machine with two cores: operations a second.
 const UPSTREAM_ECHO: f64 = 1900.0;
@@ -34,8 +40,8 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     for round in 0..rounds {
         let outcome = saturate(Workload::Echo, "echo", 5, round)?;
         echoes.push(per_second(outcome.operations() as u64, LASTING));
-        let outcome = saturate(Workload::Broadcast, "flood", 25, round)?;
-        floods.push(per_second(outcome.journal.servers.received, LASTING));
+        let outcome = saturate(Workload::Broadcast, "flood", FLOODERS, round)?;
+        floods.push(throughput(&outcome)?);
         overheads.push(overhead()?);
     }
     table.row(
@@ -82,7 +88,7 @@ fn saturate(name: Workload, node: &str, count: usize, seed: u32) -> Result<Outco
         latency: Latency::constant(Duration::ZERO),
         nemesis: Nemesis::new(Vec::new()),
         seed: Seed(u64::from(seed)),
-        recording: Recording::First(0),
+        recording: Recording::First(EVENTS),
         log_sent: false,
         log_received: false,
     };
@@ -91,6 +97,22 @@ fn saturate(name: Workload, node: &str, count: usize, seed: u32) -> Result<Outco
         bail!("{name} broke off: {failure:#}");
     }
     Ok(outcome)
+}
+
+/// Messages between nodes in a second, from the first of them on. What comes after the main phase
+/// does not count: nodes have nothing to do then but to catch up.
+fn throughput(outcome: &Outcome) -> Result<f64> {
+    let between_nodes =
+        |event: &&Event| event.message.src.index().max(event.message.dest.index()) < FLOODERS;
+    let mut events = outcome.journal.events().iter().filter(between_nodes);
+    let first = events.next().context("nodes did not talk to each other")?;
+    let end = first.time + LASTING;
+    let (mut received, mut last) = (0, first);
+    for event in events.take_while(|event| event.time < end) {
+        received += u64::from(event.kind == EventKind::Receive);
+        last = event;
+    }
+    Ok(per_second(received, last.time - first.time))
 }
 
 /// How much longer than its time limit a run takes, from the start of the program to its end.
