@@ -42,7 +42,7 @@ pub(crate) struct Head {
 }
 
 /// What the sender of a message expects in return.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Wants {
     #[default]

@@ -7,15 +7,17 @@
 //! hub has a hub of its own simply links two stars. A node follows only nodes before itself, so
 //! there is no circle.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::gossip::Wants;
 use crate::link::Suspicion;
 use crate::log::Item;
-use crate::star::Star;
+use crate::star::{Star, due};
 
-/// So many questions remain unanswered before a peer is suspected.
-const QUESTIONS: u32 = 2;
+/// For so long is an answer good for.
+const CERTAIN: Duration = Duration::from_secs(2);
 
 impl<T: Item> Star<T> {
     /// Whose rounds this node takes part in: its own, if it can reach no node before itself.
@@ -27,6 +29,12 @@ impl<T: Item> Star<T> {
     /// Whether this node's rounds go to the peer.
     pub(crate) fn serves(&self, peer: usize) -> bool {
         self.links[peer].suspected.is_none() && self.is_responsible_for(peer)
+    }
+
+    /// Whether items travel between this node and the peer. From others it hears by accident, and
+    /// expects nothing of them.
+    pub(crate) fn is_neighbour(&self, peer: usize) -> bool {
+        peer == self.hub() || self.serves(peer)
     }
 
     /// A node serves those after itself that follow it; and if it is a hub, those that may not
@@ -41,25 +49,8 @@ impl<T: Item> Star<T> {
         lost && suspicion.is_some_and(|s| link.hub_told.is_none_or(|told| told < s.since))
     }
 
-    /// Asks a peer that is late with its confirmation; gives it up if it does not answer.
-    pub(crate) fn wait_for(&mut self, peer: usize, now: Instant) {
-        if self.late_at(peer).is_none_or(|at| at > now) {
-            return;
-        }
-        let link = &mut self.links[peer];
-        let asks = link.waiting.map_or(0, |waiting| waiting.asks);
-        if asks == QUESTIONS {
-            return self.suspect(peer, now);
-        }
-        if asks > 0 {
-            return self.ask(peer, now);
-        }
-        // Perhaps the message was lost: its content goes out again.
-        link.sent = link.has.clone();
-        self.tell(peer, Wants::Answer, now);
-    }
-
-    fn suspect(&mut self, peer: usize, now: Instant) {
+    /// Counts on a peer no more, until it answers.
+    pub(crate) fn suspect(&mut self, peer: usize, now: Instant) {
         let hub_before = self.hub();
         let link = &mut self.links[peer];
         let suspicion = Suspicion {
@@ -92,18 +83,35 @@ impl<T: Item> Star<T> {
         self.aim(now);
     }
 
-    /// A hub that says it cannot reach ours gives reason to ask ours whether it is there.
+    /// A better hub has come back: it shall know who follows it, and the old one who does not.
+    pub(crate) fn change_hub(&mut self, hub_before: usize, now: Instant) {
+        self.tell(self.hub(), Wants::Confirmation, now);
+        if hub_before != self.me {
+            self.note(hub_before, now);
+        }
+        self.forget_timetable();
+    }
+
+    /// Nothing is known yet of a new hub's rounds.
+    fn forget_timetable(&mut self) {
+        self.timetable = None;
+        self.up_at = None;
+    }
+
+    /// A hub that says it cannot reach ours gives reason to ask ours whether it is there, unless
+    /// it has just shown that it is.
     pub(crate) fn doubt_hub(&mut self, from: usize, now: Instant) {
         let hub = self.hub();
         let rival = self.links[from].hub == from && from > hub && hub != self.me;
-        if rival && !self.links[hub].is_asked() {
-            self.ask(hub, now);
+        let certain_until = self.links[hub].proven.map(|at| at + CERTAIN);
+        if rival && certain_until.is_none_or(|until| until < now) && !self.links[hub].is_asked() {
+            self.tell(hub, Wants::Answer, now);
         }
     }
 
     /// Tries a suspected peer again.
     pub(crate) fn probe(&mut self, peer: usize, now: Instant) {
-        if self.probe_at(peer).is_none_or(|at| at > now) {
+        if !due(self.probe_at(peer), now) {
             return;
         }
         self.ask(peer, now);

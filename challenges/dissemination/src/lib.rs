@@ -60,6 +60,8 @@ mod gossip;
 mod hub;
 mod link;
 mod log;
+mod repair;
+mod rounds;
 mod rtt;
 mod star;
 mod timetable;
@@ -181,7 +183,7 @@ impl<T: Item> Dissemination<T> {
         }
     }
 
-    /// Whose items those are that this node publishes.
+    /// Under what origin this node's items go out, in its present life.
     pub fn origin(&self) -> Origin {
         self.star.borrow().origin
     }

@@ -32,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) answer: bool,
     /// It has something that we lack; we ask for it then.
     pub(crate) lacking: Option<Instant>,
+    /// When it last showed that it can be reached, both ways.
+    pub(crate) proven: Option<Instant>,
     /// It did not answer.
     pub(crate) suspected: Option<Suspicion>,
 }
@@ -99,6 +101,7 @@ impl Link {
         if stamp < waiting.first {
             return;
         }
+        self.proven = Some(now);
         // It answers something that we have been waiting for, so it can be reached.
         self.suspected = None;
         if stamp >= waiting.last {

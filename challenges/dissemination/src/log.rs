@@ -211,32 +211,39 @@ impl<T: Item> Logs<T> {
     pub(crate) fn since(&self, vector: &Vector, limit: usize) -> Vec<Run<T>> {
         let mut runs = Vec::new();
         let mut left = limit;
-        for (&origin, log) in &self.logs {
-            let after = vector.get(origin);
-            if after >= log.upto {
-                continue;
-            }
+        for &origin in self.logs.keys() {
+            let run = self.since_of(origin, vector.get(origin), left);
+            left -= run.iter().map(|run| run.items.len()).sum::<usize>();
+            runs.extend(run);
             if left == 0 {
                 break;
             }
-            let mut items: Vec<(u64, T)> = Vec::new();
-            let mut upto = log.upto;
-            for (&number, item) in log.items.range(after + 1..) {
-                if items.len() == left {
-                    upto = items.last().map_or(after, |(number, _)| *number);
-                    break;
-                }
-                items.push((number, item.clone()));
-            }
-            left -= items.len();
-            runs.push(Run {
-                origin,
-                after,
-                upto,
-                items,
-            });
         }
         runs
+    }
+
+    /// The part of one origin's log after a number, up to `limit` items; at most one run.
+    pub(crate) fn since_of(&self, origin: Origin, after: u64, limit: usize) -> Vec<Run<T>> {
+        let Some(log) = self.logs.get(&origin).filter(|log| log.upto > after) else {
+            return Vec::new();
+        };
+        let mut rest = log.items.range(after + 1..);
+        let items = rest.by_ref().take(limit);
+        let items: Vec<(u64, T)> = items
+            .map(|(&number, item)| (number, item.clone()))
+            .collect();
+        let upto = match (rest.next(), items.last()) {
+            (Some(_), Some((last, _))) => *last,
+            (Some(_), None) => after,
+            (None, _) => log.upto,
+        };
+        let run = Run {
+            origin,
+            after,
+            upto,
+            items,
+        };
+        Vec::from_iter((upto > after).then_some(run))
     }
 }
 

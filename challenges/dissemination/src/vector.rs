@@ -49,11 +49,6 @@ impl Vector {
         }
     }
 
-    /// Sets one entry to a lower number.
-    pub(crate) fn lower(&mut self, origin: Origin, upto: u64) {
-        self.0.insert(origin, upto);
-    }
-
     /// Raises all entries to those of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (&origin, &upto) in &other.0 {
