@@ -35,7 +35,7 @@ use store::Store;
 pub type Key = i64;
 
 /// How long write sets wait for others to travel with, unless one says otherwise. Two nodes then
-/// exchange at most 40 messages a second, however many transactions there are.
+/// exchange about 40 messages a second, however many transactions there are.
 pub const ROUND: Duration = Duration::from_millis(50);
 
 /// What clients and nodes ask.
@@ -74,9 +74,9 @@ pub struct WriteSet {
 impl Item for WriteSet {
     type Key = Key;
 
-    /// A write set need not be told any more once later ones of its origin, whose stamps are later
-    /// too, have overwritten all of it. To one who never learns it, it is as if it had been
-    /// overwritten in the same instant.
+    /// Once later write sets of its origin, whose stamps are later too, have overwritten all of it,
+    /// a write set need not be told any more. Who never learns it holds the values after it, and
+    /// still knows nothing but whole write sets.
     fn keys(&self) -> Vec<Key> {
         self.writes.iter().map(|(key, _)| *key).collect()
     }

@@ -10,7 +10,7 @@ use txn_rw_register::{ROUND, Registers};
 #[derive(Parser)]
 struct Options {
     /// How long the write sets of transactions may wait for others to travel with, in milliseconds.
-    #[arg(long, default_value_t = ROUND.as_millis() as u64)]
+    #[arg(long, default_value_t = ROUND.as_millis() as u64, value_parser = clap::value_parser!(u64).range(1..))]
     round_ms: u64,
 }
 
