@@ -243,7 +243,9 @@ impl Net {
 
     /// When something will arrive next, if nothing else is sent.
     pub fn next_wake(&self) -> Option<Duration> {
-        self.wakes.peek().map(|Reverse((at, _))| *at)
+        // What has arrived already is to be taken at once.
+        let arrived = (!self.arrived.is_empty()).then_some(Duration::ZERO);
+        arrived.or_else(|| self.wakes.peek().map(|Reverse((at, _))| *at))
     }
 
     /// The next message that has arrived by `now`, with its receiver.
