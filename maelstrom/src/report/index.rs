@@ -194,7 +194,10 @@ fn as_float(value: &Value) -> f64 {
 
 fn number(value: &Value) -> String {
     match value {
-        Value::Float(Float(x)) => format!("{x:.4}"),
+        Value::Float(Float(x)) => {
+            let text = format!("{x:.4}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
         other => other.to_string(),
     }
 }

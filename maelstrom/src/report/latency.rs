@@ -19,9 +19,13 @@ const QUANTILES: [(f64, &str); 4] = [
 /// The windows of upstream's quantiles, which are ours in long runs.
 const WINDOW_MAX_SECONDS: f64 = 30.0;
 
-/// How many windows a run is divided into, at least and at most.
-const WINDOWS_MIN: f64 = 20.0;
+/// How many windows a run is divided into: at least so many, if that leaves enough operations to
+/// each, and at most so many.
+const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
 const WINDOWS_MAX: f64 = 2000.0;
+
+/// So many operations are enough for a window.
+const ENOUGH: f64 = 10.0;
 
 /// The outcomes in the order in which they are drawn: the rarer on top.
 pub(super) const OUTCOMES: [Kind; 3] = [Kind::Ok, Kind::Info, Kind::Fail];
@@ -106,7 +110,7 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
 
 /// Quantiles of the latency of the operations that began in each window.
 pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
-    let window = window_seconds(timings.end, WINDOW_MAX_SECONDS);
+    let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let title = format!("Latency: quantiles over {window} s");
     let (end, scale) = (timings.end, timings.scale());
     let mut plot = Plot::new(&title, "latency (ms)", end, scale, faults);
@@ -151,10 +155,16 @@ fn windows(timings: &[Timing], window: f64) -> Vec<(f64, Vec<f64>)> {
 
 /// The length of windows: as upstream's, but shorter where a run would have only a few of them,
 /// and longer where it would have thousands.
-pub(super) fn window_seconds(end: Duration, seconds_max: f64) -> f64 {
+pub(super) fn window_seconds(timings: &Timings, seconds_max: f64) -> f64 {
+    let operations: usize = timings.by_f.values().map(Vec::len).sum();
+    window_length(timings.end.as_secs_f64(), operations, seconds_max)
+}
+
+fn window_length(seconds: f64, operations: usize, seconds_max: f64) -> f64 {
+    let (few, many) = WINDOWS_MIN;
+    let windows_min = (operations as f64 / ENOUGH).clamp(few, many);
     let lengths = [30.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1];
-    let seconds = end.as_secs_f64();
-    let fits = |length: &f64| *length <= seconds_max && seconds / length >= WINDOWS_MIN;
+    let fits = |length: &f64| *length <= seconds_max && seconds / length >= windows_min;
     let length = lengths.into_iter().find(fits).unwrap_or(0.1);
     if seconds / length > WINDOWS_MAX {
         (seconds / WINDOWS_MAX).ceil()
@@ -169,17 +179,19 @@ mod tests {
 
     #[test]
     fn windows_are_upstreams_in_long_runs_and_shorter_in_short_ones() {
-        for (seconds, length) in [
-            (100_000, 50.0),
-            (3600, 30.0),
-            (600, 30.0),
-            (60, 2.0),
-            (20, 1.0),
-            (0, 0.1),
+        for (seconds, operations, length) in [
+            (100_000.0, 9999, 50.0),
+            (3600.0, 9999, 30.0),
+            (600.0, 9999, 30.0),
+            (60.0, 6000, 2.0),
+            (20.0, 2000, 1.0),
+            (20.0, 20, 2.0),
+            (3.0, 30, 0.5),
+            (0.0, 0, 0.1),
         ] {
-            let end = Duration::from_secs(seconds);
-            assert_eq!(window_seconds(end, WINDOW_MAX_SECONDS), length, "{seconds}");
+            let found = window_length(seconds, operations, WINDOW_MAX_SECONDS);
+            assert_eq!(found, length, "{seconds} s, {operations} operations");
         }
-        assert_eq!(window_seconds(Duration::from_secs(3600), 10.0), 10.0);
+        assert_eq!(window_length(3600.0, 9999, 10.0), 10.0);
     }
 }

@@ -13,7 +13,7 @@ const WINDOW_MAX_SECONDS: f64 = 10.0;
 
 /// The completions of each window, a second.
 pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
-    let window = window_seconds(timings.end, WINDOW_MAX_SECONDS);
+    let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let mut all = Vec::new();
     for outcome in OUTCOMES {
         for (mark, (f, of_f)) in timings.by_f.iter().enumerate() {
