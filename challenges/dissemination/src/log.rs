@@ -1,0 +1,249 @@
+//! What every node holds of every origin, so that anyone can serve anyone.
+//!
+//! An origin numbers its items 1, 2, 3, … A node holds a prefix of each origin's log, less the
+//! items that later ones of the same origin have replaced. So a run of a log that goes from one
+//! number to another may hold fewer items than numbers, and still tells all there is to know.
+
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::vector::{Origin, Vector};
+
+/// Something that every node shall learn.
+pub trait Item: Clone + Serialize + DeserializeOwned + 'static {
+    /// What an item is about, if later items of the same origin can replace it.
+    type Key: Ord + Clone;
+
+    /// The item's keys. An item is forgotten once each of them belongs to a later item of the same
+    /// origin. One without keys, which is the default, is kept for ever.
+    fn keys(&self) -> Vec<Self::Key> {
+        Vec::new()
+    }
+}
+
+/// A run of one origin's log: all that is not replaced in (`after`, `upto`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run<T> {
+    pub(crate) origin: Origin,
+    pub(crate) after: u64,
+    pub(crate) upto: u64,
+    pub(crate) items: Vec<(u64, T)>,
+}
+
+/// A run as JSON: the numbers are left out where none is missing.
+#[derive(Serialize, Deserialize)]
+struct WireRun<T> {
+    origin: Origin,
+    after: u64,
+    items: Vec<T>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    numbers: Option<(Vec<u64>, u64)>,
+}
+
+impl<T: Serialize> Serialize for Run<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let whole = self.upto - self.after == self.items.len() as u64;
+        let numbers = || self.items.iter().map(|(number, _)| *number).collect();
+        WireRun {
+            origin: self.origin,
+            after: self.after,
+            items: self.items.iter().map(|(_, item)| item).collect(),
+            numbers: (!whole).then(|| (numbers(), self.upto)),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let run = WireRun::<T>::deserialize(deserializer)?;
+        let count = run.items.len() as u64;
+        let upto_whole = run
+            .after
+            .checked_add(count)
+            .ok_or_else(|| D::Error::custom("a run without end"))?;
+        let (numbers, upto) = run
+            .numbers
+            .unwrap_or_else(|| ((run.after + 1..=upto_whole).collect(), upto_whole));
+        let ascending = numbers.is_sorted_by(|a, b| a < b);
+        let within = numbers.iter().all(|n| (run.after + 1..=upto).contains(n));
+        if !ascending || !within || numbers.len() != run.items.len() || upto < run.after {
+            return Err(D::Error::custom("a run whose numbers do not fit"));
+        }
+        Ok(Self {
+            origin: run.origin,
+            after: run.after,
+            upto,
+            items: numbers.into_iter().zip(run.items).collect(),
+        })
+    }
+}
+
+/// One origin's log.
+struct Log<T: Item> {
+    upto: u64,
+    items: BTreeMap<u64, T>,
+    /// Which item each key belongs to.
+    holders: BTreeMap<T::Key, u64>,
+    /// Runs that came too early, by where they begin.
+    early: BTreeMap<u64, Run<T>>,
+}
+
+/// So many runs of one origin may wait for the one before them. More would be asked for anyway.
+const EARLY_MAX: usize = 64;
+
+impl<T: Item> Log<T> {
+    fn new() -> Self {
+        Self {
+            upto: 0,
+            items: BTreeMap::new(),
+            holders: BTreeMap::new(),
+            early: BTreeMap::new(),
+        }
+    }
+
+    fn insert(&mut self, number: u64, item: T) {
+        let keys = item.keys();
+        self.items.insert(number, item);
+        for key in keys {
+            if let Some(former) = self.holders.insert(key, number) {
+                self.release(former);
+            }
+        }
+    }
+
+    /// Forgets an item that has lost its last key.
+    fn release(&mut self, number: u64) {
+        let Some(item) = self.items.get(&number) else {
+            return;
+        };
+        let holds = |key| self.holders.get(key) == Some(&number);
+        if !item.keys().iter().any(holds) {
+            self.items.remove(&number);
+        }
+    }
+
+    /// Takes a run, and those that waited for it; tells the items that are new.
+    fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
+        if run.after > self.upto {
+            self.early.insert(run.after, run);
+            if self.early.len() > EARLY_MAX {
+                self.early.pop_last();
+            }
+            return;
+        }
+        self.append(run, learnt);
+        while let Some(entry) = self.early.first_entry()
+            && *entry.key() <= self.upto
+        {
+            let run = entry.remove();
+            self.append(run, learnt);
+        }
+    }
+
+    fn append(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
+        for (number, item) in run.items {
+            if number > self.upto {
+                learnt.push((run.origin, item.clone()));
+                self.insert(number, item);
+            }
+        }
+        self.upto = self.upto.max(run.upto);
+    }
+}
+
+/// The logs of all origins.
+pub(crate) struct Logs<T: Item> {
+    logs: BTreeMap<Origin, Log<T>>,
+    vector: Vector,
+    /// Grows whenever something is learnt.
+    version: u64,
+}
+
+impl<T: Item> Logs<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            logs: BTreeMap::new(),
+            vector: Vector::default(),
+            version: 0,
+        }
+    }
+
+    /// How much is held of each origin.
+    pub(crate) fn vector(&self) -> &Vector {
+        &self.vector
+    }
+
+    /// A number that grows whenever something is learnt.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many items are held.
+    pub(crate) fn count(&self) -> usize {
+        self.logs.values().map(|log| log.items.len()).sum()
+    }
+
+    /// Adds this node's own next item.
+    pub(crate) fn push(&mut self, origin: Origin, item: T) {
+        let log = self.logs.entry(origin).or_insert_with(Log::new);
+        log.upto += 1;
+        log.insert(log.upto, item);
+        self.vector.raise(origin, log.upto);
+        self.version += 1;
+    }
+
+    /// Takes a run; tells the items that are new, each once, in the order of their origin.
+    pub(crate) fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
+        let origin = run.origin;
+        let log = self.logs.entry(origin).or_insert_with(Log::new);
+        let before = log.upto;
+        log.learn(run, learnt);
+        if log.upto > before {
+            self.vector.raise(origin, log.upto);
+            self.version += 1;
+        }
+    }
+
+    /// What somebody who holds `vector` lacks, up to `limit` items: the rest after that.
+    pub(crate) fn since(&self, vector: &Vector, limit: usize) -> Vec<Run<T>> {
+        let mut runs = Vec::new();
+        let mut left = limit;
+        for (&origin, log) in &self.logs {
+            let after = vector.get(origin);
+            if after >= log.upto {
+                continue;
+            }
+            if left == 0 {
+                break;
+            }
+            let mut items: Vec<(u64, T)> = Vec::new();
+            let mut upto = log.upto;
+            for (&number, item) in log.items.range(after + 1..) {
+                if items.len() == left {
+                    upto = items.last().map_or(after, |(number, _)| *number);
+                    break;
+                }
+                items.push((number, item.clone()));
+            }
+            left -= items.len();
+            runs.push(Run {
+                origin,
+                after,
+                upto,
+                items,
+            });
+        }
+        runs
+    }
+}
+
+impl Item for i64 {
+    type Key = ();
+}
+
+impl Item for serde_json::Value {
+    type Key = ();
+}

@@ -1,0 +1,89 @@
+//! How much of every origin's log a node holds: one number per origin, since logs have no gaps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Where an item comes from: one life of one node.
+///
+/// A node that is killed comes back without its log, so it must not go on numbering where it
+/// believes to have stopped: it begins a log of its own, under a `life` drawn at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(usize, u32)", into = "(usize, u32)")]
+pub struct Origin {
+    /// The node's place in the cluster's list of nodes.
+    pub node: usize,
+    /// Differs from one start of the node to the next.
+    pub life: u32,
+}
+
+impl From<(usize, u32)> for Origin {
+    fn from((node, life): (usize, u32)) -> Self {
+        Self { node, life }
+    }
+}
+
+impl From<Origin> for (usize, u32) {
+    fn from(origin: Origin) -> Self {
+        (origin.node, origin.life)
+    }
+}
+
+/// A version vector: for each origin, up to which number its log is held.
+///
+/// On the wire it is a list of `[node, life, number]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vector(BTreeMap<Origin, u64>);
+
+impl Vector {
+    /// The number up to which this origin's log is held; 0 stands for nothing.
+    pub fn get(&self, origin: Origin) -> u64 {
+        self.0.get(&origin).copied().unwrap_or(0)
+    }
+
+    /// Raises one entry, unless it is as high already.
+    pub fn raise(&mut self, origin: Origin, upto: u64) {
+        if upto > 0 {
+            let entry = self.0.entry(origin).or_default();
+            *entry = upto.max(*entry);
+        }
+    }
+
+    /// Sets one entry to a lower number.
+    pub(crate) fn lower(&mut self, origin: Origin, upto: u64) {
+        self.0.insert(origin, upto);
+    }
+
+    /// Raises all entries to those of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (&origin, &upto) in &other.0 {
+            self.raise(origin, upto);
+        }
+    }
+
+    /// Whether no entry of `other` is higher.
+    pub fn covers(&self, other: &Self) -> bool {
+        other
+            .0
+            .iter()
+            .all(|(&origin, &upto)| self.get(origin) >= upto)
+    }
+}
+
+impl Serialize for Vector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries = self.0.iter();
+        serializer.collect_seq(entries.map(|(origin, upto)| (origin.node, origin.life, upto)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Vector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries = Vec::<(usize, u32, u64)>::deserialize(deserializer)?;
+        let mut vector = Self::default();
+        for (node, life, upto) in entries {
+            vector.raise(Origin { node, life }, upto);
+        }
+        Ok(vector)
+    }
+}
