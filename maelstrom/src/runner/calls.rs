@@ -53,6 +53,13 @@ impl Calls {
         self.by_deadline.first().copied()
     }
 
+    /// The client that waits for this node's answer to `init`.
+    fn initialising(&self, node: usize) -> Option<EndpointId> {
+        let mut calls = self.by_client.iter();
+        let init = calls.find(|(_, call)| call.purpose == Purpose::Init(node));
+        init.map(|(client, _)| *client)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_client.is_empty()
     }
@@ -159,10 +166,8 @@ impl<H: Host> Run<'_, H> {
 
     /// Forgets the `init` of a node that dies before it answers: when it is back it gets another.
     pub(super) fn abandon_init(&mut self, node: usize) {
-        let mut calls = self.calls.iter();
-        let init = calls.find(|(_, call)| call.purpose == Purpose::Init(node));
-        if let Some((&client, _)) = init {
-            self.calls.remove(&client);
+        if let Some(client) = self.calls.initialising(node) {
+            self.calls.close(client);
             self.net.unregister(client);
         }
     }
