@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::patience::Patience;
+use crate::wire::Forwarded;
 
 /// A message for a log, and where its offset is waited for.
 #[derive(Debug)]
@@ -81,14 +82,15 @@ impl Requests {
         (self.first()..).zip(&self.under_way)
     }
 
-    /// Those that have not been sent to the present leader, with the first one's number; they count
-    /// as sent from now on.
-    pub fn take_unsent(&mut self) -> Option<(u64, Vec<(Rc<str>, Value)>)> {
-        let first = self.first() + self.sent as u64;
+    /// Those that have not been sent to the present leader, if any; they count as sent from now on.
+    pub fn take_unsent(&mut self) -> Option<Forwarded> {
         let unsent = self.under_way.range(self.sent..);
-        let unsent: Vec<_> = unsent.map(|r| (r.key.clone(), r.msg.clone())).collect();
+        let forwarded = Forwarded {
+            first: self.first() + self.sent as u64,
+            requests: unsent.map(|r| (r.key.clone(), r.msg.clone())).collect(),
+        };
         self.sent = self.under_way.len();
-        (!unsent.is_empty()).then_some((first, unsent))
+        (!forwarded.requests.is_empty()).then_some(forwarded)
     }
 
     /// There is another leader, to whom all must be sent again.
@@ -167,8 +169,10 @@ mod tests {
         let (_, mut offset) = requests.hold("a".into(), 1.into());
         requests.hold("a".into(), 2.into());
         requests.release();
-        let firsts =
-            |requests: &mut Requests| requests.take_unsent().map(|(n, all)| (n, all.len()));
+        let firsts = |requests: &mut Requests| {
+            let forwarded = requests.take_unsent()?;
+            Some((forwarded.first, forwarded.requests.len()))
+        };
         assert_eq!(firsts(&mut requests), Some((1, 2)));
         assert_eq!(firsts(&mut requests), None);
         requests.resolve(1, 0);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Broker;
 use crate::leadership::Incarnation;
 use crate::shard::{Lead, Role, Shard};
-use crate::wire::{Ack, Appended, Batch, Forwarded};
+use crate::wire::{Ack, Appended, Batch};
 
 /// A node that is catching up gets so many entries at a time.
 const CATCH_UP_MAX: usize = 10_000;
@@ -146,8 +146,7 @@ impl Shard {
                     };
                     batch.acks.push((number, ack));
                 }
-                if let Some((first, requests)) = self.requests.take_unsent() {
-                    let forwarded = Forwarded { first, requests };
+                if let Some(forwarded) = self.requests.take_unsent() {
                     batch.forwarded.push((number, forwarded));
                     self.requests.patience.note(true, false, round_trip, now);
                 }
