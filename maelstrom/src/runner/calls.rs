@@ -48,6 +48,13 @@ impl Calls {
         call
     }
 
+    /// The client that waits for this.
+    fn find(&self, purpose: Purpose) -> Option<EndpointId> {
+        let mut calls = self.by_client.iter();
+        let call = calls.find(|(_, call)| call.purpose == purpose);
+        call.map(|(client, _)| *client)
+    }
+
     /// The call that expires first.
     fn first(&self) -> Option<(Duration, EndpointId)> {
         self.by_deadline.first().copied()
@@ -159,10 +166,8 @@ impl<H: Host> Run<'_, H> {
 
     /// Forgets the `init` of a node that dies before it answers: when it is back it gets another.
     pub(super) fn abandon_init(&mut self, node: usize) {
-        let mut calls = self.calls.iter();
-        let init = calls.find(|(_, call)| call.purpose == Purpose::Init(node));
-        if let Some((&client, _)) = init {
-            self.calls.remove(&client);
+        if let Some(client) = self.calls.find(Purpose::Init(node)) {
+            self.calls.close(client);
             self.net.unregister(client);
         }
     }
