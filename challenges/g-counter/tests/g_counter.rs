@@ -89,7 +89,7 @@ fn what_is_acknowledged_survives_the_death_of_nodes() {
             .nodes(3, counter(Ack::SeqKv))
             .latency(Latency::exponential(ms(100)))
             .nemesis(Kill::one().every(secs(2)))
-            .nemesis(Pause::one().every(secs(3)))
+            .nemesis(Pause::one().every(secs(1)))
             .run(load());
         report(&run);
         run.assert_valid();
