@@ -111,7 +111,10 @@ impl Node for PnCounter {
     }
 
     async fn background(&self, cx: &Context) {
-        while self.flaw != Flaw::TellsOnce {
+        if self.flaw == Flaw::TellsOnce {
+            return;
+        }
+        loop {
             sleep(ms(500)).await;
             self.tell(cx);
         }
