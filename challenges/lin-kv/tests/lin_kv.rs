@@ -33,7 +33,7 @@ fn load() -> Load {
 }
 
 fn report(run: &eddy::simulation::Run) {
-    println!(
+    eprintln!(
         "read {:?} {:?} write {:?} {:?} {:.2} msgs/op ok {:.3} of {}",
         run.latency_of("read", 0.5),
         run.latency_of("read", 0.99),
@@ -82,7 +82,7 @@ fn kill() {
             .nemesis(Kill::of(Target::Minority).every(secs(2)))
             .run(load().concurrency(30));
         report(&run);
-        println!("{:?}", disks.losses());
+        eprintln!("{:?}", disks.losses());
         run.assert_valid();
     });
 }
@@ -107,7 +107,7 @@ fn swarm() {
             .nemesis(Delays::of(0.05, ms(500)).always())
             .run(load().concurrency(50).calm(secs(3)));
         report(&run);
-        println!("{:?}", disks.losses());
+        eprintln!("{:?}", disks.losses());
         run.assert_valid();
     });
 }

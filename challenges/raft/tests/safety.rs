@@ -259,7 +259,7 @@ fn seeds() -> u64 {
 #[test]
 fn whatever_the_schedule_logs_agree_states_agree_and_reads_are_never_stale() {
     let total = schedules(&[3, 5], seeds());
-    println!("{total:?}");
+    eprintln!("{total:?}");
     assert!(
         total.committed > 1_000 && total.reads_served > 100,
         "{total:?}"
@@ -270,7 +270,7 @@ fn whatever_the_schedule_logs_agree_states_agree_and_reads_are_never_stale() {
 #[test]
 fn clusters_of_one_two_and_four_are_no_exception() {
     let total = schedules(&[1, 2, 4], seeds());
-    println!("{total:?}");
+    eprintln!("{total:?}");
     assert!(
         total.committed > 1_000 && total.reads_served > 100,
         "{total:?}"

@@ -27,7 +27,7 @@ fn load() -> Load {
 }
 
 fn report(run: &Run) {
-    println!(
+    eprintln!(
         "txn {:?} {:?} {:.2} msgs/op ok {:.3} of {}",
         run.latency_of("txn", 0.5),
         run.latency_of("txn", 0.99),
@@ -111,7 +111,7 @@ fn swarm() {
             .nemesis(Delays::of(0.05, ms(500)).always())
             .run(load().concurrency(10).calm(secs(3)));
         report(&run);
-        println!("{:?}", disks.losses());
+        eprintln!("{:?}", disks.losses());
         run.assert_valid();
     });
 }
