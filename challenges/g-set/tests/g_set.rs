@@ -110,7 +110,7 @@ fn a_node_that_was_paused_catches_up() {
 /// When nodes died, and which.
 fn deaths(run: &Run) -> Vec<(usize, Duration)> {
     let died = |op: &Operation| match &op.value {
-        Value::Map(nodes) => nodes.iter().map(|(name, _)| name.clone()).collect(),
+        Value::Map(nodes) => nodes.keys().cloned().collect(),
         _ => Vec::new(),
     };
     let kills = run.history().iter().filter(|op| op.f == "kill");
