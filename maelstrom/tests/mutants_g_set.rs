@@ -99,7 +99,10 @@ impl Node for GSet {
     }
 
     async fn background(&self, cx: &Context) {
-        while self.flaw != Flaw::TellsOnce {
+        if self.flaw == Flaw::TellsOnce {
+            return;
+        }
+        loop {
             sleep(ms(1000)).await;
             let elements = self.elements.borrow().clone();
             if self.flaw == Flaw::BelievesInLinks {

@@ -105,11 +105,16 @@ impl Node for Store {
     }
 
     async fn background(&self, cx: &Context) {
-        while self.bug == Bug::UnsyncedWrite && self.is_first(cx) {
-            sleep(ms(500)).await;
-            *self.disk.borrow_mut() = self.registers.borrow().clone();
+        if self.bug == Bug::UnsyncedWrite && self.is_first(cx) {
+            loop {
+                sleep(ms(500)).await;
+                *self.disk.borrow_mut() = self.registers.borrow().clone();
+            }
         }
-        while self.bug == Bug::StaleSnapshot {
+        if self.bug != Bug::StaleSnapshot {
+            return;
+        }
+        loop {
             sleep(secs(2)).await;
             let snapshot = self.registers.borrow().clone();
             sleep(ms(300)).await;

@@ -172,10 +172,10 @@ impl Schedule {
         let i = self.some_server();
         self.proposed += 1;
         let op = Op(format!("op {}", self.proposed));
-        if let Some(raft) = &mut self.cluster.servers[i].raft {
-            if raft.propose(op.clone()).is_err() {
-                raft.forward(vec![op]);
-            }
+        if let Some(raft) = &mut self.cluster.servers[i].raft
+            && raft.propose(op.clone()).is_err()
+        {
+            raft.forward(vec![op]);
         }
         i
     }

@@ -83,8 +83,9 @@ impl Scene {
                 self.tell(&format!("{name} leads term {term}"));
             }
         }
-        for message in self.cluster.network[before..].to_vec() {
-            self.tell_message(&message);
+        let sent = self.cluster.network[before..].to_vec();
+        for message in &sent {
+            self.tell_message(message);
         }
         self.invariants.check(&self.cluster, i, &output);
     }

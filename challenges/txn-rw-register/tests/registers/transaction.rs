@@ -44,10 +44,8 @@ impl Transaction {
                     transaction.writes.insert(key, value);
                 }
                 // What an unfinished transaction has read is not known.
-                (_, value) if committed.is_some() => {
-                    if !transaction.writes.contains_key(&key) {
-                        transaction.reads.entry(key).or_insert(value.as_int());
-                    }
+                (_, value) if committed.is_some() && !transaction.writes.contains_key(&key) => {
+                    transaction.reads.entry(key).or_insert(value.as_int());
                 }
                 _ => {}
             }
