@@ -17,10 +17,12 @@ use crate::timetable::Timetable;
 const UNASKED_MAX: usize = 64;
 
 impl<T: Item> Star<T> {
-    /// Decides when what the hub lacks is sent to it, if that is not decided yet.
+    /// Decides when what the hub lacks is sent to it, if that is not decided yet. A hub that has
+    /// been asked whether it is there must answer first.
     pub(crate) fn aim(&mut self, now: Instant) {
         let hub = self.hub();
-        if hub == self.me || self.up_at.is_some() || !self.exceeds(hub) {
+        let decided = hub == self.me || self.up_at.is_some() || self.links[hub].is_asked();
+        if decided || !self.exceeds(hub) {
             return;
         }
         self.up_at = Some(match (self.windows.direct, &self.timetable) {
@@ -39,9 +41,8 @@ impl<T: Item> Star<T> {
             rtt: mean,
             jitter: rtt.jitter(),
         });
-        if self.up_at.take().is_some() {
-            self.aim(now);
-        }
+        self.up_at = None;
+        self.aim(now);
     }
 
     /// Sends what there is up to the hub.
@@ -52,7 +53,7 @@ impl<T: Item> Star<T> {
         self.up_at = None;
         let hub = self.hub();
         // Another message may have taken it along.
-        if hub != self.me && self.exceeds(hub) {
+        if hub != self.me && self.exceeds(hub) && !self.links[hub].is_asked() {
             self.tell(hub, Wants::Confirmation, now);
         }
     }
