@@ -1,0 +1,107 @@
+//! What the scenarios of broadcast share.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use broadcast::{Broadcast, Windows};
+use eddy::check::Workload;
+use eddy::edn::Value;
+use eddy::history::{Kind, Operation, Process};
+use eddy::net::Latency;
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use glomers::Context;
+
+/// A cluster of the solution, 100 ms from each other.
+pub fn cluster(seed: Seed, count: usize, windows: Windows) -> Simulation {
+    Simulation::new(seed)
+        .nodes(count, move |cx: &Context| Broadcast::new(cx, windows))
+        .latency(Latency::constant(ms(100)))
+}
+
+/// The load of challenges 3d and 3e.
+pub fn load() -> Load {
+    Load::of(Workload::Broadcast).rate(100.0).lasting(secs(20))
+}
+
+/// A value that was acknowledged, and where and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledged {
+    pub value: i64,
+    pub node: usize,
+    pub at: Duration,
+}
+
+/// What a read saw, and where and when it was invoked.
+pub struct Read {
+    pub values: BTreeSet<i64>,
+    pub node: usize,
+    pub at: Duration,
+}
+
+fn ok_pairs<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operation, &'a Operation)> {
+    let pairs = run.history().pairs();
+    let pairs = pairs.filter(move |(invocation, _)| invocation.f == f);
+    pairs.filter_map(|(invocation, completion)| {
+        let completion = completion.filter(|it| it.kind == Kind::Ok)?;
+        Some((invocation, completion))
+    })
+}
+
+/// The node that a client of a cluster of `count` talks to, one client per node.
+fn node_of(operation: &Operation, count: usize) -> usize {
+    match operation.process {
+        Process::Client(client) => client as usize % count,
+        Process::Nemesis => panic!("the nemesis talks to no node"),
+    }
+}
+
+fn integer(value: &Value) -> i64 {
+    value.as_int().expect("values are small integers")
+}
+
+pub fn acknowledged(run: &Run, count: usize) -> Vec<Acknowledged> {
+    let pairs = ok_pairs(run, "broadcast");
+    pairs
+        .map(|(invocation, completion)| Acknowledged {
+            value: integer(&invocation.value),
+            node: node_of(invocation, count),
+            at: completion.time,
+        })
+        .collect()
+}
+
+pub fn reads(run: &Run, count: usize) -> Vec<Read> {
+    let pairs = ok_pairs(run, "read");
+    pairs
+        .map(|(invocation, completion)| {
+            let listed = completion.value.as_seq().unwrap_or_default();
+            Read {
+                values: listed.iter().map(integer).collect(),
+                node: node_of(invocation, count),
+                at: invocation.time,
+            }
+        })
+        .collect()
+}
+
+/// Every value acknowledged before `heal` is in every read that begins `within` that time after it.
+pub fn assert_whole_after(run: &Run, count: usize, heal: Duration, within: Duration) {
+    let old = acknowledged(run, count);
+    let old: Vec<_> = old.into_iter().filter(|value| value.at <= heal).collect();
+    assert!(!old.is_empty(), "no value was at stake");
+    let late: Vec<Read> = reads(run, count);
+    let late = late.into_iter().filter(|read| read.at >= heal + within);
+    let mut checked = 0;
+    for read in late {
+        checked += 1;
+        let missing = old.iter().find(|value| !read.values.contains(&value.value));
+        assert!(
+            missing.is_none(),
+            "n{} misses {missing:?} at {:?}, healed at {heal:?}",
+            read.node,
+            read.at
+        );
+    }
+    assert!(checked > count, "hardly anybody read after the heal");
+}
