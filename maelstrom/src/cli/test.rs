@@ -10,7 +10,7 @@ use super::console::{self, Console};
 use super::options::{TestOptions, TestPlan};
 use super::{EXIT_CRASH, EXIT_USAGE};
 use crate::check::{self, Results, Verdict};
-use crate::host::{Command, ProcessHost};
+use crate::host::{Command, Interrupted, ProcessHost};
 use crate::net::Recording;
 use crate::report::{Account, EVENTS_MAX, Store};
 use crate::runner::{self, Observer, Plan};
@@ -108,6 +108,9 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
             console.warning(&warning);
         }
         console.finish();
+        if failure.is::<Interrupted>() {
+            return Err(Interrupted.into());
+        }
         let place = store.directory().display();
         anyhow::bail!("the run broke off. {failure:#}\nWhat was seen until then is in {place}.");
     }

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
 
-use super::{Event, Host};
+use super::{Event, Host, Interrupted};
 
 /// How many of a node's last lines are shown when it crashed.
 const LAST_LINES: usize = 32;
@@ -203,7 +203,7 @@ impl ProcessHost {
             Err(error) => return Err(error).context("waiting for the nodes' pipes"),
         }
         if self.interrupted.load(Ordering::Relaxed) {
-            bail!("interrupted");
+            return Err(Interrupted.into());
         }
         Ok(())
     }
