@@ -88,7 +88,7 @@ enum Message<'a> {
     Batch(&'a Batch),
 }
 
-/// A node of the cluster: a [`Broker`] with a clock and a voice.
+/// A node of the cluster: a broker with a clock and a voice.
 pub struct Kafka {
     broker: RefCell<Broker>,
     /// Whether this life has been counted; before that nothing is said to other nodes.

@@ -58,7 +58,7 @@ impl Default for Config {
     }
 }
 
-/// What a server wants done. The `records` first; see the [module](self).
+/// What a server wants done. The `records` first; see the module above.
 #[derive(Debug)]
 pub struct Output<C> {
     /// What must be on disk before anything else here takes effect.
