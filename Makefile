@@ -66,6 +66,15 @@ simulate:
 	SEEDS=$(SEEDS) SIM_REPORT=1 $(CARGO) test --release --locked $(PACKAGES) --tests -- \
 		--test-threads=1 2>&1 >/dev/null
 
+.PHONY: bench
+bench: build ## Measures the runtime and the workbench; ARGS="echo --rounds 3" for less
+	$(CARGO) build --release --locked --manifest-path bench/peer/Cargo.toml --target-dir target/peer
+	target/release/bench $(ARGS)
+
+.PHONY: new-challenge
+new-challenge: ## Makes challenges/NAME, a package with a node that works
+	@scripts/new-challenge "$(NAME)"
+
 .PHONY: maelstrom
 maelstrom: ## Installs upstream Maelstrom, for BENCH=maelstrom
 	maelstrom/install-upstream

@@ -35,7 +35,19 @@ struct Waiting {
     waker: Option<Waker>,
 }
 
+/// Numbers of calls have so many bits at first: JSON readers elsewhere are exact up to 53.
+const FIRST_ID_BITS: u32 = 48;
+
 impl Calls {
+    /// No calls yet. They are numbered from the lowest bits of `seed` on, so that a node that is
+    /// restarted does not take a late reply to its former life for one to its present life.
+    pub(crate) fn numbered_from(seed: u64) -> Self {
+        Self {
+            last_id: Cell::new(seed.wrapping_sub(1) & ((1 << FIRST_ID_BITS) - 1)),
+            ..Self::default()
+        }
+    }
+
     /// Opens a call under a `msg_id` that this node has not used before.
     pub(crate) fn open(self: &Rc<Self>) -> OpenCall {
         let id = self.last_id.get() + 1;

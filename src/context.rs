@@ -62,7 +62,7 @@ impl Context {
             nodes,
             peers,
             outbox,
-            calls: Rc::default(),
+            calls: Rc::new(Calls::numbered_from(seams.seed)),
             call_timeout: Cell::new(CALL_TIMEOUT),
             seams,
             rng: RefCell::new(rng),

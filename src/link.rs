@@ -70,7 +70,7 @@ pub struct Seams {
     pub wall_clock: Rc<dyn Fn() -> Duration>,
     /// Where this node's randomness starts. A node that is restarted needs another seed, as it
     /// would get one from the operating system; nodes with the same seed and different ids draw
-    /// different numbers.
+    /// different numbers. The numbers of a node's calls begin with its seed, too.
     pub seed: u64,
     /// Takes one line that is meant for people.
     pub log: Rc<dyn Fn(&str)>,

@@ -249,9 +249,14 @@ where
         }
     }
 
+    /// Before `init` the node speaks under the name by which it was addressed, having no other.
     fn push(&self, to: &Envelope<'_, &RawValue>, body: &impl Serialize, msg_id: &RawValue) {
         let field = Field::InReplyTo(msg_id.get());
-        let sent = self.outbox.push(&to.dest, &to.src, body, field);
+        let id = match &self.state {
+            State::Running(_, cx) => cx.id(),
+            State::New(_) | State::Failed(_) => &to.dest,
+        };
+        let sent = self.outbox.push(id, &to.src, body, field);
         sent.expect("the runtime's own replies can be written");
     }
 

@@ -100,3 +100,58 @@ fn from_the_system() -> anyhow::Result<Seams> {
         log: Rc::new(|line| eprintln!("{line}")),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::Read;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::test_runner::Config;
+
+    use super::*;
+
+    /// An input that comes in pieces, and is interrupted between them.
+    struct Pieces(VecDeque<Vec<u8>>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(piece) = self.0.front_mut() else {
+                return Ok(0);
+            };
+            if piece.is_empty() {
+                self.0.pop_front();
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let count = piece.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&piece[..count]);
+            piece.drain(..count);
+            Ok(count)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn lines_are_handed_over_whole_and_unchanged_in_whatever_pieces_they_come(
+            pieces in vec("[ab\n]{0,12}", 0..12),
+            capacity in 1..20_usize,
+        ) {
+            let whole = pieces.concat();
+            let pieces = pieces.into_iter().map(String::into_bytes).collect();
+            let (lines, mut batches) = mpsc::unbounded_channel();
+            let input = BufReader::with_capacity(capacity, Pieces(pieces));
+            read_lines(input, &lines).expect("an interruption is no error");
+            drop(lines);
+            let mut read = Vec::new();
+            while let Some(batch) = batches.blocking_recv() {
+                let last = batches.is_empty();
+                prop_assert!(last || batch.ends_with(b"\n"), "half a line: {batch:?}");
+                read.extend(batch);
+            }
+            prop_assert_eq!(read, whole.into_bytes());
+        }
+    }
+}

@@ -92,6 +92,35 @@ fn a_call_without_reply_times_out_and_nothing_is_left_of_it() {
     });
 }
 
+/// Else an answer to a question that it asked before it was killed would answer another one.
+#[test]
+fn a_restarted_node_takes_no_reply_that_was_meant_for_its_former_life() {
+    in_virtual_time(async || {
+        let mut ids = Vec::new();
+        for seed in [1, 1 << 20, u64::MAX] {
+            let mut rig = Rig::of(seed, |_| Puppet);
+            rig.tell("c0", crate::rig::init());
+            rig.said().await;
+            rig.tell("c1", ask(1));
+            let said = rig.said().await;
+            let id = said[0]
+                .rsplit_once(r#""msg_id":"#)
+                .unwrap()
+                .1
+                .trim_end_matches('}');
+            let id: u64 = id.parse().unwrap();
+            assert!(id <= 1 << 48, "{id}");
+            ids.push(id);
+            for former in ids.iter().filter(|former| **former != id) {
+                rig.tell("n2", json!({"type": "answer", "in_reply_to": former}));
+            }
+            assert_eq!(rig.said().await, [""; 0]);
+            rig.tell("n2", json!({"type": "answer", "in_reply_to": id}));
+            assert_eq!(rig.said().await.len(), 1);
+        }
+    });
+}
+
 /// In other runtimes a reply after the timeout blocks the loop, or finds a leaked callback.
 #[test]
 fn a_late_reply_is_counted_and_otherwise_nothing_happens() {

@@ -37,6 +37,14 @@ pub struct Rig {
 impl Rig {
     /// A node that has not got its `init`.
     pub fn new<M: IntoNode + 'static>(make: impl FnOnce(&Context) -> M + 'static) -> Self {
+        Self::of(1, make)
+    }
+
+    /// The same, from another seed.
+    pub fn of<M: IntoNode + 'static>(
+        seed: u64,
+        make: impl FnOnce(&Context) -> M + 'static,
+    ) -> Self {
         let (link, to_node, from_node) = Link::in_memory();
         let log = Rc::new(RefCell::new(Vec::new()));
         let wall_clock = Rc::new(Cell::new(Duration::ZERO));
@@ -45,7 +53,7 @@ impl Rig {
                 let wall_clock = Rc::clone(&wall_clock);
                 move || wall_clock.get()
             }),
-            seed: 1,
+            seed,
             log: Rc::new({
                 let log = Rc::clone(&log);
                 move |line| log.borrow_mut().push(line.to_owned())
@@ -87,21 +95,23 @@ impl Rig {
 
     /// All that the node has to say until it waits for time to pass: `dest body`, line by line.
     pub async fn said(&mut self) -> Vec<String> {
-        tokio::time::sleep(ms(1)).await;
-        let mut said = Vec::new();
-        while let Ok(line) = self.from_node.try_recv() {
+        let lines = self.said_whole().await;
+        let said = lines.iter().map(|line| {
             let message = line
                 .strip_prefix(r#"{"src":"n1","dest":""#)
                 .expect("it speaks as n1");
             let (dest, body) = message
                 .split_once(r#"","body":"#)
                 .expect("a message has a body");
-            said.push(format!(
-                "{dest} {}",
-                body.strip_suffix('}').expect("it ends")
-            ));
-        }
-        said
+            format!("{dest} {}", body.strip_suffix('}').expect("it ends"))
+        });
+        said.collect()
+    }
+
+    /// As [`said`](Self::said), in whole lines: before `init` a node has no name of its own.
+    pub async fn said_whole(&mut self) -> Vec<String> {
+        tokio::time::sleep(ms(1)).await;
+        std::iter::from_fn(|| self.from_node.try_recv().ok()).collect()
     }
 
     /// As [`said`](Self::said), after so much time.

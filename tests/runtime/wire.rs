@@ -73,6 +73,11 @@ fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
             r#"c1 {"type":"error","code":12,"text":"not a proper echo: duplicate field `echo`","in_reply_to":5}"#,
         ),
         (
+            "a type twice",
+            r#"{"type":"echo","type":"echo","echo":1,"msg_id":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"not a proper body: duplicate field `type` at line 1 column 21","in_reply_to":5}"#,
+        ),
+        (
             "a type that is no string",
             r#"{"type":7,"msg_id":5}"#,
             r#"c1 {"type":"error","code":12,"text":"not a proper body: invalid type: integer `7`, expected a string at line 1 column 9","in_reply_to":5}"#,

@@ -70,7 +70,7 @@ impl Node for Broadcast {
                 Some(Reply::BroadcastOk)
             }
             Request::Read => Some(Reply::ReadOk {
-                messages: self.values.borrow_mut().to_json(),
+                messages: self.values.borrow_mut().as_json(),
             }),
             Request::Gossip(gossip) => {
                 let mut values = self.values.borrow_mut();

@@ -28,7 +28,7 @@ impl Values {
     }
 
     /// All values, as a JSON array.
-    pub(crate) fn to_json(&mut self) -> Rc<RawValue> {
+    pub(crate) fn as_json(&mut self) -> Rc<RawValue> {
         let json = self.json.get_or_insert_with(|| {
             let json = to_raw_value(&self.in_order).expect("integers can be written as JSON");
             json.into()

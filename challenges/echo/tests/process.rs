@@ -82,6 +82,29 @@ fn a_line_longer_than_any_pipe_is_answered() {
     assert!(lines[1..] == [reply(1, &text), reply(2, "short")]);
 }
 
+/// A bench that writes all it has before it reads must not come to a standstill.
+#[test]
+fn requests_are_taken_even_while_nobody_reads_the_replies() {
+    let count = 20_000;
+    let mut child = echo();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{INIT}").unwrap();
+    for id in 0..count {
+        writeln!(stdin, "{}", request(id, "more than any pipe holds")).unwrap();
+    }
+    drop(stdin);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), INIT_OK);
+    for id in 0..count {
+        assert_eq!(
+            lines.next().unwrap().unwrap(),
+            reply(id, "more than any pipe holds")
+        );
+    }
+    assert!(lines.next().is_none());
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn a_program_without_input_ends_well() {
     assert_eq!(converse(String::new()), [""; 0]);

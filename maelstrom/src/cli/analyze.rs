@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::console;
 use super::options::parse_models;
 use crate::check::{self, Availability, Workload};
 use crate::history;
+use crate::report::{self, Account};
 
 #[derive(Args)]
 pub(super) struct AnalyzeOptions {
@@ -27,6 +28,10 @@ pub(super) struct AnalyzeOptions {
     #[arg(long, value_name = "LIST", default_value = "strict-serializable")]
     consistency_models: String,
 
+    /// Write reports (index.html and what it leads to) into this directory
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -38,7 +43,29 @@ pub(super) fn run(options: &AnalyzeOptions) -> Result<u8> {
         availability: options.availability,
         consistency_models: parse_models(&options.consistency_models),
     };
-    let results = check::check(&history, options.workload, &check, None);
+    let mut results = check::check(&history, options.workload, &check, None);
+    if let Some(directory) = &options.report {
+        std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
+        let account = Account {
+            workload: options.workload,
+            description: &format!("the history {}", options.history.display()),
+            command: None,
+            history: &history,
+            journal: None,
+            failure: None,
+        };
+        for warning in report::write(directory, &account, Some(&mut results)) {
+            eprintln!("eddy: {warning}");
+        }
+        let written = [
+            ("results.edn", format!("{results:#}\n")),
+            ("results.json", format!("{:#}\n", results.to_json())),
+        ];
+        for (name, text) in written {
+            std::fs::write(directory.join(name), text)
+                .with_context(|| format!("writing {name}"))?;
+        }
+    }
     if options.json {
         console::print(&format!("{:#}", results.to_json()));
     } else {

@@ -1,8 +1,10 @@
 //! The command line.
 
 mod analyze;
+mod command_line;
 mod console;
 mod options;
+mod serve;
 mod suite;
 mod test;
 
@@ -41,6 +43,8 @@ enum Command {
     Suite(suite::SuiteOptions),
     /// Checks a saved history
     Analyze(analyze::AnalyzeOptions),
+    /// Shows past runs in a browser
+    Serve(serve::ServeOptions),
 }
 
 /// Parses the arguments of this process and does what they say.
@@ -66,6 +70,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Test(options) => test::run(*options),
         Command::Suite(options) => suite::run(&options),
         Command::Analyze(options) => analyze::run(&options),
+        Command::Serve(options) => serve::run(&options),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

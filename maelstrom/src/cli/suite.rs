@@ -12,6 +12,7 @@ use super::test::perform;
 use super::{EXIT_CRASH, EXIT_USAGE};
 use crate::check::Verdict;
 use crate::history;
+use crate::host::Interrupted;
 use crate::seed::Seed;
 use crate::suite::{Metrics, Row, Suite, Upstream, table};
 
@@ -85,12 +86,12 @@ pub(super) fn run(options: &SuiteOptions) -> Result<u8> {
         let bin = bin_dir.join(&suite.bin);
         if options.bench != Bench::Maelstrom {
             let mut run = |round| on_eddy(&suite, &bin, &options.extra, round);
-            rows.push(repeat(&suite, "eddy", options.repeat, &mut run));
+            rows.push(repeat(&suite, "eddy", options.repeat, &mut run)?);
         }
         if let Some(upstream) = &upstream {
             let (flags, arguments) = suite.arguments(&options.extra);
             let mut run = |_| upstream.run(&bin, &flags, &arguments);
-            rows.push(repeat(&suite, "maelstrom", options.repeat, &mut run));
+            rows.push(repeat(&suite, "maelstrom", options.repeat, &mut run)?);
         }
     }
     print(&format!("\n{}", table(&rows)));
@@ -108,7 +109,7 @@ fn repeat(
     bench: &'static str,
     count: u64,
     run: &mut dyn FnMut(u64) -> Result<Metrics>,
-) -> Row {
+) -> Result<Row> {
     let mut row = Row {
         suite: suite.clone(),
         bench,
@@ -116,13 +117,17 @@ fn repeat(
     };
     for round in 0..count {
         eprintln!("{} on {bench}, run {} of {count} …", suite.name, round + 1);
-        let metrics = run(round).map_err(|error| format!("{error:#}"));
+        let metrics = match run(round) {
+            Ok(metrics) => Ok(metrics),
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => Err(format!("{error:#}")),
+        };
         if let Err(problem) = &metrics {
             eprintln!("{}: {problem}", suite.name);
         }
         row.runs.push(metrics);
     }
-    row
+    Ok(row)
 }
 
 fn on_eddy(suite: &Suite, bin: &Path, extra: &[String], round: u64) -> Result<Metrics> {

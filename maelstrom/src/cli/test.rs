@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::command_line::command_line;
 use super::console::{self, Console};
 use super::options::{TestOptions, TestPlan};
 use super::{EXIT_CRASH, EXIT_USAGE};
 use crate::check::{self, Results, Verdict};
-use crate::host::{Command, ProcessHost};
+use crate::host::{Command, Interrupted, ProcessHost};
 use crate::net::Recording;
-use crate::report::Store;
-use crate::runner::{self, Plan};
+use crate::report::{Account, EVENTS_MAX, Store};
+use crate::runner::{self, Observer, Plan};
 use crate::seed::Seed;
 use crate::workload;
 
-/// The diagram of messages shows so many events at most.
-const EVENTS_SHOWN: usize = 10_000;
+/// A node's initialisation takes so many events, which the diagram of messages does not show.
+const EVENTS_PER_INIT: usize = 4;
 
 /// A run that came to its end.
 pub struct Finished {
@@ -67,7 +68,8 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let command = Command::new(&options.bin, options.node_args.clone())?;
     let store = Store::create(Path::new("store"), options.workload.name())?;
     let mut console = Console::new(&store.path("eddy.log"), quiet)?;
-    console.say(&describe(plan, seed));
+    let description = describe(plan, seed);
+    console.say(&description);
     let arguments = command.arguments.join(" ");
     console.say(&format!(
         "launching {} {arguments}",
@@ -84,7 +86,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
         latency: plan.latency,
         nemesis: options.build_nemesis(),
         seed,
-        recording: Recording::First(EVENTS_SHOWN),
+        recording: Recording::First(EVENTS_MAX + EVENTS_PER_INIT * plan.settings.nodes.len()),
         log_sent: options.log_net_send,
         log_received: options.log_net_recv,
     };
@@ -92,19 +94,36 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     console.say("Run complete, writing");
     store.write_history(&outcome.history)?;
     drop(host);
-    if let Some(failure) = outcome.failure {
+    let command = command_line(plan, seed);
+    let account = Account {
+        workload: options.workload,
+        description: &description,
+        command: Some(&command),
+        history: &outcome.history,
+        journal: Some(&outcome.journal),
+        failure: outcome.failure.as_ref(),
+    };
+    if let Some(failure) = &outcome.failure {
+        for warning in store.write_reports(&account, None) {
+            console.warning(&warning);
+        }
         console.finish();
+        if failure.is::<Interrupted>() {
+            return Err(Interrupted.into());
+        }
         let place = store.directory().display();
         anyhow::bail!("the run broke off. {failure:#}\nWhat was seen until then is in {place}.");
     }
     console.say("Analyzing...");
     let net = outcome.journal.to_edn(outcome.operations());
     let mut results = check::check(&outcome.history, options.workload, &plan.check, Some(net));
-    store.write_reports(&outcome, &plan.settings.nodes, &mut results)?;
+    for warning in store.write_reports(&account, Some(&mut results)) {
+        console.warning(&warning);
+    }
     store.write_results(&results).context("writing results")?;
     console.say(&format!(
-        "Analysis complete: {}",
-        store.directory().display()
+        "Analysis complete: see {}",
+        store.path("index.html").display()
     ));
     console.finish();
     Ok(Finished {

@@ -35,6 +35,18 @@ pub enum Event {
     TimeReached,
 }
 
+/// The user wants no more: why a run broke off, and why no other should follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 /// Something that runs nodes.
 pub trait Host {
     /// The time since the host was made.

@@ -19,7 +19,7 @@ use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
 
-use super::{Event, Host};
+use super::{Event, Host, Interrupted};
 
 /// How many of a node's last lines are shown when it crashed.
 const LAST_LINES: usize = 32;
@@ -29,6 +29,11 @@ const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// After so many events what was written for the nodes is passed on, even if more events wait.
 const EVENTS_PER_FLUSH: usize = 256;
+
+/// The environment variable that tells nodes where they may keep files: a directory of this run,
+/// made by whoever needs it. A node that is started again finds there what it left, and nothing of
+/// an earlier run. (Upstream has no such thing, and kills no nodes either.)
+const DATA_DIR: &str = "EDDY_DATA_DIR";
 
 /// What to run as a node.
 #[derive(Clone, Debug)]
@@ -64,6 +69,8 @@ impl Command {
 pub struct ProcessHost {
     command: Command,
     log_dir: PathBuf,
+    /// Where nodes may keep what survives a kill; see [`DATA_DIR`].
+    data_dir: PathBuf,
     origin: Instant,
     nodes: Vec<Node>,
     events: VecDeque<Event>,
@@ -118,6 +125,7 @@ impl ProcessHost {
         Ok(ProcessHost {
             command,
             log_dir: log_dir.to_owned(),
+            data_dir: std::path::absolute(log_dir.with_file_name("node-data"))?,
             origin: Instant::now(),
             nodes: names.iter().map(open_log).collect::<Result<_>>()?,
             events: VecDeque::new(),
@@ -195,7 +203,7 @@ impl ProcessHost {
             Err(error) => return Err(error).context("waiting for the nodes' pipes"),
         }
         if self.interrupted.load(Ordering::Relaxed) {
-            bail!("interrupted");
+            return Err(Interrupted.into());
         }
         Ok(())
     }
@@ -255,7 +263,7 @@ impl Host for ProcessHost {
     fn start(&mut self, node: usize) -> Result<()> {
         let node = &mut self.nodes[node];
         assert!(node.process.is_none(), "{} runs already", node.name);
-        node.process = Some(Process::spawn(&self.command)?);
+        node.process = Some(Process::spawn(&self.command, &self.data_dir)?);
         Ok(())
     }
 
@@ -307,9 +315,10 @@ impl Host for ProcessHost {
 }
 
 impl Process {
-    fn spawn(command: &Command) -> Result<Process> {
+    fn spawn(command: &Command, data_dir: &Path) -> Result<Process> {
         let mut child = std::process::Command::new(&command.program)
             .args(&command.arguments)
+            .env(DATA_DIR, data_dir)
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use glomers::{Context, IntoNode, Link, Seams};
-use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ use crate::seed::Seed;
 const EPOCH: Duration = Duration::from_secs(1_704_067_200);
 
 /// So often may nodes be scheduled while time stands still; a node that wants more spins.
-const POLLS_MAX: u64 = 1_000_000;
+const POLLS_MAX: u64 = 100_000;
 
 /// So many lines may nodes write while time stands still.
 const LINES_MAX: u64 = 1_000_000;
@@ -57,7 +57,10 @@ impl NodeFactory {
 
 /// Runs nodes inside this process, in virtual time.
 pub struct SimulatedHost {
-    runtime: LocalRuntime,
+    /// The nodes' lives. (Not a `LocalRuntime`: inside one, what a node spawns would escape the
+    /// node's own set of tasks, and neither pause nor die with it.)
+    tasks: LocalSet,
+    runtime: Runtime,
     idleness: Arc<Idleness>,
     /// How often nodes were scheduled since time last passed.
     polls: Rc<Cell<u64>>,
@@ -101,11 +104,12 @@ impl SimulatedHost {
             .enable_time()
             .start_paused(true)
             .on_thread_park(move || on_park.note())
-            .build_local(LocalOptions::default())
+            .build()
             .context("building the simulation's runtime")?;
         let origin = runtime.block_on(async { Instant::now() });
         let (output, outputs) = mpsc::unbounded_channel();
         Ok(SimulatedHost {
+            tasks: LocalSet::new(),
             runtime,
             idleness,
             polls: Rc::default(),
@@ -132,20 +136,21 @@ impl SimulatedHost {
 
     /// Runs a future beside the nodes, on their clock: a script of faults, say.
     pub fn spawn(&self, script: impl Future<Output = ()> + 'static) {
-        self.runtime.spawn_local(script);
+        self.tasks.spawn_local(script);
     }
 
     /// Lets every task run until none has anything to do, or until a node says something.
     fn settle(&mut self) -> Result<Option<Output>> {
         let SimulatedHost {
             runtime,
+            tasks,
             idleness,
             outputs,
             polls,
             ..
         } = self;
         idleness.watch(None);
-        runtime.block_on(poll_fn(|cx| {
+        runtime.block_on(tasks.run_until(poll_fn(|cx| {
             if let Poll::Ready(output) = outputs.poll_recv(cx) {
                 return Poll::Ready(Ok(output));
             }
@@ -159,13 +164,14 @@ impl SimulatedHost {
             }
             idleness.watch(Some(cx.waker().clone()));
             Poll::Pending
-        }))
+        })))
     }
 
     /// Lets time pass until a node says something, or until `until` has come.
     fn pass_time(&mut self, until: Option<Duration>) -> Option<Output> {
         let SimulatedHost {
             runtime,
+            tasks,
             outputs,
             origin,
             ..
@@ -173,13 +179,13 @@ impl SimulatedHost {
         // Without a time of ours there must be a timer of theirs, or all would wait for ever.
         let until = until.unwrap_or(Duration::from_secs(86_400 * 365));
         let deadline = *origin + until;
-        runtime.block_on(async {
+        runtime.block_on(tasks.run_until(async {
             tokio::select! {
                 biased;
                 output = outputs.recv() => output,
                 () = tokio::time::sleep_until(deadline) => None,
             }
-        })
+        }))
     }
 
     fn tokio_now(&self) -> Duration {
@@ -265,7 +271,7 @@ impl Host for SimulatedHost {
             life: Box::pin(life),
         };
         let output = self.output.clone();
-        let task = self.runtime.spawn_local(async move {
+        let task = self.tasks.spawn_local(async move {
             let problem = life.await.err().map(|error| format!("{error:#}"));
             // Nobody listens any more when the run is over.
             let _ = output.send(Output::Ended(node, number, problem));

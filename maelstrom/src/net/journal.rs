@@ -1,8 +1,9 @@
 //! What was sent and received: counted always, kept in full only where something needs it.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::message::Message;
+use super::message::{EndpointId, Message};
 use crate::edn::Value;
 
 /// A message's place in the statistics.
@@ -85,6 +86,9 @@ pub struct Journal {
     pub servers: Counts,
     recording: Recording,
     events: Vec<Event>,
+    /// The names of all endpoints there ever were.
+    names: Vec<Rc<str>>,
+    origin: Duration,
 }
 
 impl Journal {
@@ -95,7 +99,19 @@ impl Journal {
             servers,
             recording,
             events: Vec::new(),
+            names: Vec::new(),
+            origin: Duration::ZERO,
         }
+    }
+
+    /// Notes the name of the next endpoint.
+    pub(super) fn introduce(&mut self, name: Rc<str>) {
+        self.names.push(name);
+    }
+
+    /// Notes when the history began.
+    pub(super) fn set_origin(&mut self, origin: Duration) {
+        self.origin = origin;
     }
 
     pub(super) fn record(
@@ -125,6 +141,16 @@ impl Journal {
     /// The events kept, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    /// The name of an endpoint of the run.
+    pub fn name(&self, endpoint: EndpointId) -> &str {
+        &self.names[endpoint.index()]
+    }
+
+    /// The time of the events at which the history began.
+    pub fn origin(&self) -> Duration {
+        self.origin
     }
 
     /// All messages.

@@ -1,6 +1,6 @@
 //! The simulated network: who may talk to whom, how long a message takes, and what is lost.
 //!
-//! It is a pure state machine: [`Net::send`] puts a message in, [`Net::deliveries`] takes out what
+//! It is a pure state machine: [`Net::send`] puts a message in, [`Net::next_delivery`] takes out what
 //! has arrived by now, and [`Net::next_wake`] says when to look again. The clock is the caller's,
 //! so the same network drives real processes and simulated nodes.
 //!
@@ -13,6 +13,9 @@ mod faults;
 mod journal;
 mod latency;
 mod message;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -138,6 +141,7 @@ impl Net {
             Pump::Ready
         };
         self.by_name.insert(name.clone(), id);
+        self.journal.introduce(name.clone());
         let counts_as_client = name.starts_with('c');
         self.endpoints.push(Endpoint {
             name,
@@ -185,8 +189,9 @@ impl Net {
         &self.journal
     }
 
-    /// What was sent and received, when the run is over.
-    pub fn into_journal(self) -> Journal {
+    /// What was sent and received, when the run is over; its history began at `origin`.
+    pub fn into_journal(mut self, origin: Duration) -> Journal {
+        self.journal.set_origin(origin);
         self.journal
     }
 
@@ -238,7 +243,9 @@ impl Net {
 
     /// When something will arrive next, if nothing else is sent.
     pub fn next_wake(&self) -> Option<Duration> {
-        self.wakes.peek().map(|Reverse((at, _))| *at)
+        // What has arrived already is to be taken at once.
+        let arrived = (!self.arrived.is_empty()).then_some(Duration::ZERO);
+        arrived.or_else(|| self.wakes.peek().map(|Reverse((at, _))| *at))
     }
 
     /// The next message that has arrived by `now`, with its receiver.

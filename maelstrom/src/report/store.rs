@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use jiff::Zoned;
 
+use super::Account;
 use crate::check::Results;
 use crate::history::{History, Operation};
-use crate::runner::Outcome;
 
 /// The directory of one run: `store/<workload>/<time>/`.
 pub struct Store {
@@ -57,14 +57,14 @@ impl Store {
         self.write("results.json", &format!("{:#}\n", results.to_json()))
     }
 
-    /// Draws what is drawn of a run, and notes it in the results.
+    /// Writes whatever is drawn of a run, and notes it in the results. What could not be written
+    /// is told in the warnings returned: reports are a convenience, and cost nobody the results.
     pub fn write_reports(
         &self,
-        _outcome: &Outcome,
-        _nodes: &[String],
-        _results: &mut Results,
-    ) -> Result<()> {
-        Ok(())
+        account: &Account<'_>,
+        results: Option<&mut Results>,
+    ) -> Vec<String> {
+        super::write(&self.directory, account, results)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {

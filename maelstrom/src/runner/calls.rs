@@ -1,21 +1,68 @@
 //! Calls: a client's request to a node, and what becomes of it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::Value as Json;
 
-use super::{Run, earliest};
+use super::Run;
 use crate::host::Host;
 use crate::net::{EndpointId, Message, Role};
 
 /// A request that a client waits for.
-pub(super) struct Call {
-    pub purpose: Purpose,
+struct Call {
+    purpose: Purpose,
     /// The `msg_id` that the answer must name.
-    pub msg_id: u64,
+    msg_id: u64,
     /// Host time at which the client gives up.
-    pub deadline: Duration,
+    deadline: Duration,
+}
+
+/// The calls that clients wait for: one of a client at a time.
+#[derive(Default)]
+pub(super) struct Calls {
+    by_client: BTreeMap<EndpointId, Call>,
+    /// The same in the order in which they expire: with many clients, every event asks for the
+    /// first.
+    by_deadline: BTreeSet<(Duration, EndpointId)>,
+}
+
+impl Calls {
+    fn open(&mut self, client: EndpointId, call: Call) {
+        self.by_deadline.insert((call.deadline, client));
+        let before = self.by_client.insert(client, call);
+        assert!(before.is_none(), "a client waits for one answer at a time");
+    }
+
+    fn get(&self, client: EndpointId) -> Option<&Call> {
+        self.by_client.get(&client)
+    }
+
+    fn close(&mut self, client: EndpointId) -> Call {
+        let call = self
+            .by_client
+            .remove(&client)
+            .expect("only a pending call ends");
+        self.by_deadline.remove(&(call.deadline, client));
+        call
+    }
+
+    /// The call that expires first.
+    fn first(&self) -> Option<(Duration, EndpointId)> {
+        self.by_deadline.first().copied()
+    }
+
+    /// The client that waits for this node's answer to `init`.
+    fn initialising(&self, node: usize) -> Option<EndpointId> {
+        let mut calls = self.by_client.iter();
+        let init = calls.find(|(_, call)| call.purpose == Purpose::Init(node));
+        init.map(|(client, _)| *client)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_client.is_empty()
+    }
 }
 
 /// What a call is for.
@@ -65,8 +112,7 @@ impl<H: Host> Run<'_, H> {
             msg_id,
             deadline: now + timeout,
         };
-        let before = self.calls.insert(client, call);
-        assert!(before.is_none(), "a client waits for one answer at a time");
+        self.calls.open(client, call);
         self.send(client, dest, body.to_string().into());
         // Only now: what came in while the client was idle is seen while it waits.
         self.net.set_receiving(now, client, true);
@@ -74,20 +120,18 @@ impl<H: Host> Run<'_, H> {
 
     /// When the first call expires, in host time.
     pub(super) fn next_expiry(&self) -> Option<Duration> {
-        self.calls
-            .values()
-            .map(|call| Some(call.deadline))
-            .fold(None, earliest)
+        self.calls.first().map(|(deadline, _)| deadline)
     }
 
     /// Ends a call that waited too long, if there is one.
     pub(super) fn expire_call(&mut self, now: Duration) -> Result<bool> {
-        let expired = self.calls.iter().find(|(_, call)| call.deadline <= now);
-        let Some((&client, _)) = expired else {
-            return Ok(false);
-        };
-        self.end_call(client, Answer::Timeout)?;
-        Ok(true)
+        match self.calls.first() {
+            Some((deadline, client)) if deadline <= now => {
+                self.end_call(client, Answer::Timeout)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Hands a message to the client that it was sent to.
@@ -96,7 +140,7 @@ impl<H: Host> Run<'_, H> {
         client: EndpointId,
         message: &Message,
     ) -> Result<()> {
-        let Some(call) = self.calls.get(&client) else {
+        let Some(call) = self.calls.get(client) else {
             return Ok(());
         };
         let body: Json = match serde_json::from_str(&message.body) {
@@ -120,8 +164,16 @@ impl<H: Host> Run<'_, H> {
         self.end_call(client, answer)
     }
 
+    /// Forgets the `init` of a node that dies before it answers: when it is back it gets another.
+    pub(super) fn abandon_init(&mut self, node: usize) {
+        if let Some(client) = self.calls.initialising(node) {
+            self.calls.close(client);
+            self.net.unregister(client);
+        }
+    }
+
     fn end_call(&mut self, client: EndpointId, answer: Answer) -> Result<()> {
-        let call = self.calls.remove(&client).expect("the call is pending");
+        let call = self.calls.close(client);
         self.net.set_receiving(self.host.now(), client, false);
         match call.purpose {
             Purpose::Init(node) => {

@@ -31,7 +31,7 @@ use crate::seed::{ChaCha8Rng, Seed};
 use crate::service::{self, Service};
 use crate::workload::{Settings, Workload};
 
-use calls::Call;
+use calls::Calls;
 use workers::Worker;
 
 pub use outcome::Outcome;
@@ -116,8 +116,7 @@ struct Run<'a, H> {
     generator_rng: ChaCha8Rng,
     threads: Threads,
     workers: Vec<Worker>,
-    /// The calls that clients wait for, by client.
-    calls: BTreeMap<EndpointId, Call>,
+    calls: Calls,
     /// The generator of the current phase.
     generator: Option<Box<dyn Generator>>,
     history: History,
@@ -154,7 +153,7 @@ impl<'a, H: Host> Run<'a, H> {
             workers: (0..concurrency)
                 .map(|thread| Worker::new(thread % node_count))
                 .collect(),
-            calls: BTreeMap::new(),
+            calls: Calls::default(),
             generator: None,
             history: History::default(),
             origin: Duration::ZERO,
@@ -183,7 +182,7 @@ impl<'a, H: Host> Run<'a, H> {
         let strikes: Strikes = self.net.faults().borrow().strikes();
         Outcome {
             history: self.history,
-            journal: self.net.into_journal(),
+            journal: self.net.into_journal(self.origin),
             strikes,
             kills: self.kills,
             pauses: self.pauses,

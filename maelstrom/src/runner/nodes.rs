@@ -181,6 +181,7 @@ impl<H: Host> Run<'_, H> {
             Action::Kill(node) if !self.down[node] => {
                 self.down[node] = true;
                 self.kills += 1;
+                self.abandon_init(node);
                 self.host.kill(node)
             }
             Action::Restart(node) if self.down[node] => {

@@ -29,6 +29,7 @@
 //! });
 //! ```
 
+mod finale;
 mod run;
 mod seeds;
 
@@ -42,6 +43,7 @@ pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
 
 use crate::check::{self, Workload};
+use crate::generator::Invocation;
 use crate::host::{NodeFactory, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Latency, Recording};
@@ -71,6 +73,7 @@ pub struct Load {
     max_txn_length: usize,
     max_writes_per_key: u64,
     topology: Topology,
+    finale: Option<Invocation>,
     options: check::Options,
 }
 
@@ -88,6 +91,7 @@ impl Load {
             max_txn_length: 4,
             max_writes_per_key: 16,
             topology: Topology::Grid,
+            finale: None,
             options: check::Options::default(),
         }
     }
@@ -139,6 +143,15 @@ impl Load {
     /// The topology that broadcast proposes.
     pub fn topology(self, topology: Topology) -> Load {
         Load { topology, ..self }
+    }
+
+    /// At the very end, once faults are healed and the cluster had time to recover, every client
+    /// thread performs this, instead of what the workload has for that phase.
+    pub fn finally(self, invocation: Invocation) -> Load {
+        Load {
+            finale: Some(invocation),
+            ..self
+        }
     }
 
     /// The consistency model that transactions are held to.
@@ -263,7 +276,7 @@ impl Simulation {
         let nodes: Vec<String> = (0..self.count).map(|node| format!("n{node}")).collect();
         let description = describe(&load, self.count, self.latency, self.schedules.len());
         let plan = Plan {
-            workload: workload::build(load.workload),
+            workload: finale::with(workload::build(load.workload), load.finale.clone()),
             settings: Settings {
                 rate: load.rate,
                 concurrency: load.concurrency.unwrap_or(self.count),

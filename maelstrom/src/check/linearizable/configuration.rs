@@ -18,6 +18,16 @@ use super::model::Model;
 use super::problem::{Problem, insert, remove};
 use super::tally::Tally;
 
+/// How often an unanswered call may take effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Supply {
+    /// Once at most, as it should.
+    Counted,
+    /// As often as it pleases. This makes the question easier, to decide and to answer with yes:
+    /// only its "no" is also the answer to the question asked.
+    Unlimited,
+}
+
 /// What has been placed so far.
 #[derive(Clone, Debug)]
 pub(super) struct Configuration<S> {
@@ -148,7 +158,7 @@ impl<M: Model> Problem<M> {
     }
 
     /// The ways on that use unanswered calls first.
-    pub fn detours(&self, at: &Configuration<M::State>) -> Detours<M::State> {
+    pub fn detours(&self, at: &Configuration<M::State>, supply: Supply) -> Detours<M::State> {
         let candidates = self.candidates(at);
         let reads: Vec<u32> = self.reads[at.layer as usize]
             .iter()
@@ -158,7 +168,8 @@ impl<M: Model> Problem<M> {
         let needs = |&call: &u32| self.model.needs(self.op(call));
         let needed: BTreeSet<M::State> =
             candidates.iter().chain(&reads).filter_map(needs).collect();
-        let (found, missing) = self.explore(at, &self.useful(at, &candidates, needed.clone()));
+        let useful = self.useful(at, &candidates, needed.clone());
+        let (found, missing) = self.explore(at, &useful, supply);
         let mut moves = Vec::new();
         for detour in found
             .into_iter()
@@ -190,6 +201,7 @@ impl<M: Model> Problem<M> {
         &self,
         at: &Configuration<M::State>,
         classes: &[(u32, u32)],
+        supply: Supply,
     ) -> (Vec<Detour<M::State>>, Tally) {
         let start = Detour {
             state: at.state,
@@ -206,7 +218,9 @@ impl<M: Model> Problem<M> {
                     continue;
                 };
                 let mut used = here.used.clone();
-                used.add(class, 1);
+                if supply == Supply::Counted {
+                    used.add(class, 1);
+                }
                 if found
                     .iter()
                     .any(|other| other.state == state && other.used.at_most(&used))

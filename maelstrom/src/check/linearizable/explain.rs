@@ -1,15 +1,14 @@
-//! Why a key is not linearizable, in words and as a drawing that can be taken in at a glance.
+//! Why a key is not linearizable, in words.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
-use std::time::Duration;
 
+use super::drawing::{drawing, milliseconds, span, when};
 use super::model::{Model, Register, RegisterOp, Symbol};
-use super::register::{KeyHistory, key_and_argument};
+use super::register::KeyHistory;
 use super::window::{self, Window};
-use crate::history::{History, Kind, Operation};
+use crate::history::History;
 
-/// How many operations from before are listed one by one.
+/// How many operations that may have taken effect are listed one by one.
 const LISTED: usize = 8;
 
 /// How many operations are drawn where no stretch stands on its own.
@@ -25,20 +24,34 @@ pub(super) fn stuck(
     let window = window::shortest(&key.calls, stuck);
     let mut text = format!("key {} is not linearizable: ", key.key);
     text += &headline(key, history, stuck, states);
-    text += &origin(key, history, stuck);
     text += "\n";
-    match &window {
-        Some(Window {
-            from_start: true, ..
-        }) => {
-            text += "These operations, the first on the key, cannot be ordered:\n";
-        }
-        Some(_) => text += "Whatever the register held before, these cannot be ordered:\n",
-        None => text += "The last operations before:\n",
+    if let Some(origin) = origin(key, stuck, window.as_ref()) {
+        text += &(origin + "\n");
     }
-    let window = window.unwrap_or_else(|| context(key, stuck));
-    text += &drawing(key, history, &window, stuck);
-    text += &perhaps(key, history, &window);
+    let (window, title, perhaps_title) = match window {
+        Some(window) => {
+            let title = if window.from_start {
+                "These operations, the first on the key, cannot be ordered:"
+            } else {
+                "Whatever the register held before, these operations cannot be ordered:"
+            };
+            (
+                window,
+                title,
+                "even if these took effect at any time, or not at all:",
+            )
+        }
+        None => (
+            context(key, stuck),
+            "The operations before:",
+            "under way, or never answered:",
+        ),
+    };
+    text += &format!("{title}\n{}", drawing(key, history, &window, stuck));
+    let perhaps = perhaps(key, history, &window);
+    if !perhaps.is_empty() {
+        text += &format!("  {perhaps_title}\n{perhaps}");
+    }
     text
 }
 
@@ -107,56 +120,48 @@ fn alternatives(key: &KeyHistory<'_>, states: &BTreeSet<Symbol>) -> String {
     }
 }
 
-/// Where the value may come from that the register should not have had: a failed operation that
-/// took effect all the same, or one that was invoked only later.
-fn origin(key: &KeyHistory<'_>, history: &History, stuck: usize) -> String {
+/// Where the value may come from that the register should not have had.
+fn origin(key: &KeyHistory<'_>, stuck: usize, window: Option<&Window>) -> Option<String> {
     let call = key.calls[stuck];
-    let (Some(needed), Some(returned)) = (Register.needs(call.op), call.returned) else {
-        return String::new();
-    };
+    let needed = Register.needs(call.op)?;
     let value = &key.values[needed as usize];
-    let sets = |op: &Operation| {
-        let (_, argument) = key_and_argument(&op.value)?;
-        match &*op.f {
-            "write" => Some(argument == value),
-            "cas" => key_and_argument(argument).map(|(from, to)| to == value && from != to),
-            _ => None,
-        }
-    };
-    let mut setting = key
-        .operations
+    let denied = window.and_then(|window| {
+        let failed = key
+            .failed_calls()
+            .filter(|(_, _, call)| Register.sets(call.op) == Some(needed));
+        failed
+            .filter(|(_, _, call)| window.would_be_ordered_with(&key.calls, *call))
+            .last()
+    });
+    if let Some((invocation, completion, call)) = denied {
+        return Some(format!(
+            "It would fit if a failed operation had taken effect: {} (process {}, {}).",
+            key.describe(call.op),
+            invocation.process,
+            span(invocation.time, completion.time),
+        ));
+    }
+    let first = key
+        .calls
         .iter()
-        .filter(|(op, _)| sets(op) == Some(true));
-    let failed = |completion: Option<&Operation>| completion.is_some_and(|c| c.kind == Kind::Fail);
-    let denied = setting
-        .clone()
-        .rfind(|(op, completion)| op.index < returned && failed(*completion));
-    if let Some((op, Some(completion))) = denied {
-        return format!(
-            "\nPerhaps a failed operation took effect all the same: {} of process {} ({}).",
-            words(op),
-            op.process,
-            span(op.time, completion.time),
-        );
-    }
-    match setting.next() {
-        None => format!("\nNo operation ever sets it to {value}."),
-        Some((op, _)) if op.index > returned => format!(
-            "\nThe first operation that sets it to {value} was invoked at {}, after the return: {} \
-             of process {}.",
-            milliseconds(history.get(op.index).map_or(op.time, |op| op.time)),
-            words(op),
-            op.process,
-        ),
-        Some(_) => String::new(),
-    }
-}
-
-/// An operation in words, from its own argument.
-fn words(op: &Operation) -> String {
-    match key_and_argument(&op.value) {
-        Some((_, argument)) => format!("{} {argument}", op.f),
-        None => op.f.to_string(),
+        .find(|call| Register.sets(call.op) == Some(needed));
+    match first {
+        None => Some(format!("No operation sets it to {value}.")),
+        Some(first) if Some(first.invoked) > call.returned => {
+            let later = key
+                .operations
+                .iter()
+                .find(|(op, _)| op.index == first.invoked);
+            later.map(|(op, _)| {
+                format!(
+                    "Only later, at {}, process {} is the first to set it to {value}: {}.",
+                    milliseconds(op.time),
+                    op.process,
+                    key.describe(first.op),
+                )
+            })
+        }
+        Some(_) => None,
     }
 }
 
@@ -191,57 +196,13 @@ fn context(key: &KeyHistory<'_>, stuck: usize) -> Window {
     }
 }
 
-/// The operations as bars over their order in time, which is what matters; the times beside them.
-fn drawing(key: &KeyHistory<'_>, history: &History, window: &Window, stuck: usize) -> String {
-    let mut moments: Vec<usize> = Vec::new();
-    for &call in &window.calls {
-        moments.extend(
-            [Some(key.calls[call].invoked), key.calls[call].returned]
-                .iter()
-                .flatten(),
-        );
-    }
-    moments.sort_unstable();
-    let column = |moment: usize| 2 * moments.partition_point(|&m| m < moment);
-    let width = 2 * moments.len();
-    let rows: Vec<[String; 3]> = window
-        .calls
-        .iter()
-        .map(|&call| {
-            let invoked = column(key.calls[call].invoked);
-            let returned = key.calls[call].returned.map_or(width, column);
-            let bar = format!("{:invoked$}├{}┤", "", "─".repeat(returned - invoked - 1));
-            [
-                bar,
-                key.describe(key.calls[call].op),
-                when(history, call, key),
-            ]
-        })
-        .collect();
-    let widest = rows
-        .iter()
-        .map(|[_, op, _]| op.chars().count())
-        .max()
-        .unwrap_or(0);
-    let mut text = String::new();
-    for (&call, [bar, op, when]) in window.calls.iter().zip(&rows) {
-        let mark = if call == stuck { "  <- no place" } else { "" };
-        writeln!(text, "    {bar:width$} {op:widest$}  {when}{mark}")
-            .expect("writing to a string cannot fail");
-    }
-    text
-}
-
-/// The operations that may have taken effect at any time, or never; many of a kind in one line.
+/// A line for each operation that may have taken effect or not; many of a kind in one line.
 fn perhaps(key: &KeyHistory<'_>, history: &History, window: &Window) -> String {
     let mut kinds: BTreeMap<RegisterOp, Vec<usize>> = BTreeMap::new();
     for &call in &window.perhaps {
         kinds.entry(key.calls[call].op).or_default().push(call);
     }
-    if kinds.is_empty() {
-        return String::new();
-    }
-    let mut text = "even if these took effect at any time, or not at all:\n".to_owned();
+    let mut text = String::new();
     let each = window.perhaps.len() <= LISTED;
     for (op, calls) in kinds {
         let name = key.describe(op);
@@ -254,31 +215,4 @@ fn perhaps(key: &KeyHistory<'_>, history: &History, window: &Window) -> String {
         }
     }
     text
-}
-
-/// Whose call it is, and when it was under way.
-fn when(history: &History, call: usize, key: &KeyHistory<'_>) -> String {
-    let call = key.calls[call];
-    let invocation = history
-        .get(call.invoked)
-        .expect("a call's moments are indices");
-    let process = invocation.process;
-    match call.returned.and_then(|at| history.get(at)) {
-        Some(completion) => format!(
-            "process {process}, {}",
-            span(invocation.time, completion.time)
-        ),
-        None => format!(
-            "process {process}, {}, unanswered",
-            milliseconds(invocation.time)
-        ),
-    }
-}
-
-fn span(from: Duration, to: Duration) -> String {
-    format!("{:.3}–{}", from.as_secs_f64() * 1e3, milliseconds(to))
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.3} ms", time.as_secs_f64() * 1e3)
 }

@@ -101,6 +101,32 @@ impl KeyHistory<'_> {
         Ok(())
     }
 
+    /// The operations that failed, each with its completion and as the call that it would have been
+    /// had it taken effect. Those with values that no call mentions are left out.
+    pub fn failed_calls(&self) -> impl Iterator<Item = (&Operation, &Operation, Call<RegisterOp>)> {
+        let symbol = |value: &Value| {
+            let at = self.values.iter().position(|known| known == value)?;
+            Some(at as Symbol)
+        };
+        self.operations
+            .iter()
+            .filter_map(move |&(invocation, completion)| {
+                let completion = completion.filter(|op| op.kind == Kind::Fail)?;
+                let (_, argument) = key_and_argument(&invocation.value)?;
+                let op = match (&*invocation.f, key_and_argument(argument)) {
+                    ("write", _) => RegisterOp::Write(symbol(argument)?),
+                    ("cas", Some((from, to))) => RegisterOp::Cas(symbol(from)?, symbol(to)?),
+                    _ => return None,
+                };
+                let call = Call {
+                    op,
+                    invoked: invocation.index,
+                    returned: Some(completion.index),
+                };
+                Some((invocation, completion, call))
+            })
+    }
+
     /// The last operation that completed `ok` before a moment.
     pub fn previous_ok(&self, moment: usize) -> Option<&Operation> {
         let completions = self

@@ -8,9 +8,9 @@
 //! without a look; and if none had to be, it is dead for good.
 
 use std::collections::BTreeSet;
-use std::hash::Hash;
 
-use super::configuration::{Configuration, Detours, Move, Step};
+use super::configuration::{Configuration, Detours, Move, Step, Supply};
+use super::memory::Memory;
 use super::model::Model;
 use super::problem::Problem;
 use super::tally::Tally;
@@ -61,7 +61,7 @@ impl<S> Default for Frontier<S> {
 }
 
 /// Decides whether the required calls can be ordered, from any of the states in `from`, by looking
-/// at no more than `budget` configurations.
+/// at or comparing no more than about `budget` configurations.
 pub(super) fn search<M: Model>(
     problem: &Problem<M>,
     from: impl IntoIterator<Item = M::State>,
@@ -71,13 +71,11 @@ pub(super) fn search<M: Model>(
         problem,
         path: Vec::new(),
         roots: from.into_iter().map(|state| problem.root(state)).collect(),
-        dead: Known::default(),
-        frontier: Frontier {
-            layer: 0,
-            states: BTreeSet::new(),
-        },
+        dead: Memory::default(),
+        frontier: Frontier::default(),
     };
-    for _ in 0..budget {
+    let mut looks = 0;
+    while looks + search.dead.comparisons() < budget {
         let Some(next) = search.next_move() else {
             return Outcome::Stuck(search.frontier);
         };
@@ -86,20 +84,24 @@ pub(super) fn search<M: Model>(
             return Outcome::Ordered(Some(path.chain(&next.steps).copied().collect()));
         }
         search.enter(next);
+        looks += 1;
     }
     Outcome::Undecided
 }
 
+/// The state of a search.
 struct Search<'a, M: Model> {
     problem: &'a Problem<M>,
     /// The configurations on the way to the current one.
     path: Vec<Frame<M::State>>,
     /// The ways to begin that are left.
     roots: Vec<Move<M::State>>,
-    dead: Known<M::State>,
+    /// Dead ends, each as if it had spent only what makes it one.
+    dead: Memory<M::State>,
     frontier: Frontier<M::State>,
 }
 
+/// A configuration on the way.
 struct Frame<S> {
     at: Configuration<S>,
     /// What was placed to get here.
@@ -123,7 +125,7 @@ impl<M: Model> Search<'_, M> {
                 self.leave();
                 continue;
             }
-            let Detours { moves, missing } = self.problem.detours(&frame.at);
+            let Detours { moves, missing } = self.problem.detours(&frame.at, Supply::Counted);
             frame.moves = moves;
             frame.detoured = true;
             for (class, count) in missing.iter() {
@@ -140,15 +142,7 @@ impl<M: Model> Search<'_, M> {
             self.blame(&because, &steps);
             return;
         }
-        if to.layer > self.frontier.layer {
-            self.frontier = Frontier {
-                layer: to.layer,
-                states: BTreeSet::new(),
-            };
-        }
-        if to.layer == self.frontier.layer {
-            self.frontier.states.insert(to.state);
-        }
+        self.frontier.reach(&to);
         let moves = self.problem.moves(&to);
         let because = Tally::default();
         self.path.push(Frame {
@@ -167,7 +161,7 @@ impl<M: Model> Search<'_, M> {
         }) = self.path.pop()
         {
             self.blame(&because, &steps);
-            self.dead.learn(self.problem, at, because);
+            self.dead.learn(self.problem, &at, because);
         }
     }
 
@@ -184,93 +178,4 @@ impl<M: Model> Search<'_, M> {
             }
         }
     }
-}
-
-/// The configurations known to be dead, by layer, state and effects placed.
-#[allow(
-    clippy::disallowed_types,
-    reason = "only membership is asked, order is not"
-)]
-pub(super) struct Known<S>(std::collections::HashMap<(u32, S, Box<[u32]>), Vec<DeadEnd>>);
-
-/// A configuration is dead if it has placed no other reads than these and spent all of this.
-struct DeadEnd {
-    reads: Box<[u32]>,
-    spent: Tally,
-}
-
-impl<S> Default for Known<S> {
-    fn default() -> Known<S> {
-        Known(Default::default())
-    }
-}
-
-impl<S: Copy + Eq + Hash> Known<S> {
-    /// If a configuration is dead, what of its spending is the reason.
-    pub fn find<M: Model<State = S>>(
-        &self,
-        problem: &Problem<M>,
-        at: &Configuration<S>,
-    ) -> Option<Tally> {
-        let known = self
-            .0
-            .get(&(at.layer, at.state, at.effects.as_slice().into()))?;
-        known
-            .iter()
-            .filter(|dead| contains(&dead.reads, &at.reads))
-            .find_map(|dead| as_dear(problem, &dead.spent, &at.spent))
-    }
-
-    /// Whether a configuration was remembered with all of its spending, and none was remembered
-    /// since that makes it superfluous.
-    pub fn holds(&self, at: &Configuration<S>) -> bool {
-        let known = self
-            .0
-            .get(&(at.layer, at.state, at.effects.as_slice().into()));
-        known.is_some_and(|known| {
-            known
-                .iter()
-                .any(|k| *k.reads == *at.reads && k.spent == at.spent)
-        })
-    }
-
-    /// Remembers a configuration that is dead because of some of its spending.
-    pub fn learn<M: Model<State = S>>(
-        &mut self,
-        problem: &Problem<M>,
-        at: Configuration<S>,
-        because: Tally,
-    ) {
-        let known = self
-            .0
-            .entry((at.layer, at.state, at.effects.into()))
-            .or_default();
-        let (reads, spent): (Box<[u32]>, Tally) = (at.reads.into(), because);
-        known.retain(|dead| {
-            !contains(&reads, &dead.reads) || as_dear(problem, &spent, &dead.spent).is_none()
-        });
-        known.push(DeadEnd { reads, spent });
-    }
-}
-
-/// A part of `spent` that leaves no more possibilities than `dead` does, if there is one: the same
-/// calls, or in their stead calls that do the same in every state.
-fn as_dear<M: Model>(problem: &Problem<M>, dead: &Tally, spent: &Tally) -> Option<Tally> {
-    let mut part = Tally::default();
-    for (class, count) in dead.iter() {
-        let same = count.min(spent.of(class));
-        part.add(class, same);
-        if same < count {
-            part.add(problem.optional[class as usize].substitute?, count - same);
-        }
-    }
-    part.at_most(spent).then_some(part)
-}
-
-/// Whether all of the second sorted set is in the first.
-fn contains(first: &[u32], second: &[u32]) -> bool {
-    let mut first = first.iter();
-    second
-        .iter()
-        .all(|item| first.find(|other| *other >= item) == Some(item))
 }

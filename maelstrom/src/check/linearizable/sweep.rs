@@ -8,10 +8,11 @@
 
 use std::collections::BTreeMap;
 
-use super::configuration::{Configuration, Move};
+use super::configuration::{Configuration, Move, Supply};
+use super::memory::Memory;
 use super::model::Model;
 use super::problem::Problem;
-use super::search::{Frontier, Known};
+use super::search::Frontier;
 
 /// How a sweep ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +29,15 @@ pub(super) enum Swept<S> {
 pub(super) fn sweep<M: Model>(
     problem: &Problem<M>,
     from: impl IntoIterator<Item = M::State>,
+    supply: Supply,
     budget: usize,
 ) -> Swept<M::State> {
     let mut layers: BTreeMap<u32, Layer<M::State>> = BTreeMap::new();
     let mut frontier = Frontier::default();
     let mut moves: Vec<_> = from.into_iter().map(|state| problem.root(state)).collect();
-    let mut left = budget;
-    loop {
-        left = match left.checked_sub(moves.len().max(1)) {
-            Some(left) => left,
-            None => return Swept::Undecided,
-        };
+    let mut looks = 0;
+    while looks < budget {
+        looks += moves.len();
         for Move { to, .. } in moves.drain(..) {
             if to.layer == problem.layers() {
                 return Swept::Through;
@@ -49,27 +48,28 @@ pub(super) fn sweep<M: Model>(
             return Swept::Stuck(frontier);
         };
         let Some(at) = layer.get_mut().waiting.pop() else {
-            layer.remove();
+            looks += layer.remove().seen.comparisons();
             continue;
         };
         if layer.get().seen.holds(&at) {
             frontier.reach(&at);
             moves = problem.moves(&at);
-            moves.extend(problem.detours(&at).moves);
+            moves.extend(problem.detours(&at, supply).moves);
         }
     }
+    Swept::Undecided
 }
 
 /// The configurations of one layer.
 struct Layer<S> {
-    seen: Known<S>,
+    seen: Memory<S>,
     waiting: Vec<Configuration<S>>,
 }
 
 impl<S> Default for Layer<S> {
     fn default() -> Layer<S> {
         Layer {
-            seen: Known::default(),
+            seen: Memory::default(),
             waiting: Vec::new(),
         }
     }
@@ -79,7 +79,7 @@ impl<S: Copy + Eq + std::hash::Hash> Layer<S> {
     /// Adds a configuration, unless one that is as good has been seen.
     fn add<M: Model<State = S>>(&mut self, problem: &Problem<M>, at: Configuration<S>) {
         if self.seen.find(problem, &at).is_none() {
-            self.seen.learn(problem, at.clone(), at.spent.clone());
+            self.seen.learn(problem, &at, at.spent.clone());
             self.waiting.push(at);
         }
     }

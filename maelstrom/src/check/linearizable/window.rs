@@ -20,7 +20,7 @@ const OTHER: Symbol = Symbol::MAX;
 const BUDGET: usize = 20_000;
 
 /// The longest stretches tried, in operations.
-const LONGEST: usize = 64;
+const LONGEST: usize = 32;
 
 /// Operations that cannot be ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +103,24 @@ impl Window {
             perhaps,
             from_start: start.is_none(),
         }
+    }
+
+    /// Whether the operations could be ordered if one more had, perhaps, taken effect.
+    pub fn would_be_ordered_with(
+        &self,
+        calls: &[Call<RegisterOp>],
+        another: Call<RegisterOp>,
+    ) -> bool {
+        let moments = self.calls.iter().map(|&call| calls[call].invoked);
+        let starts = moments.min().unwrap_or(0);
+        // One that was over before may have taken effect before, and explains nothing.
+        if another.returned.is_some_and(|at| at < starts) {
+            return false;
+        }
+        let calls = [calls, &[another]].concat();
+        let mut window = self.clone();
+        window.perhaps.push(calls.len() - 1);
+        !window.cannot_be_ordered(&calls)
     }
 
     /// The operations as a problem of their own, with the call that each of its calls stands for.

@@ -191,6 +191,19 @@ impl TxnAnalysis {
             .collect()
     }
 
+    /// Each anomaly found, by name: what it means, and all examples kept, in words.
+    pub fn descriptions(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.found.0.iter().map(|(anomaly, findings)| {
+            let mut text = String::new();
+            let (meaning, count) = (anomaly.meaning(), findings.count);
+            line(&mut text, format_args!("{meaning}\nfound: {count}"));
+            for example in &findings.examples {
+                line(&mut text, format_args!("\n{}", example.words));
+            }
+            (anomaly.name(), text)
+        })
+    }
+
     /// The models that the run violates, whether asked for or not.
     pub fn boundary(&self) -> &Boundary {
         &self.boundary

@@ -2,14 +2,15 @@
 
 use porcupine_rs as porcupine;
 
-use super::model::Model;
-use super::model::{Register, RegisterOp};
-use super::problem::{Call, Problem};
-use super::register::{self, NIL};
-use super::search::{Outcome, search};
 use super::simulated::{self, Clients};
-use super::sweep::{Swept, sweep};
-use super::{check, check_within};
+use crate::check::linearizable::configuration::Supply;
+use crate::check::linearizable::model::{Model, Register, RegisterOp, Symbol};
+use crate::check::linearizable::problem::{Call, Problem};
+use crate::check::linearizable::register::{self, NIL};
+use crate::check::linearizable::search::{Outcome, search};
+use crate::check::linearizable::sweep::{Swept, sweep};
+use crate::check::linearizable::window;
+use crate::check::linearizable::{check, check_within};
 use crate::check::{Analysis, Verdict};
 use crate::history::History;
 
@@ -188,8 +189,77 @@ fn the_sweep_gets_as_far_as_the_search() {
             Outcome::Stuck(frontier) => Swept::Stuck(frontier),
             Outcome::Undecided => Swept::Undecided,
         };
-        assert_eq!(searched, sweep(&problem, [NIL], 1_000_000), "seed {seed}");
+        assert_eq!(
+            searched,
+            sweep(&problem, [NIL], Supply::Counted, 1_000_000),
+            "seed {seed}"
+        );
     }
+}
+
+#[test]
+fn what_has_no_order_with_unlimited_supplies_has_none() {
+    for (seed, _, history) in shapes() {
+        let problem = Problem::new(Register, &calls(&history));
+        if let Swept::Stuck(_) = sweep(&problem, [NIL], Supply::Unlimited, 1_000_000) {
+            let counted = sweep(&problem, [NIL], Supply::Counted, 1_000_000);
+            assert!(matches!(counted, Swept::Stuck(_)), "seed {seed}");
+        }
+    }
+}
+
+/// What an explanation shows is a proof of its own.
+#[test]
+fn the_stretch_shown_has_no_order_from_any_state() {
+    let mut shown = 0;
+    for (seed, clients, history) in shapes() {
+        let calls = calls(&history);
+        let problem = Problem::new(Register, &calls);
+        let Outcome::Stuck(frontier) = search(&problem, [NIL], 1_000_000) else {
+            continue;
+        };
+        let stuck = problem.required[frontier.layer as usize].call;
+        let Some(window) = window::shortest(&calls, stuck) else {
+            continue;
+        };
+        if window.perhaps.len() > 6 {
+            continue;
+        }
+        assert!(window.calls.contains(&stuck), "seed {seed}");
+        // After a write that leaves any of the values that there can be, and one that cannot.
+        let mut stretch = vec![Call {
+            op: RegisterOp::Write(NIL),
+            invoked: 0,
+            returned: Some(1),
+        }];
+        let later = |call: usize| Call {
+            invoked: calls[call].invoked + 2,
+            ..calls[call]
+        };
+        stretch.extend(window.calls.iter().map(|&call| Call {
+            returned: calls[call].returned.map(|at| at + 2),
+            ..later(call)
+        }));
+        let perhaps = window.perhaps.iter();
+        stretch.extend(perhaps.map(|&call| Call {
+            returned: None,
+            ..later(call)
+        }));
+        let states = if window.from_start {
+            0
+        } else {
+            clients.values as Symbol + 1
+        };
+        for state in 0..=states {
+            stretch[0].op = RegisterOp::Write(state);
+            assert!(
+                !is_linearizable(&stretch),
+                "seed {seed} from {state}: {stretch:?}"
+            );
+        }
+        shown += 1;
+    }
+    assert!(shown > 500, "only {shown} stretches");
 }
 
 #[test]

@@ -1,0 +1,119 @@
+//! `make bench`: what the runtime and the workbench can do, beside what they should.
+//!
+//! Every figure is the median of several rounds, and what is compared runs in turns, so that a
+//! machine with other things to do slows all of it alike. Figures about memory are taken by a
+//! process of their own, which has done nothing else.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a benchmark measures real time, and prints a table"
+)]
+
+mod calls;
+mod echo;
+mod figures;
+mod memory;
+mod processes;
+mod simulated;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, ValueEnum};
+
+use figures::Table;
+
+#[derive(Parser)]
+#[command(about = "Measures the runtime and the workbench")]
+struct Options {
+    /// What to measure [default: all of it]
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+
+    /// How often; the median counts
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// Requests in a round of echo
+    #[arg(long, value_name = "N", default_value_t = 500_000)]
+    requests: usize,
+
+    /// Messages in the long simulation
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    messages: u64,
+
+    /// Measures one thing that needs a process of its own
+    #[arg(long, hide = true)]
+    alone: Option<memory::Alone>,
+}
+
+/// A part of the table.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Replies a second through pipes, beside other runtimes
+    Echo,
+    /// Calls between nodes
+    Calls,
+    /// Eddy on real processes
+    Processes,
+    /// Eddy in virtual time
+    Simulated,
+    /// Memory
+    Memory,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match measure(&options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Measures what was asked for; whether all targets are met.
+fn measure(options: &Options) -> Result<bool> {
+    if let Some(alone) = options.alone {
+        println!("{}", alone.measure(options.messages)?);
+        return Ok(true);
+    }
+    let mut table = Table::default();
+    for &part in Part::value_variants() {
+        if !options.parts.is_empty() && !options.parts.contains(&part) {
+            continue;
+        }
+        match part {
+            Part::Echo => echo::measure(&mut table, options.rounds, options.requests)?,
+            Part::Calls => calls::measure(&mut table, options.rounds)?,
+            Part::Processes => processes::measure(&mut table, options.rounds)?,
+            Part::Simulated => simulated::measure(&mut table, options.rounds)?,
+            Part::Memory => memory::measure(&mut table, options.messages)?,
+        }
+    }
+    Ok(table.all_met())
+}
+
+/// A program that `make bench` built beside this one; `place` is relative to the build directory.
+fn program(place: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe().context("finding this program")?;
+    let release = this.parent().context("a program is in a directory")?;
+    let program = release.join(place);
+    ensure!(
+        program.exists(),
+        "{} is missing: run this by make bench",
+        program.display()
+    );
+    Ok(program)
+}
+
+/// This program again, to measure something in a process of its own.
+fn this_program() -> Result<Command> {
+    Ok(Command::new(
+        std::env::current_exe().context("finding this program")?,
+    ))
+}

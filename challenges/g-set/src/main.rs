@@ -1,0 +1,21 @@
+//! `g-set`, the binary.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use dissemination::Windows;
+use g_set::{GSet, ROUND};
+
+/// A set that only grows, without asking anybody.
+#[derive(Parser)]
+struct Args {
+    /// Milliseconds between two rounds of messages: longer is cheaper, and later.
+    #[arg(long, value_name = "MS", default_value_t = ROUND.as_millis() as u64)]
+    round: u64,
+}
+
+fn main() -> ExitCode {
+    let windows = Windows::every(Duration::from_millis(Args::parse().round));
+    glomers::run(move |cx| GSet::new(cx, windows))
+}

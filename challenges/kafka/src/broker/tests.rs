@@ -1,0 +1,347 @@
+//! Brokers without a runtime: every message between them, and every answer of lin-kv, is lost,
+//! repeated, held back or overtaken as the dice fall, much more often than on any real network.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Broker, Proposal};
+use crate::Settings;
+use crate::journal::Entry;
+use crate::leadership::{Incarnation, Leadership};
+use crate::wire::Batch;
+
+/// How bad things are.
+#[derive(Clone, Copy, Default)]
+struct Weather {
+    loss: f64,
+    duplication: f64,
+    delay_max_ms: u64,
+    /// Per millisecond: that somebody is cut off, or that all are connected again.
+    cuts: f64,
+    heals: f64,
+    /// Per millisecond: that a node is killed.
+    kills: f64,
+}
+
+const STORM: Weather = Weather {
+    loss: 0.1,
+    duplication: 0.2,
+    delay_max_ms: 60,
+    cuts: 0.0004,
+    heals: 0.0008,
+    kills: 0.0004,
+};
+
+/// Somebody's question to lin-kv, which may be answered although the asker is dead by then.
+struct Question {
+    asker: Incarnation,
+    proposal: Proposal,
+    at: Instant,
+    answer: Option<Leadership>,
+}
+
+struct World {
+    rng: ChaCha8Rng,
+    now: Instant,
+    weather: Weather,
+    settings: Settings,
+    brokers: Vec<Option<Broker>>,
+    lives: Vec<u64>,
+    reborn_at: Vec<Instant>,
+    /// Messages under way: when they arrive, from whom, to whom, and what they say.
+    network: Vec<(Instant, usize, usize, String)>,
+    /// Who does not hear whom.
+    cuts: Vec<(usize, usize)>,
+    lin_kv: Vec<Leadership>,
+    questions: Vec<Question>,
+    /// For each shard, all that any broker ever took for committed.
+    committed: Vec<Vec<Entry>>,
+    sends: Vec<(usize, u64, oneshot::Receiver<u64>)>,
+    /// The offsets that clients were told, by key.
+    answers: BTreeMap<String, BTreeMap<u64, u64>>,
+    kills: u64,
+    changes: u64,
+}
+
+impl World {
+    fn new(seed: u64, nodes: usize, replicas: usize, weather: Weather) -> Self {
+        let now = Instant::now();
+        let settings = Settings {
+            replicas,
+            ..Settings::default()
+        };
+        let broker = |node| {
+            let mut broker = Broker::new(node, nodes, settings);
+            broker.begin(1, now);
+            Some(broker)
+        };
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            now,
+            weather,
+            settings,
+            brokers: (0..nodes).map(broker).collect(),
+            lives: vec![1; nodes],
+            reborn_at: vec![now; nodes],
+            network: Vec::new(),
+            cuts: Vec::new(),
+            lin_kv: (0..nodes)
+                .map(|shard| Leadership::initial(shard, nodes, replicas))
+                .collect(),
+            questions: Vec::new(),
+            committed: vec![Vec::new(); nodes],
+            sends: Vec::new(),
+            answers: BTreeMap::new(),
+            kills: 0,
+            changes: 0,
+        }
+    }
+
+    /// A millisecond passes.
+    fn step(&mut self, sends: f64) {
+        self.now += Duration::from_millis(1);
+        self.strike();
+        for node in 0..self.brokers.len() {
+            if self.brokers[node].is_none() && self.reborn_at[node] <= self.now {
+                self.lives[node] += 1;
+                let mut broker = Broker::new(node, self.brokers.len(), self.settings);
+                broker.begin(self.lives[node], self.now);
+                self.brokers[node] = Some(broker);
+            }
+            if self.rng.random_bool(sends) {
+                self.send(node);
+            }
+            if let Some(broker) = &mut self.brokers[node]
+                && broker.wake_at() <= self.now
+            {
+                broker.pass_time(self.now);
+            }
+            self.settle(node);
+        }
+        self.deliver();
+        self.consult();
+        self.check();
+    }
+
+    fn strike(&mut self) {
+        let nodes = self.brokers.len();
+        if self.rng.random_bool(self.weather.cuts) {
+            let (a, b) = (
+                self.rng.random_range(0..nodes),
+                self.rng.random_range(0..nodes),
+            );
+            match self.rng.random_bool(0.5) {
+                true => self.cuts.push((a, b)),
+                false => (0..nodes).for_each(|other| self.cuts.extend([(a, other), (other, a)])),
+            }
+        }
+        if self.rng.random_bool(self.weather.heals) {
+            self.cuts.clear();
+        }
+        if self.rng.random_bool(self.weather.kills) {
+            let node = self.rng.random_range(0..nodes);
+            if self.may_die(node) {
+                self.kills += 1;
+                self.brokers[node] = None;
+                let down = self.rng.random_range(0..3000);
+                self.reborn_at[node] = self.now + Duration::from_millis(down);
+            }
+        }
+    }
+
+    /// Whether somebody is in sync with each shard without this node: that is all that is asked.
+    fn may_die(&self, node: usize) -> bool {
+        let survives = |leadership: &Leadership| {
+            leadership.in_sync.iter().any(|member| {
+                let is_alive = self.brokers[member.node].is_some();
+                member.node != node && is_alive && member.life == self.lives[member.node]
+            })
+        };
+        let possible = self.questions.iter().map(|question| &question.proposal.to);
+        self.lin_kv.iter().chain(possible).all(survives)
+    }
+
+    fn send(&mut self, node: usize) {
+        if let Some(broker) = &mut self.brokers[node] {
+            let key: u64 = self.rng.random_range(0..8);
+            let msg = self.rng.next_u64() >> 12;
+            let (_, offset) = broker.submit(key.to_string().into(), msg.into(), self.now);
+            self.sends.push((key as usize, msg, offset));
+        }
+    }
+
+    /// Takes what a broker has to say.
+    fn settle(&mut self, node: usize) {
+        let Some(broker) = &mut self.brokers[node] else {
+            return;
+        };
+        for (to, batch) in broker.take_due(self.now) {
+            let text = serde_json::to_string(&batch).expect("a batch can be written");
+            let copies = 1 + u32::from(self.rng.random_bool(self.weather.duplication));
+            for _ in 0..copies {
+                let delay = self.rng.random_range(0..=self.weather.delay_max_ms);
+                if !self.rng.random_bool(self.weather.loss) {
+                    let at = self.now + Duration::from_millis(delay);
+                    self.network.push((at, node, to, text.clone()));
+                }
+            }
+        }
+        while let Some(proposal) = broker.take_proposal() {
+            let life = self.lives[node];
+            let delay = self.rng.random_range(0..=2 * self.weather.delay_max_ms);
+            self.questions.push(Question {
+                asker: Incarnation { node, life },
+                proposal,
+                at: self.now + Duration::from_millis(delay),
+                answer: None,
+            });
+        }
+    }
+
+    fn deliver(&mut self) {
+        let now = self.now;
+        let arrived: Vec<_> = self.network.extract_if(.., |(at, ..)| *at <= now).collect();
+        for (_, from, to, text) in arrived {
+            let is_cut = self.cuts.contains(&(from, to));
+            if let (Some(broker), false) = (&mut self.brokers[to], is_cut) {
+                let batch: Batch = serde_json::from_str(&text).expect("a batch can be read");
+                broker.receive(from, batch, now);
+                self.settle(to);
+            }
+        }
+    }
+
+    /// lin-kv answers: the compare-and-set happens at one moment, its answer arrives at another.
+    fn consult(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.questions.extract_if(.., |q| q.at <= now).collect();
+        for mut question in due {
+            let Proposal { shard, from, to } = &question.proposal;
+            let Some(answer) = question.answer.take() else {
+                let current = &mut self.lin_kv[*shard];
+                if current == from {
+                    *current = to.clone();
+                    self.changes += 1;
+                }
+                question.answer = Some(current.clone());
+                let delay = self.rng.random_range(0..=self.weather.delay_max_ms);
+                question.at = now + Duration::from_millis(delay);
+                self.questions.push(question);
+                continue;
+            };
+            let Incarnation { node, life } = question.asker;
+            if let (Some(broker), true) = (&mut self.brokers[node], self.lives[node] == life) {
+                broker.decided(*shard, answer, now);
+                self.settle(node);
+            }
+        }
+    }
+
+    /// What one broker takes for committed, all others do; and what a client was told is so.
+    fn check(&mut self) {
+        for (node, broker) in self.brokers.iter().enumerate() {
+            let Some(broker) = broker else { continue };
+            for (number, shard) in broker.shards.iter().enumerate() {
+                let committed = &mut self.committed[number];
+                let ours = shard.journal.entries(0..shard.journal.committed());
+                let known = committed.len().min(ours.len());
+                // All but the latest were compared when they were new.
+                let begin = known.saturating_sub(50);
+                assert_eq!(
+                    ours[begin..known],
+                    committed[begin..known],
+                    "n{node} has another journal of shard {number}"
+                );
+                committed.extend_from_slice(&ours[known..]);
+            }
+        }
+        let answers = &mut self.answers;
+        self.sends.retain_mut(|(key, msg, receiver)| {
+            let outcome = receiver.try_recv();
+            if let Ok(offset) = outcome {
+                let log = answers.entry(key.to_string()).or_default();
+                assert_eq!(
+                    log.insert(offset, *msg),
+                    None,
+                    "offset {offset} was given twice"
+                );
+            }
+            outcome == Err(oneshot::error::TryRecvError::Empty)
+        });
+    }
+
+    /// Everything is well for a while; then everybody must know everything.
+    fn calm_down(&mut self) {
+        self.weather = Weather::default();
+        self.cuts.clear();
+        self.reborn_at.fill(self.now);
+        for _ in 0..10_000 {
+            self.step(0.0);
+        }
+        for (node, broker) in self.brokers.iter().enumerate() {
+            let broker = broker.as_ref().expect("everybody is alive");
+            for (number, shard) in broker.shards.iter().enumerate() {
+                let (len, committed) = (shard.journal.len(), &self.committed[number]);
+                assert_eq!(len, committed.len(), "n{node}, shard {number}: {shard:?}");
+                assert_eq!(shard.journal.committed(), len, "n{node}, shard {number}");
+                assert!(shard.requests.is_empty(), "n{node}, shard {number}");
+                assert!(broker.wake_at() > self.now);
+            }
+            for (key, log) in &self.answers {
+                let from = BTreeMap::from([(key.as_str().into(), 0)]);
+                let read = broker.poll(&from).remove(key.as_str()).unwrap_or_default();
+                for (offset, msg) in log.range(..read.len() as u64) {
+                    assert_eq!(read[*offset as usize], (*offset, (*msg).into()), "n{node}");
+                }
+            }
+        }
+        assert_eq!(
+            self.sends.len(),
+            0,
+            "every send of a living node is answered"
+        );
+    }
+}
+
+fn storms(nodes: usize, replicas: usize) {
+    let (mut kills, mut changes) = (0, 0);
+    // As in simulations, `SEEDS=1000` widens.
+    let seeds = std::env::var("SEEDS").map(|count| count.parse());
+    for seed in 0..seeds.unwrap_or(Ok(20)).expect("SEEDS is a number") {
+        eprintln!("seed {seed}");
+        let mut world = World::new(seed, nodes, replicas, STORM);
+        for _ in 0..20_000 {
+            world.step(0.01);
+        }
+        world.calm_down();
+        kills += world.kills;
+        changes += world.changes;
+    }
+    assert!(kills > 20, "nodes were killed {kills} times");
+    assert!(changes > 40, "leaderships changed {changes} times");
+}
+
+#[test]
+fn two_brokers_agree_in_any_weather_and_lose_nothing() {
+    storms(2, 2);
+}
+
+#[test]
+fn three_brokers_agree_in_any_weather_and_lose_nothing() {
+    storms(3, 3);
+}
+
+#[test]
+fn two_replicas_and_a_spare_agree_in_any_weather_and_lose_nothing() {
+    storms(3, 2);
+}
+
+#[test]
+fn five_brokers_with_three_replicas_agree_in_any_weather_and_lose_nothing() {
+    storms(5, 3);
+}

@@ -1,0 +1,85 @@
+//! Kafka-style logs, as they must behave: with the challenges' options, and when things go wrong.
+
+mod faults;
+mod figures;
+mod official;
+
+use std::time::Duration;
+
+use eddy::check::kafka::KafkaAnalysis;
+use eddy::check::{Workload, WorkloadAnalysis};
+use eddy::history::{Kind, Operation, Process};
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Run, Simulation, secs};
+use glomers::Context;
+use kafka::{Kafka, Settings};
+
+/// A cluster of so many nodes.
+fn cluster(seed: Seed, nodes: usize) -> Simulation {
+    cluster_with(Settings::default(), seed, nodes)
+}
+
+fn cluster_with(settings: Settings, seed: Seed, nodes: usize) -> Simulation {
+    Simulation::new(seed).nodes(nodes, move |cx: &Context| Kafka::new(cx, settings))
+}
+
+/// With one replica, a message is acknowledged when its leader has it.
+fn one_replica() -> Settings {
+    Settings {
+        replicas: 1,
+        ..Settings::default()
+    }
+}
+
+/// The challenge's load, at another rate: two clients for each node.
+fn load(nodes: usize, rate: f64) -> Load {
+    Load::of(Workload::Kafka)
+        .rate(rate)
+        .concurrency(2 * nodes)
+        .lasting(secs(20))
+}
+
+fn analysis(run: &Run) -> &KafkaAnalysis {
+    match run.results().workload() {
+        WorkloadAnalysis::Kafka(analysis) => analysis,
+        _ => unreachable!("the workload is kafka"),
+    }
+}
+
+/// Invocations and completions of all that clients did, but for their crashes.
+fn requests(run: &Run) -> impl Iterator<Item = (&Operation, &Operation)> {
+    let pairs = run.history().pairs();
+    let pairs = pairs.filter(|(invocation, _)| invocation.is_client() && invocation.f != "crash");
+    pairs.filter_map(|(invocation, completion)| Some((invocation, completion?)))
+}
+
+/// The node that the client of an operation talks to.
+fn node_of(operation: &Operation, nodes: usize) -> usize {
+    match operation.process {
+        Process::Client(process) => process as usize % nodes,
+        Process::Nemesis => unreachable!("the nemesis talks to nobody"),
+    }
+}
+
+/// Everything that began in this span of time at one of these nodes ended ok.
+fn assert_all_ok(run: &Run, nodes: usize, at: &[usize], from: Duration, to: Duration) {
+    let span = from..to;
+    let mut count = 0;
+    for (invocation, completion) in requests(run) {
+        if span.contains(&invocation.time) && at.contains(&node_of(invocation, nodes)) {
+            assert_eq!(completion.kind, Kind::Ok, "{completion:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "only {count} operations began in {span:?}");
+}
+
+/// Who is refused is told within a second; and polls are never refused by a living node.
+fn assert_refusals_are_prompt(run: &Run) {
+    for (invocation, completion) in requests(run) {
+        if completion.kind == Kind::Fail && completion.f == "send" {
+            let took = completion.time - invocation.time;
+            assert!(took < secs(1), "refused after {took:?}: {completion:?}");
+        }
+    }
+}

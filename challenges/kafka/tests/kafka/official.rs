@@ -1,0 +1,101 @@
+//! The challenges, with their options and our targets.
+
+use eddy::simulation::{Simulation, for_each_seed, for_seeds, ms, secs};
+use glomers::Context;
+use kafka::{Kafka, Settings};
+
+use super::{analysis, cluster, cluster_with, load, one_replica, requests};
+use eddy::history::Kind;
+use eddy::net::Latency;
+use eddy::simulation::Run;
+
+fn assert_nothing_fails_but_crashes(run: &Run) {
+    run.assert_valid();
+    for (_, completion) in requests(run) {
+        assert_eq!(completion.kind, Kind::Ok, "{completion:?}");
+    }
+}
+
+/// Challenge 5a: one node.
+#[test]
+fn a_single_node_needs_nobody() {
+    for_each_seed(|seed| {
+        let run = cluster(seed, 1).run(load(1, 1000.0));
+        assert_nothing_fails_but_crashes(&run);
+        assert_eq!(run.messages_per_op(), 0.0);
+        assert_eq!(run.latency_of("send", 1.0), ms(0));
+    });
+}
+
+/// Challenges 5b and 5c: two nodes. What is acknowledged is on both.
+#[test]
+fn two_nodes_need_half_a_message_per_operation_and_ten_milliseconds() {
+    for_each_seed(|seed| {
+        let run = cluster(seed, 2).run(load(2, 1000.0));
+        assert_nothing_fails_but_crashes(&run);
+        assert!(run.messages_per_op() <= 0.5, "{}", run.messages_per_op());
+        assert!(run.latency_of("send", 0.99) <= ms(10));
+        assert!(run.latency_of("poll", 0.99) <= ms(10));
+        assert!(analysis(&run).worst_realtime_lag() < ms(500));
+    });
+}
+
+/// The same, where what is acknowledged is on its leader only.
+#[test]
+fn one_replica_needs_a_third_of_a_message_per_operation() {
+    for_each_seed(|seed| {
+        let run = cluster_with(one_replica(), seed, 2).run(load(2, 1000.0));
+        assert_nothing_fails_but_crashes(&run);
+        assert!(run.messages_per_op() <= 0.33, "{}", run.messages_per_op());
+        assert!(run.latency_of("send", 0.99) <= ms(10));
+        assert!(analysis(&run).worst_realtime_lag() < ms(500));
+    });
+}
+
+#[test]
+fn three_and_five_nodes_are_as_fast() {
+    for nodes in [3, 5] {
+        for_seeds(3, |seed| {
+            let run = cluster(seed, nodes).run(load(nodes, 1000.0));
+            assert_nothing_fails_but_crashes(&run);
+            assert!(run.latency_of("send", 0.99) <= ms(10));
+            assert!(analysis(&run).worst_realtime_lag() < ms(500));
+        });
+    }
+}
+
+/// At a low rate there is no company to wait for.
+#[test]
+fn who_is_alone_does_not_wait() {
+    for_seeds(3, |seed| {
+        let run = cluster(seed, 2).run(load(2, 5.0));
+        assert_nothing_fails_but_crashes(&run);
+        assert_eq!(run.latency_of("send", 0.9), ms(0));
+    });
+}
+
+/// The replies of a slow network are not taken for silence.
+#[test]
+fn slow_links_slow_sends_down_and_nothing_else() {
+    for_seeds(5, |seed| {
+        let run = cluster(seed, 3)
+            .latency(Latency::exponential(ms(100)))
+            .run(load(3, 100.0));
+        assert_nothing_fails_but_crashes(&run);
+        assert!(run.latency_of("send", 0.5) < secs(1));
+    });
+}
+
+#[test]
+fn a_seed_determines_every_message() {
+    let run = |settings: Settings| {
+        Simulation::new(7)
+            .nodes(3, move |cx: &Context| Kafka::new(cx, settings))
+            .latency(Latency::exponential(ms(5)))
+            .record_everything()
+            .run(load(3, 300.0).lasting(secs(5)))
+    };
+    let (one, other) = (run(Settings::default()), run(Settings::default()));
+    assert!(one.journal().events() == other.journal().events());
+    assert!(one.journal().events() != run(one_replica()).journal().events());
+}

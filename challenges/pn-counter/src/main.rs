@@ -1,0 +1,21 @@
+//! `pn-counter`, the binary.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use dissemination::Windows;
+use pn_counter::{PnCounter, ROUND};
+
+/// A counter that goes up and down, without asking anybody.
+#[derive(Parser)]
+struct Args {
+    /// Milliseconds between two rounds of messages: longer is cheaper, and later.
+    #[arg(long, value_name = "MS", default_value_t = ROUND.as_millis() as u64)]
+    round: u64,
+}
+
+fn main() -> ExitCode {
+    let windows = Windows::every(Duration::from_millis(Args::parse().round));
+    glomers::run(move |cx| PnCounter::new(cx, windows))
+}

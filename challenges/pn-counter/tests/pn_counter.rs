@@ -1,0 +1,115 @@
+//! The counter that goes up and down, as it must behave.
+
+mod sums;
+
+use std::time::Duration;
+
+use dissemination::Windows;
+use eddy::check::Workload;
+use eddy::nemesis::{Delays, Duplication, Fault, Kill, Loss, Partition, Pause};
+use eddy::net::Latency;
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
+use glomers::Context;
+use pn_counter::{PnCounter, ROUND};
+use sums::{NODES, assert_reads_are_recent, assert_the_dead_count_once};
+
+/// Five nodes, 100 ms apart.
+fn nodes(seed: Seed) -> Simulation {
+    Simulation::new(seed)
+        .nodes(NODES, |cx: &Context| {
+            PnCounter::new(cx, Windows::every(ROUND))
+        })
+        .latency(Latency::constant(ms(100)))
+}
+
+fn load() -> Load {
+    Load::of(Workload::PnCounter).rate(100.0).lasting(secs(20))
+}
+
+#[test]
+fn an_add_is_everywhere_within_two_rounds_for_a_tenth_of_a_message() {
+    for_each_seed(|seed| {
+        let run = nodes(seed).run(load());
+        run.assert_valid();
+        assert_eq!(run.ok_fraction(), 1.0);
+        assert!(run.messages_per_op() < 0.1, "{}", run.messages_per_op());
+        assert_reads_are_recent(&run, Duration::ZERO..secs(20), ms(1500));
+    });
+}
+
+#[test]
+fn a_partition_loses_nothing_and_costs_little() {
+    for_each_seed(|seed| {
+        let run = nodes(seed)
+            .nemesis(Partition::any().every(secs(10)))
+            .run(load());
+        run.assert_valid();
+        assert!(run.net().dropped > 0, "the partition never cut anything");
+        assert_eq!(run.ok_fraction(), 1.0);
+        assert!(run.messages_per_op() < 0.6, "{}", run.messages_per_op());
+    });
+}
+
+#[test]
+fn two_seconds_after_a_partition_everybody_knows_everything() {
+    for_each_seed(|seed| {
+        let (from, to) = (secs(5), secs(12));
+        let run = nodes(seed)
+            .nemesis(Partition::halves().between(from, to))
+            .run(load());
+        run.assert_valid();
+        assert!(run.net().dropped > 0, "the partition never cut anything");
+        assert_reads_are_recent(&run, to + secs(2)..secs(20), secs(2));
+    });
+}
+
+#[test]
+fn loss_repetition_and_disorder_count_nothing_twice() {
+    for_each_seed(|seed| {
+        let run = nodes(seed)
+            .latency(Latency::exponential(ms(100)))
+            .nemesis(Loss::of(0.2).always())
+            .nemesis(Duplication::of(0.2).always())
+            .nemesis(Delays::of(0.2, ms(500)).always())
+            .run(load());
+        run.assert_valid();
+        let net = run.net();
+        assert!(net.lost > 0 && net.duplicated > 0 && net.delayed > 0);
+        assert!(run.messages_per_op() < 0.6, "{}", run.messages_per_op());
+    });
+}
+
+#[test]
+fn a_node_that_was_paused_catches_up() {
+    for_each_seed(|seed| {
+        let run = nodes(seed).nemesis(Pause::one().every(secs(2))).run(load());
+        run.assert_valid();
+        assert!(run.pauses() > 0);
+    });
+}
+
+/// What a dead node has told the others counts for ever, once, and not as a part of what it counts
+/// when it is back.
+#[test]
+fn a_death_loses_nothing_that_is_older_than_a_round_and_repeats_nothing() {
+    for_each_seed(|seed| {
+        let run = nodes(seed)
+            .nemesis(Kill::one().between(secs(8), secs(9)))
+            .run(load());
+        assert!(run.failure().is_none(), "{:?}", run.failure());
+        assert_the_dead_count_once(&run, ROUND + ms(50));
+    });
+}
+
+#[test]
+fn a_counter_that_nobody_uses_is_silent() {
+    for_each_seed(|seed| {
+        let messages = |lasting| {
+            let run = nodes(seed).run(load().rate(0.0).lasting(lasting));
+            assert!(run.failure().is_none(), "{:?}", run.failure());
+            run.journal().servers.sent
+        };
+        assert_eq!(messages(secs(10)), messages(secs(100)));
+    });
+}

@@ -1,0 +1,345 @@
+//! A cluster of pure servers: no runtime, no disks, no clocks, and a network that is a list of
+//! messages. Who moves when is up to the test.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use glomers::NodeId;
+use raft::{Command, Config, Index, Output, Packet, Persistent, Raft, ReadId, Record, Rpc, Term};
+use serde::{Deserialize, Serialize};
+
+/// A command that says who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Op(pub String);
+
+impl Command for Op {
+    fn size_bytes(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub struct InFlight {
+    pub from: usize,
+    pub to: usize,
+    pub packet: Packet<Op>,
+}
+
+/// A server, and what is around it.
+pub struct Server {
+    /// None while it is down.
+    pub raft: Option<Raft<Op>>,
+    /// Its disk.
+    pub disk: Vec<Record<Op>>,
+    /// Its clock, which is nobody else's.
+    pub now: Duration,
+    /// Its state machine: the commands it has applied, and how far.
+    pub state: Vec<String>,
+    pub applied: Index,
+    starts: u64,
+}
+
+/// Servers `n1`, `n2`, ….
+pub struct Cluster {
+    pub names: Vec<NodeId>,
+    pub servers: Vec<Server>,
+    pub network: Vec<InFlight>,
+    pub config: Config,
+    pub seed: u64,
+}
+
+impl Cluster {
+    /// Servers that have nothing on their disks, and run.
+    pub fn new(size: usize, config: Config, seed: u64) -> Self {
+        let server = |_| Server {
+            raft: None,
+            disk: Vec::new(),
+            now: Duration::ZERO,
+            state: Vec::new(),
+            applied: 0,
+            starts: 0,
+        };
+        let mut cluster = Self {
+            names: (1..=size).map(|i| NodeId::from(format!("n{i}"))).collect(),
+            servers: (0..size).map(server).collect(),
+            network: Vec::new(),
+            config,
+            seed,
+        };
+        for i in 0..size {
+            cluster.start(i);
+        }
+        cluster
+    }
+
+    /// Starts a server with what is on its disk.
+    pub fn start(&mut self, i: usize) {
+        let mut persistent = Persistent::default();
+        for record in &self.servers[i].disk {
+            persistent.replay(record.clone());
+        }
+        let server = &mut self.servers[i];
+        server.starts += 1;
+        let seed = self.seed + 100 * i as u64 + server.starts;
+        let (id, config) = (self.names[i].clone(), self.config.clone());
+        server.raft = Some(Raft::new(id, &self.names, config, seed, persistent));
+        server.now = Duration::ZERO;
+        server.state.clear();
+        server.applied = 0;
+    }
+
+    /// Stops a server. What it has not put out yet is lost.
+    pub fn crash(&mut self, i: usize) {
+        self.servers[i].raft = None;
+    }
+
+    /// A server that is running.
+    ///
+    /// # Panics
+    ///
+    /// If it is down.
+    pub fn raft(&mut self, i: usize) -> &mut Raft<Op> {
+        self.servers[i].raft.as_mut().expect("the server runs")
+    }
+
+    /// Lets time pass for one server.
+    pub fn pass(&mut self, i: usize, time: Duration) {
+        let server = &mut self.servers[i];
+        server.now += time;
+        if let Some(raft) = &mut server.raft {
+            raft.tick(server.now);
+        }
+    }
+
+    /// Lets time pass for one server until it has something to do.
+    pub fn pass_to_deadline(&mut self, i: usize) {
+        let server = &mut self.servers[i];
+        if let Some(raft) = &mut server.raft {
+            server.now = raft.deadline().max(server.now);
+            raft.tick(server.now);
+        }
+    }
+
+    /// Takes a server's output, and does with it what a driver does. Returns what it was.
+    pub fn put_out(&mut self, i: usize) -> Output<Op> {
+        let server = &mut self.servers[i];
+        let Some(raft) = &mut server.raft else {
+            return Output::default();
+        };
+        let output = raft.output();
+        server.disk.extend(output.records.iter().cloned());
+        for (to, packet) in &output.messages {
+            let to = self.names.iter().position(|name| name == to);
+            self.network.push(InFlight {
+                from: i,
+                to: to.expect("servers write to servers"),
+                packet: packet.clone(),
+            });
+        }
+        if let Some(snapshot) = &output.snapshot {
+            server.state = serde_json::from_str(&snapshot.data).expect("a snapshot of this state");
+            server.applied = snapshot.last_included_index;
+        }
+        for entry in &output.committed {
+            assert_eq!(
+                entry.index,
+                server.applied + 1,
+                "entries are applied in a row"
+            );
+            server.applied = entry.index;
+            server
+                .state
+                .extend(entry.command.iter().map(|op| op.0.clone()));
+        }
+        output
+    }
+
+    /// Hands a message over, if its receiver runs.
+    pub fn deliver(&mut self, message: InFlight) {
+        let from = self.names[message.from].clone();
+        if let Some(raft) = &mut self.servers[message.to].raft {
+            raft.step(&from, message.packet);
+        }
+    }
+
+    /// Replaces a server's applied entries by a snapshot.
+    pub fn compact(&mut self, i: usize) {
+        let server = &mut self.servers[i];
+        let data = serde_json::to_string(&server.state).expect("strings are JSON");
+        if let Some(raft) = &mut server.raft {
+            raft.compact(server.applied, data.into());
+        }
+    }
+
+    /// The number of a server.
+    pub fn number(&self, name: &str) -> usize {
+        let number = self.names.iter().position(|n| **n == *name);
+        number.unwrap_or_else(|| panic!("there is no server {name}"))
+    }
+}
+
+/// What is true of any run (Figure 3): checked after every step.
+#[derive(Default)]
+pub struct Invariants {
+    leaders: BTreeMap<Term, usize>,
+    /// By index and term: the term of the entry before, and the command.
+    entries: BTreeMap<(Index, Term), (Option<Term>, Option<Op>)>,
+    pub committed: BTreeMap<Index, Term>,
+    applied: BTreeMap<Index, Vec<String>>,
+    /// For each read: how far anybody knew the log to be committed when it was asked.
+    reads: BTreeMap<ReadId, Index>,
+}
+
+impl Invariants {
+    /// Whether nobody was seen to lead this term yet.
+    pub fn is_news(&self, term: Term) -> bool {
+        !self.leaders.contains_key(&term)
+    }
+
+    /// Notes a read that is about to be asked.
+    pub fn ask(&mut self, id: ReadId) {
+        let last = self.committed.keys().next_back().copied();
+        self.reads.insert(id, last.unwrap_or(0));
+    }
+
+    /// Checks a server after a step, and its output.
+    pub fn check(&mut self, cluster: &Cluster, i: usize, output: &Output<Op>) {
+        let server = &cluster.servers[i];
+        let Some(raft) = &server.raft else { return };
+        self.election_safety(raft, i);
+        self.log_matching(raft);
+        for entry in &output.committed {
+            let term = *self.committed.entry(entry.index).or_insert(entry.term);
+            assert_eq!(
+                term, entry.term,
+                "two entries are committed at {}",
+                entry.index
+            );
+        }
+        self.leader_completeness(raft);
+        let state = self.applied.entry(server.applied);
+        let state = state.or_insert_with(|| server.state.clone());
+        assert_eq!(
+            *state, server.state,
+            "state machine safety at {}",
+            server.applied
+        );
+        for (id, index) in &output.reads {
+            let due = self.reads[id];
+            assert!(
+                *index >= due,
+                "read {id} misses what was committed up to {due}"
+            );
+        }
+    }
+
+    fn election_safety(&mut self, raft: &Raft<Op>, i: usize) {
+        if raft.is_leader() {
+            let leader = *self.leaders.entry(raft.current_term()).or_insert(i);
+            assert_eq!(leader, i, "two leaders in term {}", raft.current_term());
+        }
+    }
+
+    /// Equal index and term: equal command, and an equal predecessor; so by induction all before.
+    fn log_matching(&mut self, raft: &Raft<Op>) {
+        let log = &raft.persistent().log;
+        for entry in log.entries() {
+            let before = log.term_at(entry.index - 1);
+            let key = (entry.index, entry.term);
+            let known = self.entries.entry(key);
+            let known = known.or_insert_with(|| (before, entry.command.clone()));
+            assert_eq!(
+                *known,
+                (before, entry.command.clone()),
+                "log matching at {key:?}"
+            );
+        }
+    }
+
+    fn leader_completeness(&self, raft: &Raft<Op>) {
+        if !raft.is_leader() {
+            return;
+        }
+        let log = &raft.persistent().log;
+        for (&index, &term) in self.committed.range(log.last_included_index() + 1..) {
+            // A leader of an old term that does not know yet that it is one may lack the new.
+            if term <= raft.current_term() {
+                assert_eq!(
+                    log.term_at(index),
+                    Some(term),
+                    "leader completeness at {index}"
+                );
+            }
+        }
+    }
+}
+
+/// A message in a line.
+pub fn describe(packet: &Packet<Op>) -> String {
+    let what = match &packet.rpc {
+        Rpc::PreVote {
+            last_log_index,
+            last_log_term,
+        } => format!("PreVote, last entry {last_log_index}:{last_log_term}"),
+        Rpc::PreVoteReply { granted } => format!("PreVote reply, {}", yes(*granted)),
+        Rpc::RequestVote {
+            last_log_index,
+            last_log_term,
+        } => format!("RequestVote, last entry {last_log_index}:{last_log_term}"),
+        Rpc::RequestVoteReply { vote_granted } => {
+            format!("RequestVote reply, {}", yes(*vote_granted))
+        }
+        Rpc::AppendEntries {
+            prev_log_index,
+            prev_log_term,
+            entries,
+            leader_commit,
+            ..
+        } => {
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|entry| format!("{}:{}", entry.index, entry.term))
+                .collect();
+            let entries = match entries.is_empty() {
+                true => "nothing".to_owned(),
+                false => entries.join(" "),
+            };
+            format!(
+                "AppendEntries, {entries} after {prev_log_index}:{prev_log_term}, committed {leader_commit}"
+            )
+        }
+        Rpc::AppendEntriesReply { outcome, .. } => format!("AppendEntries reply, {outcome:?}"),
+        Rpc::InstallSnapshot {
+            last_included_index,
+            last_included_term,
+            offset,
+            data,
+            done,
+        } => {
+            let last = if *done { ", the last" } else { "" };
+            let end = offset + data.len();
+            format!(
+                "InstallSnapshot {last_included_index}:{last_included_term}, bytes {offset}..{end}{last}"
+            )
+        }
+        Rpc::InstallSnapshotReply {
+            received,
+            installed,
+            ..
+        } => format!(
+            "InstallSnapshot reply, has {received}, installed {}",
+            yes(*installed)
+        ),
+        Rpc::Propose { commands } => format!("Propose {commands:?}"),
+        Rpc::ReadIndex { id } => format!("ReadIndex {id}"),
+        Rpc::ReadIndexReply { id, index } => format!("ReadIndex reply {id}, apply {index}"),
+    };
+    format!("term {}, {what}", packet.term)
+}
+
+fn yes(it: bool) -> &'static str {
+    if it { "yes" } else { "no" }
+}

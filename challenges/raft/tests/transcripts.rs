@@ -1,0 +1,307 @@
+//! Raft as transcripts: each file below `transcripts/` is a scene, to be read beside the paper.
+//!
+//! `REWRITE=1 cargo test -p raft --test transcripts` writes down what happens now; read the
+//! difference before you believe it.
+
+mod cluster;
+
+use std::fmt::Write;
+
+use cluster::{Cluster, InFlight, Invariants, Op, describe};
+use datadriven::{TestCase, walk};
+use raft::{Appended, Config, Entry, Record, Rpc};
+
+/// A scene: a cluster, links that are cut, and what is written down.
+struct Scene {
+    cluster: Cluster,
+    invariants: Invariants,
+    /// Who does not hear whom: receiver, sender.
+    cut: Vec<(usize, usize)>,
+    told: String,
+}
+
+impl Scene {
+    fn new(size: usize, message_bytes_max: usize) -> Self {
+        let config = Config {
+            message_bytes_max,
+            ..Config::default()
+        };
+        Self {
+            cluster: Cluster::new(size, config, 0),
+            invariants: Invariants::default(),
+            cut: Vec::new(),
+            told: String::new(),
+        }
+    }
+
+    fn tell(&mut self, text: &str) {
+        writeln!(self.told, "{text}").expect("writing to a string cannot fail");
+    }
+
+    /// Does what a server wants done, and tells it.
+    fn put_out(&mut self, i: usize) {
+        let name = self.cluster.names[i].clone();
+        let before = self.cluster.network.len();
+        let output = self.cluster.put_out(i);
+        for record in &output.records {
+            let text = match record {
+                Record::Term {
+                    current_term,
+                    voted_for: None,
+                } => format!("enters term {current_term}"),
+                Record::Term {
+                    current_term,
+                    voted_for: Some(candidate),
+                } => format!("votes for {candidate} in term {current_term}"),
+                Record::Entry(Entry {
+                    index,
+                    term,
+                    command,
+                }) => {
+                    let command = command.as_ref().map_or("nothing", |op| &op.0);
+                    format!("stores {index}:{term} {command}")
+                }
+                Record::Snapshot(snapshot) => {
+                    let (index, term) = (snapshot.last_included_index, snapshot.last_included_term);
+                    format!("stores the snapshot {index}:{term}")
+                }
+            };
+            self.tell(&format!("{name} {text}"));
+        }
+        if let Some(snapshot) = &output.snapshot {
+            self.tell(&format!("{name} restores {}", snapshot.data));
+        }
+        if let Some(entry) = output.committed.last() {
+            self.tell(&format!("{name} commits {}:{}", entry.index, entry.term));
+        }
+        for (id, index) in &output.reads {
+            self.tell(&format!("{name} serves read {id} from {index} on"));
+        }
+        if self.cluster.servers[i].raft.is_some() && self.cluster.raft(i).is_leader() {
+            let term = self.cluster.raft(i).current_term();
+            if self.invariants.is_news(term) {
+                self.tell(&format!("{name} leads term {term}"));
+            }
+        }
+        let sent = self.cluster.network[before..].to_vec();
+        for message in &sent {
+            self.tell_message(message);
+        }
+        self.invariants.check(&self.cluster, i, &output);
+    }
+
+    fn tell_message(&mut self, message: &InFlight) {
+        let (from, to) = (
+            &self.cluster.names[message.from],
+            &self.cluster.names[message.to],
+        );
+        let text = format!("  {from} → {to}: {}", describe(&message.packet));
+        self.tell(&text);
+    }
+
+    fn is_cut(&self, message: &InFlight) -> bool {
+        self.cut.contains(&(message.to, message.from))
+            || self.cluster.servers[message.to].raft.is_none()
+    }
+
+    /// Hands over messages in order until there are none left. What meets a cut is lost.
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if self.cluster.network.is_empty() {
+                return;
+            }
+            let message = self.cluster.network.remove(0);
+            if self.is_cut(&message) {
+                continue;
+            }
+            let to = message.to;
+            self.cluster.deliver(message);
+            self.put_out(to);
+        }
+        panic!("the cluster does not settle");
+    }
+
+    /// Hands over, or loses, the messages that are on their way now and have this receiver and this
+    /// sender, where they are given.
+    fn take(&mut self, args: &[(String, Vec<String>)], deliver: bool) {
+        let named = |end: &str| {
+            let arg = args.iter().find(|(name, _)| name == end);
+            arg.map(|(_, names)| self.cluster.number(&names[0]))
+        };
+        let (to, from) = (named("to"), named("from"));
+        let network = std::mem::take(&mut self.cluster.network);
+        let chosen = |message: &InFlight| {
+            to.is_none_or(|to| to == message.to) && from.is_none_or(|from| from == message.from)
+        };
+        let (chosen, others): (Vec<_>, Vec<_>) = network.into_iter().partition(chosen);
+        self.cluster.network = others;
+        for message in chosen {
+            if deliver && !self.is_cut(&message) {
+                let to = message.to;
+                self.cluster.deliver(message);
+                self.put_out(to);
+            }
+        }
+    }
+
+    /// Gives a server a log of these terms, as if it had been there before.
+    fn write_log(&mut self, i: usize, current_term: u64, terms: &[u64]) {
+        let voted_for = None;
+        let mut disk = vec![Record::Term {
+            current_term,
+            voted_for,
+        }];
+        disk.extend((1..).zip(terms).map(|(index, &term)| {
+            let command = Some(Op(format!("x{index}")));
+            Record::Entry(Entry {
+                index,
+                term,
+                command,
+            })
+        }));
+        self.cluster.servers[i].disk = disk;
+        self.cluster.start(i);
+    }
+
+    fn show(&mut self, i: usize) {
+        let name = self.cluster.names[i].clone();
+        let state = self.cluster.servers[i].state.join(" ");
+        let Some(raft) = &self.cluster.servers[i].raft else {
+            return self.tell(&format!("{name} is down"));
+        };
+        let log = &raft.persistent().log;
+        let terms: Vec<String> = log.entries().iter().map(|e| e.term.to_string()).collect();
+        let included = match log.last_included_index() {
+            0 => String::new(),
+            index => format!("[snapshot up to {index}] "),
+        };
+        let text = format!("{raft:?}; log {included}{}; state {state}", terms.join(" "));
+        self.tell(&text);
+    }
+
+    fn run(&mut self, case: &mut TestCase) -> String {
+        self.told.clear();
+        let mut args: Vec<(String, Vec<String>)> = case.args.drain().collect();
+        args.sort();
+        let server = |name: &str, scene: &Self| scene.cluster.number(name);
+        match case.directive.as_str() {
+            "log" => {
+                for (name, terms) in args {
+                    let mut terms: Vec<u64> =
+                        terms.iter().map(|t| t.parse().expect("a term")).collect();
+                    let current = terms.pop().expect("the current term comes last");
+                    self.write_log(server(&name, self), current, &terms);
+                }
+            }
+            "timeout" => {
+                for (name, _) in args {
+                    let i = server(&name, self);
+                    self.cluster.pass_to_deadline(i);
+                    self.put_out(i);
+                }
+            }
+            "wait" => {
+                for (name, ms) in args {
+                    let i = server(&name, self);
+                    let ms: u64 = ms[0].parse().expect("milliseconds");
+                    self.cluster.pass(i, std::time::Duration::from_millis(ms));
+                    self.put_out(i);
+                }
+            }
+            "settle" => self.settle(),
+            "deliver" => self.take(&args, true),
+            "lose" => self.take(&args, false),
+            "propose" => {
+                for (name, commands) in args {
+                    let i = server(&name, self);
+                    for command in commands {
+                        let op = Op(command);
+                        if let Err(e) = self.cluster.raft(i).propose(op.clone()) {
+                            self.tell(&format!("{name} says {e:?}"));
+                            self.cluster.raft(i).forward(vec![op]);
+                        }
+                    }
+                    self.put_out(i);
+                }
+            }
+            "read" => {
+                for (name, ids) in args {
+                    let i = server(&name, self);
+                    for id in ids {
+                        let id = id.parse().expect("a number");
+                        self.invariants.ask(id);
+                        if let Err(e) = self.cluster.raft(i).read(id) {
+                            self.tell(&format!("{name} says {e:?}"));
+                        }
+                    }
+                    self.put_out(i);
+                }
+            }
+            "crash" => args.iter().for_each(|(name, _)| {
+                let i = server(name, self);
+                self.cluster.crash(i);
+            }),
+            "start" => args.iter().for_each(|(name, _)| {
+                let i = server(name, self);
+                self.cluster.start(i);
+                self.put_out(i);
+            }),
+            "compact" => args.iter().for_each(|(name, _)| {
+                let i = server(name, self);
+                self.cluster.compact(i);
+                self.put_out(i);
+            }),
+            "isolate" => {
+                for (name, _) in args {
+                    let i = server(&name, self);
+                    for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
+                        self.cut.extend([(i, other), (other, i)]);
+                    }
+                }
+            }
+            "heal" => self.cut.clear(),
+            "show" => (0..self.cluster.names.len()).for_each(|i| self.show(i)),
+            other => panic!("there is no directive {other}"),
+        }
+        if self.told.is_empty() {
+            self.tell("ok");
+        }
+        self.told.clone()
+    }
+}
+
+#[test]
+fn scenes() {
+    walk("tests/transcripts", |file| {
+        let mut scene = None;
+        file.run(|case| -> String {
+            if case.directive == "cluster" {
+                let mut number = |name: &str, default: usize| {
+                    let value = case.args.remove(name);
+                    value.map_or(default, |value| value[0].parse().expect("a number"))
+                };
+                let (size, bytes) = (number("servers", 3), number("message_bytes", 65_536));
+                scene = Some(Scene::new(size, bytes));
+                return "ok\n".to_owned();
+            }
+            let scene = scene.as_mut().expect("a scene begins with a cluster");
+            scene.run(case)
+        });
+    });
+}
+
+#[test]
+fn a_message_is_the_same_when_it_has_travelled() {
+    let outcome = Appended::Conflict {
+        prev_log_index: 5,
+        term: Some(4),
+        index: 3,
+    };
+    let packet = raft::Packet {
+        term: 6,
+        rpc: Rpc::<Op>::AppendEntriesReply { outcome, round: 0 },
+    };
+    let json = serde_json::to_string(&packet).expect("messages are JSON");
+    let back: raft::Packet<Op> = serde_json::from_str(&json).expect("and can be read again");
+    assert_eq!(back, packet);
+}

@@ -1,0 +1,257 @@
+//! The other way: an immutable tree in a service, and a pointer to its root.
+//!
+//! A leaf holds the lists of some keys and is never changed: a change writes a new leaf under a
+//! new name. The root, under the one key that does change, names the leaves. A transaction reads
+//! the root, reads leaves, writes new leaves (which nobody sees), and then swaps the root by
+//! compare-and-set. That is the moment at which it happens. If somebody else was faster, it has not
+//! happened, and is executed anew on the new root.
+//!
+//! Since leaves never change they can be cached for ever, and since a swap proves that the root
+//! *was* current, a cached root is as good as a fresh one for whatever ends in a swap. Transactions
+//! that come while one is being committed wait, and are committed together by the next swap.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use glomers::Kv;
+use glomers::prelude::*;
+use raft::StateMachine;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+
+use crate::lists::{Lists, MicroOp, Transaction, is_read_only};
+use crate::{PATIENCE, Reply};
+
+/// How many leaves there are. More make each write smaller, and the root larger.
+const LEAVES: usize = 64;
+
+/// The one key whose value changes.
+const ROOT: &str = "root";
+
+/// After so many lost races in a row a batch is given up.
+const RACES_MAX: u32 = 100;
+
+/// What clients ask.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// Execute a transaction.
+    Txn {
+        /// Its micro-operations; reads are without a value yet.
+        txn: Transaction,
+    },
+}
+
+/// The names of the leaves; a leaf that nothing was written to has none.
+type Root = BTreeMap<usize, String>;
+
+/// A node that keeps nothing but a cache.
+#[derive(Default)]
+pub struct OnRoot {
+    waiting: RefCell<Vec<Waiting>>,
+    wake: Notify,
+    /// The root as this node saw it last; none if there was none.
+    root: RefCell<Option<Root>>,
+    leaves: RefCell<BTreeMap<String, Lists>>,
+    /// Makes names that no other node and no other life of this one has used.
+    nonce: Cell<u64>,
+    named: Cell<u64>,
+}
+
+struct Waiting {
+    txn: Transaction,
+    client: oneshot::Sender<Result<Transaction>>,
+}
+
+impl Node for OnRoot {
+    type Request = Request;
+    type Reply = Reply;
+
+    async fn handle(&self, Request::Txn { txn }: Request, _: &Context) -> Result<Reply> {
+        let (client, outcome) = oneshot::channel();
+        self.waiting.borrow_mut().push(Waiting { txn, client });
+        self.wake.notify_one();
+        let unknown = |_| Error::crash("the batch ended without an outcome");
+        let txn = outcome.await.map_err(unknown)??;
+        Ok(Reply::TxnOk { txn })
+    }
+
+    async fn background(&self, cx: &Context) {
+        self.nonce.set(cx.rng().random());
+        let store = cx.lin_kv().within(PATIENCE);
+        loop {
+            self.wake.notified().await;
+            let batch = self.waiting.take();
+            let txns: Vec<&Transaction> = batch.iter().map(|waiting| &waiting.txn).collect();
+            let start = Instant::now();
+            let outcome = self.commit(cx, &store, &txns).await;
+            let effort = start.elapsed();
+            for (i, waiting) in batch.into_iter().enumerate() {
+                let outcome = outcome.as_ref().map(|txns| txns[i].clone());
+                // A client that has given up does not mind.
+                let _ = waiting.client.send(outcome.map_err(Clone::clone));
+            }
+            // Who has just swapped the root knows it, and would win the next race too, for ever. A
+            // pause lets others have their turn; meanwhile the next batch gathers.
+            let others = cx.peers().len() as f64;
+            sleep(effort.mul_f64(others * cx.rng().random_range(0.0..2.0))).await;
+        }
+    }
+}
+
+impl OnRoot {
+    /// Executes transactions in a row, as one.
+    async fn commit(
+        &self,
+        cx: &Context,
+        store: &Kv,
+        txns: &[&Transaction],
+    ) -> Result<Vec<Transaction>> {
+        if txns.iter().all(|txn| is_read_only(txn)) {
+            // Nothing will prove that a cached root is current.
+            self.read_root(store).await?;
+        }
+        for race in 0..RACES_MAX {
+            let root = self.root.borrow().clone();
+            let touched = txns.iter().copied().flatten().map(leaf_of);
+            let mut leaves = self
+                .leaves_of(store, root.as_ref(), touched.collect())
+                .await?;
+            let done: Vec<Transaction> = txns.iter().map(|txn| execute(&mut leaves, txn)).collect();
+            let changed: BTreeSet<usize> = txns
+                .iter()
+                .copied()
+                .flatten()
+                .filter(|op| !is_read_only(std::slice::from_ref(op)))
+                .map(leaf_of)
+                .collect();
+            if changed.is_empty() {
+                return Ok(done);
+            }
+            let swapped = self.swap(cx, store, root, leaves, changed).await;
+            match swapped {
+                Ok(()) => return Ok(done),
+                // Somebody was faster; nothing has happened.
+                Err(e) if is_lost_race(&e) => {}
+                Err(e) => return Err(e),
+            }
+            sleep(Duration::from_millis(1) * race * cx.rng().random_range(0..4)).await;
+            self.read_root(store).await?;
+        }
+        Err(Error::txn_conflict(
+            "others were faster all the time; nothing was done",
+        ))
+    }
+
+    async fn read_root(&self, store: &Kv) -> Result<()> {
+        let root: Option<Root> = store.read(ROOT).await.map_err(nothing_done)?;
+        *self.root.borrow_mut() = root;
+        Ok(())
+    }
+
+    /// The leaves of these numbers, from the cache or from the store.
+    async fn leaves_of(
+        &self,
+        store: &Kv,
+        root: Option<&Root>,
+        numbers: BTreeSet<usize>,
+    ) -> Result<BTreeMap<usize, Lists>> {
+        let mut leaves = BTreeMap::new();
+        let mut reads = JoinSet::new();
+        for number in numbers {
+            let name = root.and_then(|root| root.get(&number));
+            let cached = name.map(|name| self.leaves.borrow().get(name).cloned());
+            match (name, cached.flatten()) {
+                (Some(name), None) => {
+                    let (store, name) = (store.clone(), name.clone());
+                    reads.spawn_local(async move { (number, store.read(&name).await) });
+                }
+                (_, leaf) => {
+                    leaves.insert(number, leaf.unwrap_or_default());
+                }
+            }
+        }
+        while let Some(read) = reads.join_next().await {
+            let (number, leaf) = read.map_err(broken_off)?;
+            let leaf: Option<Lists> = leaf.map_err(nothing_done)?;
+            let leaf =
+                leaf.ok_or_else(|| Error::abort("the root names a leaf that is not there"))?;
+            leaves.insert(number, leaf);
+        }
+        Ok(leaves)
+    }
+
+    /// Writes the changed leaves, and then the root that names them, if it is still `root`.
+    async fn swap(
+        &self,
+        cx: &Context,
+        store: &Kv,
+        root: Option<Root>,
+        leaves: BTreeMap<usize, Lists>,
+        changed: BTreeSet<usize>,
+    ) -> Result<()> {
+        let mut new_root = root.clone().unwrap_or_default();
+        let mut writes = JoinSet::new();
+        for (number, leaf) in leaves {
+            if changed.contains(&number) {
+                let name = self.new_name(cx.id());
+                self.leaves.borrow_mut().insert(name.clone(), leaf.clone());
+                let (store, key) = (store.clone(), name.clone());
+                writes.spawn_local(async move { store.write(key, leaf).await });
+                new_root.insert(number, name);
+            } else if let Some(name) = new_root.get(&number) {
+                self.leaves.borrow_mut().insert(name.clone(), leaf);
+            }
+        }
+        while let Some(written) = writes.join_next().await {
+            written.map_err(broken_off)?.map_err(nothing_done)?;
+        }
+        match &root {
+            Some(root) => store.compare_and_set(ROOT, root, &new_root).await?,
+            None => store.create_if_absent(ROOT, &new_root).await?,
+        }
+        self.leaves
+            .borrow_mut()
+            .retain(|name, _| new_root.values().any(|current| current == name));
+        *self.root.borrow_mut() = Some(new_root);
+        Ok(())
+    }
+
+    fn new_name(&self, node: &str) -> String {
+        self.named.set(self.named.get() + 1);
+        format!("{node}-{:x}-{}", self.nonce.get(), self.named.get())
+    }
+}
+
+fn execute(leaves: &mut BTreeMap<usize, Lists>, txn: &Transaction) -> Transaction {
+    let one = |op: &MicroOp| {
+        let leaf = leaves
+            .get_mut(&leaf_of(op))
+            .expect("touched leaves are loaded");
+        leaf.apply(&vec![op.clone()]).remove(0)
+    };
+    txn.iter().map(one).collect()
+}
+
+/// The number of the leaf that holds a key: the same on every node and in every build.
+fn leaf_of(MicroOp(_, key, _): &MicroOp) -> usize {
+    let fnv1a = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = key.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, fnv1a);
+    (hash % LEAVES as u64) as usize
+}
+
+fn is_lost_race(error: &Error) -> bool {
+    error.code == ErrorCode::PreconditionFailed
+}
+
+/// A task of this batch ended before its time, and so has the batch; the root was not touched.
+fn broken_off(error: JoinError) -> Error {
+    Error::abort(error.to_string())
+}
+
+/// Until the root is swapped nothing has happened, whatever an error says about its own call.
+fn nothing_done(error: Error) -> Error {
+    Error::temporarily_unavailable(format!("nothing was done: {error}"))
+}

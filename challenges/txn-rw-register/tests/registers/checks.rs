@@ -1,0 +1,206 @@
+//! What the workload's checker cannot see, checked from the outside.
+//!
+//! A register forgets what it held before. So of two writes to it that nobody read in between, no
+//! history shows which came first, and the checker has nothing to say about them. But when all is
+//! over and every register is read once more, there is one thing to be known of each: its last
+//! value, which came after all others.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::transaction::{Transaction, Transactions};
+
+/// What every register holds in the end, if anything.
+pub type FinalState = BTreeMap<i64, i64>;
+
+/// What the final reads saw.
+///
+/// # Errors
+/// If two of them differ: the nodes did not converge. If one was not answered.
+pub fn final_state(transactions: &Transactions) -> Result<FinalState, String> {
+    let mut finals = transactions.all.iter().filter(|t| t.is_final);
+    if finals.clone().any(|t| t.completed.is_none()) {
+        return Err("a final read was not answered".to_owned());
+    }
+    let first = finals.next().ok_or("there were no final reads")?;
+    for other in finals {
+        for (key, value) in &first.reads {
+            if other.reads.get(key) != Some(value) {
+                let other = other.reads.get(key);
+                return Err(format!("register {key} holds {value:?} and {other:?}"));
+            }
+        }
+    }
+    let held = first.reads.iter();
+    Ok(held
+        .filter_map(|(&key, &value)| Some((key, value?)))
+        .collect())
+}
+
+/// Adya's G0, a cycle of writes: transactions of which each was overwritten by the next, and the
+/// last one by the first. What a level forbids that calls itself *read uncommitted*.
+pub fn write_cycle(transactions: &Transactions, state: &FinalState) -> Option<Vec<usize>> {
+    let mut successors = vec![Vec::new(); transactions.all.len()];
+    let mut predecessors = vec![0_usize; transactions.all.len()];
+    for (first, transaction) in transactions.all.iter().enumerate() {
+        for (key, value) in &transaction.writes {
+            let last = state.get(key).filter(|last| *last != value);
+            let last = last.and_then(|&last| transactions.writer(*key, last));
+            if let Some(last) = last.filter(|last| *last != first) {
+                successors[first].push(last);
+                predecessors[last] += 1;
+            }
+        }
+    }
+    // Takes away whoever was overwritten by somebody but overwrote nobody who is left; what
+    // remains lies on cycles, or behind them.
+    let mut free: Vec<usize> = (0..predecessors.len())
+        .filter(|&index| predecessors[index] == 0)
+        .collect();
+    while let Some(index) = free.pop() {
+        for &next in &successors[index] {
+            predecessors[next] -= 1;
+            if predecessors[next] == 0 {
+                free.push(next);
+            }
+        }
+    }
+    let stuck: Vec<usize> = (0..predecessors.len())
+        .filter(|&index| predecessors[index] > 0)
+        .collect();
+    (!stuck.is_empty()).then_some(stuck)
+}
+
+/// Fractured reads: a transaction saw one value of another one, and something older than another
+/// value of the same one. What *monotonic atomic view* forbids in one order of the two reads, and
+/// *read atomic* in both.
+pub fn fractured_reads(transactions: &Transactions) -> Vec<String> {
+    let mut found = Vec::new();
+    for transaction in &transactions.all {
+        for (&seen_key, &seen) in &transaction.reads {
+            let writer = seen.and_then(|seen| transactions.writer(seen_key, seen));
+            let Some(writer) = writer.map(|writer| &transactions.all[writer]) else {
+                continue;
+            };
+            let missed = |(key, value): (&i64, &i64)| {
+                let read = *transaction.reads.get(key)?;
+                let old = read != Some(*value) && is_older(writer, *key, read);
+                old.then(|| {
+                    format!("{transaction:?} saw {seen_key} of {writer:?}, but {key} from before")
+                })
+            };
+            found.extend(writer.writes.iter().filter_map(missed));
+        }
+    }
+    found
+}
+
+/// Whether it is certain that a register held this value before the transaction wrote to it:
+/// because that was nothing at all, or because the transaction itself has seen it.
+fn is_older(writer: &Transaction, key: i64, value: Option<i64>) -> bool {
+    value.is_none() || writer.reads.get(&key) == Some(&value)
+}
+
+/// Last values of registers that were on record before a later write, which is lost, was even
+/// asked for; by more than `tolerance`.
+pub fn overtaken(
+    transactions: &Transactions,
+    state: &FinalState,
+    tolerance: Duration,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for later in transactions.all.iter().filter(|t| t.completed.is_some()) {
+        for (&key, &value) in &later.writes {
+            let last = state.get(&key).copied().filter(|last| *last != value);
+            let writer = last.and_then(|last| transactions.writer(key, last));
+            let Some(writer) = writer.map(|writer| &transactions.all[writer]) else {
+                continue;
+            };
+            let before = |at: Duration| at + tolerance < later.invoked;
+            if writer.completed.is_some_and(before) {
+                found.push(format!("register {key}: {writer:?} won over {later:?}"));
+            }
+        }
+    }
+    found
+}
+
+mod tests {
+    use super::*;
+
+    /// A transaction from its reads and writes.
+    fn txn(reads: &[(i64, Option<i64>)], writes: &[(i64, i64)]) -> Transaction {
+        Transaction {
+            completed: Some(Duration::ZERO),
+            reads: reads.iter().copied().collect(),
+            writes: writes.iter().copied().collect(),
+            ..Transaction::default()
+        }
+    }
+
+    fn last_read(reads: &[(i64, Option<i64>)]) -> Transaction {
+        Transaction {
+            is_final: true,
+            ..txn(reads, &[])
+        }
+    }
+
+    #[test]
+    fn final_reads_agree_or_not() {
+        let one = last_read(&[(1, Some(5)), (2, None)]);
+        let same = Transactions::new(vec![one.clone(), one.clone()]);
+        assert_eq!(final_state(&same), Ok(FinalState::from([(1, 5)])));
+        let other = last_read(&[(1, Some(6)), (2, None)]);
+        assert!(final_state(&Transactions::new(vec![one, other])).is_err());
+        let unanswered = Transaction {
+            completed: None,
+            ..last_read(&[])
+        };
+        assert!(final_state(&Transactions::new(vec![unanswered])).is_err());
+        assert!(final_state(&Transactions::default()).is_err());
+    }
+
+    /// The history that read uncommitted forbids: two transactions write to two registers, and
+    /// each has the last word on one of them.
+    #[test]
+    fn a_cycle_of_writes_shows_in_the_final_state() {
+        let both = |value| txn(&[], &[(1, value), (2, value)]);
+        let transactions = Transactions::new(vec![both(10), both(20)]);
+        let cycle = |state| write_cycle(&transactions, &FinalState::from(state));
+        assert_eq!(cycle([(1, 10), (2, 20)]), Some(vec![0, 1]));
+        assert_eq!(cycle([(1, 20), (2, 20)]), None);
+        assert_eq!(cycle([(1, 10), (2, 10)]), None);
+    }
+
+    #[test]
+    fn a_fractured_read_is_told_from_a_newer_one() {
+        let writer = txn(&[(3, Some(7))], &[(1, 10), (2, 10), (3, 10)]);
+        let other = txn(&[], &[(2, 20), (3, 7)]);
+        let fractures = |reads: &[_]| {
+            let reader = txn(reads, &[]);
+            let all = vec![writer.clone(), other.clone(), reader];
+            fractured_reads(&Transactions::new(all)).len()
+        };
+        assert_eq!(fractures(&[(1, Some(10)), (2, None)]), 1);
+        assert_eq!(fractures(&[(1, Some(10)), (3, Some(7))]), 1);
+        assert_eq!(fractures(&[(1, Some(10)), (2, Some(10))]), 0);
+        // This may have been written later: nothing shows that it was not.
+        assert_eq!(fractures(&[(1, Some(10)), (2, Some(20))]), 0);
+    }
+
+    #[test]
+    fn a_write_that_lost_against_an_earlier_one_was_overtaken() {
+        let at = |value, ms| Transaction {
+            invoked: Duration::from_millis(ms),
+            completed: Some(Duration::from_millis(ms + 1)),
+            ..txn(&[], &[(1, value)])
+        };
+        let transactions = Transactions::new(vec![at(10, 0), at(20, 100)]);
+        let overtaken = |last| {
+            let state = FinalState::from([(1, last)]);
+            overtaken(&transactions, &state, Duration::from_millis(2)).len()
+        };
+        assert_eq!(overtaken(10), 1);
+        assert_eq!(overtaken(20), 0);
+    }
+}

@@ -1,0 +1,71 @@
+//! Challenges 6a to 6c with their official options, and the targets that we set ourselves.
+
+use eddy::nemesis::{Fault, Partition};
+use eddy::seed::Seed;
+use eddy::simulation::{Run, Simulation, for_seeds, secs};
+
+use crate::checks::overtaken;
+use crate::load::{TOLERANCE, analysis, assert_model, assert_read_atomic, node, transactions};
+
+/// Two clients per node, and a thousand transactions a second.
+fn official(seed: Seed, nodes: usize, partition: bool, model: &str) -> Run {
+    let mut simulation = Simulation::new(seed).nodes(nodes, node);
+    if partition {
+        // Of the other kinds of partition, none cuts one of two nodes off.
+        simulation = simulation.nemesis(Partition::halves().every(secs(5)));
+    }
+    let load = transactions(model).rate(1000.0).concurrency(2 * nodes);
+    let run = simulation.run(load.lasting(secs(20)));
+    assert_eq!(run.ok_fraction(), 1.0);
+    assert!(run.history().len() > 30_000, "the load was not what it is");
+    run
+}
+
+/// Challenge 6a asks for read uncommitted. A node on its own executes one transaction after the
+/// other, and that is as strict as can be.
+#[test]
+fn one_node_alone_is_strictly_serializable() {
+    for_seeds(3, |seed| {
+        let run = official(seed, 1, false, "strict-serializable");
+        assert_read_atomic(&run);
+        assert_eq!(run.messages_per_op(), 0.0);
+    });
+}
+
+/// Challenge 6b, first part.
+#[test]
+fn two_nodes_tell_each_other_everything_with_few_messages() {
+    for_seeds(3, |seed| {
+        let run = official(seed, 2, false, "read-uncommitted");
+        let (transactions, state) = assert_read_atomic(&run);
+        assert_eq!(overtaken(&transactions, &state, TOLERANCE), [""; 0]);
+        assert!(run.messages_per_op() > 0.0);
+        assert!(run.messages_per_op() <= 0.05, "{}", run.messages_per_op());
+    });
+}
+
+/// Challenges 6b, second part, and 6c. A partition stops nobody, and nothing is seen in part.
+#[test]
+fn a_partition_costs_neither_availability_nor_atomicity() {
+    for_seeds(5, |seed| {
+        let run = official(seed, 2, true, "monotonic-atomic-view");
+        let (transactions, state) = assert_read_atomic(&run);
+        assert!(run.net().dropped > 0, "the partition never cut anything");
+        assert!(run.messages_per_op() <= 0.1, "{}", run.messages_per_op());
+        // Clients stay with their node here, so they even see a session's order.
+        assert_model(&run, "strong-session-read-committed");
+        assert_eq!(overtaken(&transactions, &state, TOLERANCE), [""; 0]);
+    });
+}
+
+/// What no system forbids that is available under a partition, ours does not either; which shows
+/// as well that the checker would have seen it.
+#[test]
+fn lost_updates_and_write_skew_are_the_price() {
+    for_seeds(3, |seed| {
+        let run = official(seed, 2, true, "monotonic-atomic-view");
+        let types = analysis(&run, "serializable").anomaly_types();
+        assert!(types.contains(&"lost-update"), "{types:?}");
+        assert!(types.contains(&"G2-item"), "{types:?}");
+    });
+}

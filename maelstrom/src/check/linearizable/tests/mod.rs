@@ -1,0 +1,182 @@
+//! The checker is checked: by hand-written anomalies, by an independent checker, and here by its
+//! results and its endurance.
+
+mod anomalies;
+mod oracle;
+mod simulated;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use expect_test::expect;
+
+use self::simulated::Clients;
+use super::check;
+use crate::check::{Analysis, Verdict};
+use crate::edn::{self, Value};
+use crate::history::{History, Kind, Operation, Process};
+
+/// A history of one key, an entry a word apart: process, kind, function, argument. An entry a
+/// millisecond.
+fn history(entries: &str) -> History {
+    let entries = entries
+        .lines()
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty());
+    History::new(entries.enumerate().map(|(i, entry)| {
+        let mut words = entry.splitn(4, ' ');
+        let mut word = || words.next().unwrap_or("nil");
+        let process = Process::Client(word().parse().expect("a process"));
+        let kind = match word() {
+            "invoke" => Kind::Invoke,
+            "ok" => Kind::Ok,
+            "fail" => Kind::Fail,
+            "info" => Kind::Info,
+            other => panic!("{other} is no kind"),
+        };
+        let f = Cow::Owned(word().to_owned());
+        let argument = edn::parse(word()).expect("an argument");
+        Operation {
+            index: i,
+            time: Duration::from_millis(i as u64),
+            kind,
+            process,
+            f,
+            value: Value::Vector(vec![Value::from(0), argument]),
+            error: None,
+            exception: None,
+            extra: Vec::new(),
+        }
+    }))
+}
+
+#[test]
+fn an_operation_of_another_kind_of_object_is_not_judged() {
+    let analysis = check(&history(
+        "0 invoke append 1
+         0 ok append 1",
+    ));
+    assert_eq!(analysis.verdict(), Verdict::Unknown);
+    expect!["key 0 is undecided: no register has the operation {:index 0, :time 0, :type :invoke, :process 0, :f :append, :value [0 1]}"].assert_eq(&analysis.explanation().unwrap_or_default());
+}
+
+#[test]
+fn an_empty_history_is_linearizable() {
+    let analysis = check(&History::default());
+    expect!["{:failures [], :results {}, :valid? true}"].assert_eq(&analysis.to_edn().to_string());
+}
+
+#[test]
+fn results_have_the_shape_of_upstream() {
+    let entries = "0 invoke write 1
+         0 ok write 1
+         0 invoke read
+         0 ok read 2";
+    expect![[r#"
+        {:failures [0],
+         :results {0 {:linearizable {:configs ({:last-op {:f :write,
+                                                          :index 1,
+                                                          :process 0,
+                                                          :time 1000000,
+                                                          :type :ok,
+                                                          :value 1},
+                                                :model #knossos.model.CASRegister{:value 1},
+                                                :pending [{:f :read,
+                                                           :index 2,
+                                                           :process 0,
+                                                           :time 2000000,
+                                                           :type :invoke,
+                                                           :value nil}]}),
+                                     :final-paths ([{:model #knossos.model.CASRegister{:value 1},
+                                                     :op {:f :write,
+                                                          :index 1,
+                                                          :process 0,
+                                                          :time 1000000,
+                                                          :type :ok,
+                                                          :value 1}}
+                                                    {:model #knossos.model.Inconsistent{:msg "can't read 2 when the register is 1"},
+                                                     :op {:f :read,
+                                                          :index 3,
+                                                          :process 0,
+                                                          :time 3000000,
+                                                          :type :ok,
+                                                          :value 2}}]),
+                                     :last-op {:f :write,
+                                               :index 1,
+                                               :process 0,
+                                               :time 1000000,
+                                               :type :ok,
+                                               :value 1},
+                                     :op {:f :read,
+                                          :index 3,
+                                          :process 0,
+                                          :time 3000000,
+                                          :type :ok,
+                                          :value 2},
+                                     :previous-ok {:f :write,
+                                                   :index 1,
+                                                   :process 0,
+                                                   :time 1000000,
+                                                   :type :ok,
+                                                   :value 1},
+                                     :valid? false},
+                      :timeline {:valid? true},
+                      :valid? false}},
+         :valid? false}"#]].assert_eq(&format!("{:#}", check(&history(entries)).to_edn()));
+}
+
+#[test]
+fn keys_are_judged_each_on_its_own() {
+    let clients = Clients {
+        operations: 60,
+        unanswered: 0.0,
+        ..Clients::default()
+    };
+    let wrong = simulated::misread(&simulated::history(clients, 1, 1), 1000, 1);
+    let histories = [
+        simulated::history(clients, 0, 0),
+        wrong.expect("it has reads"),
+    ];
+    let mut merged: Vec<Operation> = Vec::new();
+    for (key, history) in (0..).zip(&histories) {
+        merged.extend(history.iter().cloned().map(|mut op| {
+            if let Process::Client(id) = &mut op.process {
+                *id = 2 * *id + key;
+            }
+            op
+        }));
+    }
+    merged.sort_by_key(|op| op.time);
+    let analysis = check(&History::new(merged));
+    let verdicts: Vec<_> = analysis
+        .keys()
+        .map(|(key, verdict)| (key.to_string(), verdict))
+        .collect();
+    let expected = [("0", Verdict::Valid), ("1", Verdict::Invalid)];
+    assert_eq!(
+        verdicts,
+        expected.map(|(key, verdict)| (key.to_owned(), verdict))
+    );
+    assert_eq!(analysis.verdict(), Verdict::Invalid);
+}
+
+/// The default budget is enough for long histories, and for one key that holds all of them.
+#[test]
+fn ten_thousand_operations_on_one_key_are_decided() {
+    for (processes, values, unanswered) in
+        [(10, 5, 0.03), (20, 5, 0.03), (10, 1000, 0.03), (20, 5, 0.0)]
+    {
+        let clients = Clients {
+            processes,
+            operations: 10_000,
+            values,
+            unanswered,
+            ..Clients::default()
+        };
+        let right = simulated::history(clients, 0, 0);
+        assert_eq!(check(&right).verdict(), Verdict::Valid, "{clients:?}");
+        // A value that nobody wrote, so that there is no doubt about the verdict.
+        let wrong = simulated::misread(&right, i64::MAX, 0).expect("it has reads");
+        assert_eq!(check(&wrong).verdict(), Verdict::Invalid, "{clients:?}");
+    }
+}

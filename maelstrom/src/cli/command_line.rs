@@ -1,0 +1,155 @@
+//! The command that performs a run again.
+
+use super::options::TestPlan;
+use crate::check::{self, Availability};
+use crate::net::Distribution;
+use crate::seed::Seed;
+use crate::workload::topology::Topology;
+
+/// The command line of a single run of `plan` from `seed`, for a shell. Options that have their
+/// default are left out.
+pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
+    let TestPlan {
+        options, settings, ..
+    } = plan;
+    let mut words = vec!["eddy".to_owned(), "test".to_owned()];
+    let mut add = |name: &str, value: Option<String>| {
+        words.extend(
+            value
+                .into_iter()
+                .flat_map(|value| [name.to_owned(), quoted(&value)]),
+        );
+    };
+    // A value, unless it is the default.
+    fn unless<T: PartialEq + ToString>(default: T, value: T) -> Option<String> {
+        (value != default).then(|| value.to_string())
+    }
+
+    add("-w", Some(options.workload.name().to_owned()));
+    add("--bin", Some(options.bin.display().to_string()));
+    let count = settings.nodes.len();
+    if !are_numbered(&settings.nodes, 1) || count != 5 {
+        match are_numbered(&settings.nodes, 0) {
+            true => add("--node-count", Some(count.to_string())),
+            false => add("--nodes", Some(settings.nodes.join(","))),
+        }
+    }
+    add("--concurrency", unless(count, settings.concurrency));
+    add("--time-limit", unless(60, options.time_limit));
+    add("--rate", unless(5.0, options.rate));
+    add("--latency", unless(0, options.latency));
+    add(
+        "--latency-dist",
+        unless(Distribution::Constant, options.latency_dist),
+    );
+    let faults = options.nemesis.as_ref().map(|faults| faults.0.join(","));
+    add("--nemesis", faults.filter(|faults| !faults.is_empty()));
+    let interval = options.nemesis_interval.as_secs_f64();
+    add("--nemesis-interval", unless(10.0, interval));
+    add("--topology", unless(Topology::Grid, options.topology));
+    add(
+        "--availability",
+        options.availability.map(|availability| match availability {
+            Availability::Total => "total".to_owned(),
+            Availability::Fraction(fraction) => fraction.to_string(),
+        }),
+    );
+    if plan.check.consistency_models != check::Options::default().consistency_models {
+        let models = plan.check.consistency_models.join(" , ");
+        add("--consistency-models", Some(models));
+    }
+    add(
+        "--key-count",
+        options.key_count.map(|count| count.to_string()),
+    );
+    add("--max-txn-length", unless(4, options.max_txn_length));
+    add(
+        "--max-writes-per-key",
+        unless(16, options.max_writes_per_key),
+    );
+    add("--seed", Some(seed.to_string()));
+    if !options.node_args.is_empty() {
+        words.push("--".to_owned());
+        words.extend(options.node_args.iter().map(|argument| quoted(argument)));
+    }
+    words.join(" ")
+}
+
+/// Whether nodes are called `n<first>`, `n<first + 1>`, ….
+fn are_numbered(nodes: &[String], first: usize) -> bool {
+    let mut numbered = nodes.iter().enumerate();
+    numbered.all(|(i, node)| *node == format!("n{}", first + i))
+}
+
+/// A word as a shell must be given it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::TestOptions;
+
+    #[derive(Parser)]
+    struct Test {
+        #[command(flatten)]
+        options: TestOptions,
+    }
+
+    fn plan<'a>(words: impl IntoIterator<Item = &'a str>) -> TestPlan {
+        Test::try_parse_from(words).unwrap().options.plan().unwrap()
+    }
+
+    #[test]
+    fn the_command_performs_the_same_run() {
+        for line in [
+            "test -w echo --bin ./echo",
+            "test -w broadcast --bin b --node-count 25 --time-limit 20 --rate 100 --latency 100",
+            "test --bin b --nodes a,b --concurrency 4n --latency 5 --latency-dist uniform",
+            "test --bin b --nemesis partition,kill --nemesis-interval 1/2 --availability 1/2",
+            "test --bin b --nemesis partition,kill --nemesis-interval 0.5 --availability total",
+            "test --bin b --key-count 3 --max-txn-length 2 --max-writes-per-key 9 --topology tree4",
+            "test --bin b --rate 2.5 -- --profile swift",
+        ] {
+            let line = line.replace("--availability 1/2", "--availability 0.5");
+            let given = plan(line.split(' '));
+            let command = command_line(&given, Seed(7));
+            let again = plan(command.split(' ').skip(1));
+            assert_eq!(again.options.seed, Some(7), "{command}");
+            let facts = |plan: &TestPlan| {
+                let options = &plan.options;
+                let (faults, interval) = (options.nemesis.clone(), options.nemesis_interval);
+                let faults = faults.unwrap_or_default();
+                let (args, bin) = (options.node_args.clone(), options.bin.clone());
+                format!(
+                    "{:?} {:?} {:?} {} {faults:?} {interval:?} {args:?} {bin:?}",
+                    plan.settings, plan.latency, plan.check, options.time_limit
+                )
+            };
+            assert_eq!(facts(&again), facts(&given), "{command}");
+        }
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("./node"), "./node");
+        let mut plan = plan("test --bin b".split(' '));
+        plan.check.consistency_models = vec!["a".to_owned(), "b".to_owned()];
+        let command = command_line(&plan, Seed(1));
+        assert!(
+            command.contains("--consistency-models 'a , b'"),
+            "{command}"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! The operations that did not end ok, by what became of them.
+//!
+//! A thousand failed compare-and-sets are ordinary, and the one timeout among them is what one looks
+//! for. So operations are grouped by function, outcome and kind of error, and each group names its
+//! first members.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use crate::edn::Value;
+use crate::history::{History, Kind, Operation};
+use crate::report::style::outcome_colour;
+use crate::report::svg::shortened;
+
+/// How many members of a group are named.
+const NAMED_MAX: usize = 5;
+/// How many groups are shown.
+const GROUPS_MAX: usize = 40;
+/// How much of an error is shown, in characters.
+const ERROR_MAX: usize = 200;
+
+/// Function, outcome, and kind of error.
+type What = (String, Option<Kind>, String);
+
+#[derive(Default)]
+struct Group<'a> {
+    count: usize,
+    first: Vec<&'a Operation>,
+    error: Option<&'a Value>,
+}
+
+fn groups(history: &History) -> Vec<(What, Group<'_>)> {
+    let mut groups: BTreeMap<What, Group<'_>> = BTreeMap::new();
+    for (invocation, completion) in history.pairs() {
+        if completion.is_some_and(|completion| completion.kind == Kind::Ok) {
+            continue;
+        }
+        let error = completion.and_then(|completion| completion.error.as_ref());
+        let outcome = completion.map(|completion| completion.kind);
+        let what = (invocation.f.to_string(), outcome, kind_of(error));
+        let group = groups.entry(what).or_default();
+        group.count += 1;
+        group.error = group.error.or(error);
+        if group.first.len() < NAMED_MAX {
+            group.first.push(invocation);
+        }
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    // The rarest first, since it is the least expected.
+    groups.sort_by_key(|(_, group)| group.count);
+    groups
+}
+
+/// What an error is called, without the text that says more: the name in `[name text]`.
+fn kind_of(error: Option<&Value>) -> String {
+    match error {
+        None => String::new(),
+        Some(Value::Vector(parts) | Value::List(parts)) => match parts.first() {
+            Some(name) => name.to_string(),
+            None => String::new(),
+        },
+        // Exceptions begin with their kind.
+        Some(Value::Str(text)) => text.split(':').next().unwrap_or_default().to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The groups as a table; nothing, if every operation ended ok.
+pub(super) fn table(history: &History) -> Markup {
+    let groups = groups(history);
+    html! {
+        @if !groups.is_empty() {
+            h2 { "Operations that did not end ok" }
+            table {
+                tr { th { "operation" } th { "outcome" } th.n { "count" } th { "first at" }
+                     th { "error of the first" } }
+                @for (what, group) in groups.iter().take(GROUPS_MAX) { (row(what, group)) }
+            }
+            @if groups.len() > GROUPS_MAX {
+                p.quiet { (groups.len() - GROUPS_MAX) " further kinds are not shown." }
+            }
+        }
+    }
+}
+
+fn row((f, outcome, _): &What, group: &Group<'_>) -> Markup {
+    let colour = outcome_colour(outcome.unwrap_or(Kind::Info));
+    let name = outcome.map_or("never ended", Kind::name);
+    html! {
+        tr {
+            td { (f) }
+            td { span.verdict style={ "background:" (colour) } { (name) } }
+            td.n { (group.count) }
+            td {
+                @for invocation in &group.first {
+                    a href={ "timeline.html#i" (invocation.index) } {
+                        (format!("{:.3}", invocation.time.as_secs_f64())) " s"
+                    }
+                    " "
+                }
+                @if group.count > group.first.len() { "…" }
+            }
+            td {
+                @if let Some(error) = group.error {
+                    code { (shortened(&error.to_string(), ERROR_MAX)) }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::tests::history;
+
+    #[test]
+    fn operations_are_grouped_by_what_became_of_them_the_rarest_first() {
+        let history = history(
+            "0 invoke cas [1 2]
+             0 fail cas [1 2] :error [:precondition-failed \"expected 1, had 3\"]
+             0 invoke cas [4 2]
+             0 fail cas [4 2] :error [:precondition-failed \"expected 4, had 3\"]
+             1 invoke cas [4 2]
+             1 info cas [4 2] :error :net-timeout
+             2 invoke read nil
+             2 ok read 3",
+        );
+        let found: Vec<_> = groups(&history)
+            .into_iter()
+            .map(|((f, outcome, kind), group)| (f, outcome, kind, group.count))
+            .collect();
+        let group =
+            |outcome, kind: &str, count| ("cas".to_owned(), Some(outcome), kind.to_owned(), count);
+        assert_eq!(
+            found,
+            [
+                group(Kind::Info, ":net-timeout", 1),
+                group(Kind::Fail, ":precondition-failed", 2),
+            ]
+        );
+    }
+
+    #[test]
+    fn without_such_operations_there_is_no_table() {
+        let history = history("2 invoke read nil\n2 ok read 3");
+        assert_eq!(table(&history).into_string(), "");
+    }
+}

@@ -1,0 +1,130 @@
+//! Axes: where a value stands, and which values are written beside it.
+
+/// How many ticks a linear axis has, about.
+const TICKS: f64 = 8.0;
+
+/// The range of an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::report) enum Scale {
+    /// From 0 to this.
+    Linear(f64),
+    /// From one power of ten to another.
+    Log(i32, i32),
+}
+
+/// A value that an axis marks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tick {
+    /// The value.
+    pub value: f64,
+    /// Its text, unless it only helps the eye.
+    pub label: Option<String>,
+}
+
+impl Scale {
+    /// From 0 to `end`, which is positive.
+    pub fn linear(end: f64) -> Scale {
+        Scale::Linear(end)
+    }
+
+    /// From 0 to a round number that `greatest` is below.
+    pub fn linear_above(greatest: f64) -> Scale {
+        let step = round_step(greatest.max(1e-3) / TICKS);
+        Scale::Linear((greatest.max(1e-3) / step).floor() * step + step)
+    }
+
+    /// The powers of ten around these values, two decades at least. Those that are not positive
+    /// have no place on such an axis, and stand at its lower end.
+    pub fn log(values: impl Iterator<Item = f64>) -> Scale {
+        let positive = values.filter(|value| *value > 0.0);
+        let (least, greatest) = positive.fold((f64::INFINITY, 0.0f64), |(least, greatest), v| {
+            (least.min(v), greatest.max(v))
+        });
+        if greatest == 0.0 {
+            return Scale::Log(-1, 1);
+        }
+        let (from, to) = (least.log10().floor() as i32, greatest.log10().ceil() as i32);
+        Scale::Log(from, to.max(from + 2))
+    }
+
+    /// Where a value stands, from 0 to 1.
+    pub fn place(self, value: f64) -> f64 {
+        let place = match self {
+            Scale::Linear(end) => value / end,
+            Scale::Log(from, to) if value > 0.0 => {
+                (value.log10() - f64::from(from)) / f64::from(to - from)
+            }
+            Scale::Log(..) => 0.0,
+        };
+        place.clamp(0.0, 1.0)
+    }
+
+    pub(super) fn ticks(self) -> Vec<Tick> {
+        match self {
+            Scale::Linear(end) => {
+                let step = round_step(end / TICKS);
+                let count = (end / step + 1e-6) as usize;
+                (0..=count)
+                    .map(|i| labelled(i as f64 * step, step))
+                    .collect()
+            }
+            Scale::Log(from, to) => (from..=to).flat_map(|power| decade(power, to)).collect(),
+        }
+    }
+}
+
+fn labelled(value: f64, step: f64) -> Tick {
+    let decimals = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
+    Tick {
+        value,
+        label: Some(format!("{value:.decimals$}")),
+    }
+}
+
+/// A power of ten, and the lines between it and the next, unless it is the last.
+fn decade(power: i32, last: i32) -> impl Iterator<Item = Tick> {
+    let value = 10f64.powi(power);
+    let between = if power < last { 2..10 } else { 2..2 };
+    let between = between.map(move |digit| Tick {
+        value: value * f64::from(digit),
+        label: None,
+    });
+    [labelled(value, value)].into_iter().chain(between)
+}
+
+/// The least of 1, 2 and 5 times a power of ten that is not below `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10f64.powf(step.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    let fits = |candidate: &f64| *candidate >= step * (1.0 - 1e-9);
+    steps.into_iter().find(fits).unwrap_or(10.0 * power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(scale: Scale) -> Vec<String> {
+        scale.ticks().into_iter().filter_map(|t| t.label).collect()
+    }
+
+    #[test]
+    fn ticks_of_a_linear_axis_are_round() {
+        assert_eq!(labels(Scale::linear(20.4)), ["0", "5", "10", "15", "20"]);
+        assert_eq!(labels(Scale::linear(0.3)).last().unwrap(), "0.30");
+        assert_eq!(Scale::linear_above(100.0), Scale::Linear(120.0));
+        assert_eq!(Scale::linear_above(0.0).place(0.0), 0.0);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_whole_decades_around_its_values() {
+        let scale = Scale::log([0.0, 0.3, 5012.0].into_iter());
+        assert_eq!(scale, Scale::Log(-1, 4));
+        assert_eq!(labels(scale), ["0.1", "1", "10", "100", "1000", "10000"]);
+        assert_eq!(scale.ticks().len(), 6 + 5 * 8);
+        assert!((scale.place(1.0) - 0.2).abs() < 1e-9);
+        assert_eq!(scale.place(0.0), 0.0);
+        assert_eq!(Scale::log([7.0].into_iter()), Scale::Log(0, 2));
+        assert_eq!(Scale::log([].into_iter()), Scale::Log(-1, 1));
+    }
+}

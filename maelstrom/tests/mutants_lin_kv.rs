@@ -1,0 +1,262 @@
+//! Broken key-value stores, each of which the lin-kv checker must reject.
+//!
+//! They are one small store with one thing wrong at a time: the first node holds the registers, the
+//! others pass requests on to it. The store with nothing wrong passes under the same faults, so it
+//! is the bug that is found, and not the toy.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use eddy::check::{Verdict, Workload};
+use eddy::nemesis::{Delays, Fault, Kill, Loss, Partition, Schedule, Target};
+use eddy::net::Latency;
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use glomers::prelude::*;
+use tokio::time::sleep;
+
+/// A mutant must be found on one of so many seeds.
+const SEEDS: u64 = 20;
+
+/// What is wrong with a store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bug {
+    /// Nothing.
+    None,
+    /// Every node answers reads from its own copy, which lags behind.
+    StaleRead,
+    /// A node that does not reach the first one takes over, without asking for a majority.
+    SplitBrain,
+    /// Compare-and-set compares, is busy with something else, and then sets.
+    LostUpdate,
+    /// A write can be seen before it is certain, and is taken back with "it was not done".
+    DirtyRead,
+    /// A request that was not answered in time is passed on again.
+    RetriedWrite,
+    /// A snapshot is restored over what has happened since.
+    StaleSnapshot,
+    /// What was acknowledged reaches the disk only later.
+    UnsyncedWrite,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Read {
+        key: u64,
+    },
+    Write {
+        key: u64,
+        value: u64,
+    },
+    Cas {
+        key: u64,
+        from: u64,
+        to: u64,
+    },
+    /// From the first node to the others: their copy.
+    Copy {
+        registers: Vec<(u64, u64)>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Reply {
+    ReadOk { value: u64 },
+    WriteOk {},
+    CasOk {},
+}
+
+struct Store {
+    bug: Bug,
+    registers: RefCell<BTreeMap<u64, u64>>,
+    /// Of the first node, which may be killed.
+    disk: Disk,
+}
+
+type Disk = Rc<RefCell<BTreeMap<u64, u64>>>;
+
+impl Node for Store {
+    type Request = Request;
+    type Reply = Option<Reply>;
+
+    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
+        if let Request::Copy { registers } = request {
+            *self.registers.borrow_mut() = registers.into_iter().collect();
+            return Ok(None);
+        }
+        let first = &*cx.nodes()[0];
+        let is_read = matches!(request, Request::Read { .. });
+        if self.is_first(cx) || (is_read && self.bug == Bug::StaleRead) {
+            return self.execute(request, cx).await.map(Some);
+        }
+        let attempt = async || cx.call_within(ms(300), first, &request).await;
+        let passed_on = match self.bug {
+            Bug::RetriedWrite => cx.retry(Backoff::default().within(secs(3)), attempt).await,
+            _ => attempt().await,
+        };
+        match passed_on {
+            Err(error) if self.bug == Bug::SplitBrain && !error.is_definite() => {
+                self.execute(request, cx).await.map(Some)
+            }
+            outcome => outcome.map(Some),
+        }
+    }
+
+    async fn background(&self, cx: &Context) {
+        if self.bug == Bug::UnsyncedWrite && self.is_first(cx) {
+            loop {
+                sleep(ms(500)).await;
+                *self.disk.borrow_mut() = self.registers.borrow().clone();
+            }
+        }
+        if self.bug != Bug::StaleSnapshot {
+            return;
+        }
+        loop {
+            sleep(secs(2)).await;
+            let snapshot = self.registers.borrow().clone();
+            sleep(ms(300)).await;
+            *self.registers.borrow_mut() = snapshot;
+            cx.log("restored a snapshot");
+        }
+    }
+}
+
+impl Store {
+    fn is_first(&self, cx: &Context) -> bool {
+        *cx.nodes()[0] == *cx.id()
+    }
+
+    async fn execute(&self, request: Request, cx: &Context) -> Result<Reply> {
+        let current = |key| self.registers.borrow().get(&key).copied();
+        let reply = match request {
+            Request::Read { key } => {
+                let value = current(key).ok_or_else(missing)?;
+                return Ok(Reply::ReadOk { value });
+            }
+            Request::Write { key, value } => {
+                let before = self.registers.borrow_mut().insert(key, value);
+                if self.bug == Bug::DirtyRead && cx.rng().random_bool(0.3) {
+                    sleep(ms(20)).await;
+                    self.take_back(key, before);
+                    return Err(Error::abort("it was not done"));
+                }
+                Reply::WriteOk {}
+            }
+            Request::Cas { key, from, to } => {
+                if current(key).ok_or_else(missing)? != from {
+                    return Err(Error::precondition_failed("another value"));
+                }
+                if self.bug == Bug::LostUpdate {
+                    sleep(ms(20)).await;
+                }
+                self.registers.borrow_mut().insert(key, to);
+                Reply::CasOk {}
+            }
+            Request::Copy { .. } => unreachable!("copies are not executed"),
+        };
+        if self.is_first(cx) && self.bug != Bug::UnsyncedWrite {
+            *self.disk.borrow_mut() = self.registers.borrow().clone();
+        }
+        let registers = self.registers.borrow().clone().into_iter().collect();
+        let copy = Request::Copy { registers };
+        cx.peers().iter().for_each(|peer| cx.send(peer, &copy));
+        Ok(reply)
+    }
+
+    fn take_back(&self, key: u64, before: Option<u64>) {
+        let mut registers = self.registers.borrow_mut();
+        match before {
+            Some(value) => registers.insert(key, value),
+            None => registers.remove(&key),
+        };
+    }
+}
+
+fn missing() -> Error {
+    Error::key_does_not_exist("never written")
+}
+
+fn run(bug: Bug, faults: fn() -> Vec<Schedule>, seed: u64) -> Run {
+    let disk = Disk::default();
+    let make = move |_: &Context| Store {
+        bug,
+        registers: (*disk).clone(),
+        disk: Rc::clone(&disk),
+    };
+    let simulation = Simulation::new(seed)
+        .nodes(3, make)
+        .latency(Latency::exponential(ms(20)));
+    let simulation = faults().into_iter().fold(simulation, Simulation::nemesis);
+    simulation.run(
+        Load::of(Workload::LinKv)
+            .rate(200.0)
+            .lasting(secs(10))
+            .concurrency(6),
+    )
+}
+
+/// Whether the checker rejects the mutant, on one of the seeds, and never the healthy store.
+fn is_caught(bug: Bug, faults: fn() -> Vec<Schedule>) {
+    for seed in 0..SEEDS {
+        run(Bug::None, faults, seed).assert_valid();
+        let mutant = run(bug, faults, seed);
+        if mutant.results().workload().as_dyn().verdict() == Verdict::Invalid {
+            let why = mutant.results().workload().as_dyn().explanation();
+            assert!(
+                why.is_some_and(|why| !why.is_empty()),
+                "{bug:?} without a reason"
+            );
+            eprintln!("lin-kv, {bug:?}: caught, {} seed(s) needed", seed + 1);
+            return;
+        }
+    }
+    panic!("{bug:?} is not caught on {SEEDS} seeds");
+}
+
+fn none() -> Vec<Schedule> {
+    Vec::new()
+}
+
+#[test]
+fn a_read_from_a_copy_that_lags_is_caught() {
+    is_caught(Bug::StaleRead, none);
+}
+
+#[test]
+fn two_nodes_that_both_think_they_decide_are_caught() {
+    is_caught(Bug::SplitBrain, || vec![Partition::one().every(secs(2))]);
+}
+
+#[test]
+fn a_compare_and_set_in_two_steps_is_caught() {
+    is_caught(Bug::LostUpdate, none);
+}
+
+#[test]
+fn a_write_that_was_seen_and_then_taken_back_is_caught() {
+    is_caught(Bug::DirtyRead, none);
+}
+
+#[test]
+fn a_write_that_is_retried_and_happens_twice_is_caught() {
+    is_caught(Bug::RetriedWrite, || {
+        vec![Loss::of(0.2).always(), Delays::of(0.2, ms(900)).always()]
+    });
+}
+
+#[test]
+fn a_snapshot_of_the_past_is_caught() {
+    is_caught(Bug::StaleSnapshot, none);
+}
+
+/// Killed once, and back at once: every request that is caught by a kill may happen at any later
+/// time, and a few of those explain any value.
+#[test]
+fn an_acknowledged_write_that_a_restart_forgets_is_caught() {
+    is_caught(Bug::UnsyncedWrite, || {
+        vec![Kill::of(Target::Node(0)).between(ms(5_400), ms(5_401))]
+    });
+}

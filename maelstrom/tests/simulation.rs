@@ -1,0 +1,223 @@
+//! The simulator itself: the same every time, and honest about nodes that do not play along.
+
+use std::cell::{Cell, RefCell};
+
+use eddy::check::{Verdict, Workload};
+use eddy::nemesis::{ClockSkew, Delays, Duplication, Fault, Kill, Loss, Partition, Pause};
+use eddy::net::Latency;
+use eddy::simulation::{Load, Run, Simulation, for_each_seed, ms, secs};
+use glomers::prelude::*;
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Topology {},
+    Broadcast { message: u64 },
+    Read {},
+    Gossip { message: u64 },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Reply {
+    TopologyOk,
+    BroadcastOk,
+    ReadOk { messages: Vec<u64> },
+}
+
+/// Tells every value to everybody, once, after a moment that is drawn.
+#[derive(Default)]
+struct Flood {
+    values: RefCell<Vec<u64>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Gossip {
+    Gossip { message: u64 },
+}
+
+impl Node for Flood {
+    type Request = Request;
+    type Reply = Option<Reply>;
+
+    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
+        Ok(Some(match request {
+            Request::Topology {} => Reply::TopologyOk,
+            Request::Broadcast { message } => {
+                self.values.borrow_mut().push(message);
+                let pause = ms(cx.rng().random_range(0..10));
+                tokio::time::sleep(pause).await;
+                for peer in cx.peers() {
+                    cx.send(peer, &Gossip::Gossip { message });
+                }
+                Reply::BroadcastOk
+            }
+            Request::Read {} => Reply::ReadOk {
+                messages: self.values.borrow().clone(),
+            },
+            Request::Gossip { message } => {
+                self.values.borrow_mut().push(message);
+                return Ok(None);
+            }
+        }))
+    }
+}
+
+fn storm(seed: u64) -> Run {
+    Simulation::new(seed)
+        .nodes(5, |_: &Context| Flood::default())
+        .latency(Latency::exponential(ms(50)))
+        .nemesis(Partition::any().every(secs(2)))
+        .nemesis(Kill::one().every(secs(3)))
+        .nemesis(Pause::one().every(secs(3)))
+        .nemesis(Loss::of(0.05).every(secs(2)))
+        .nemesis(Duplication::of(0.05).every(secs(2)))
+        .nemesis(Delays::of(0.1, ms(200)).every(secs(2)))
+        .nemesis(ClockSkew::up_to_ms(500).every(secs(2)))
+        .record_everything()
+        .run(Load::of(Workload::Broadcast).rate(50.0).lasting(secs(10)))
+}
+
+/// One seed, one run: whatever can go wrong goes wrong in the same way again.
+#[test]
+fn the_same_seed_gives_the_same_run_message_for_message() {
+    let (first, second) = (storm(7), storm(7));
+    let (a, b) = (first.journal().events(), second.journal().events());
+    if let Some(at) = (0..a.len().max(b.len())).find(|&at| a.get(at) != b.get(at)) {
+        panic!("event {at} differs: {:?} and {:?}", a.get(at), b.get(at));
+    }
+    assert_eq!(first.history(), second.history());
+    assert!(a.len() > 1000, "only {} events", a.len());
+    let strikes = first.net();
+    assert!(strikes.dropped > 0 && strikes.lost > 0, "{strikes:?}");
+    assert!(strikes.duplicated > 0 && strikes.delayed > 0, "{strikes:?}");
+    assert!(first.kills() > 0 && first.pauses() > 0);
+    assert_ne!(
+        storm(8).journal().events(),
+        a,
+        "another seed gives another run"
+    );
+}
+
+/// A node that yields for ever would keep virtual time from passing.
+struct Spinner;
+
+impl Node for Spinner {
+    type Request = Value;
+    type Reply = Option<Value>;
+
+    async fn handle(&self, _: Value, _: &Context) -> Result<Option<Value>> {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[test]
+fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
+    let run = Simulation::new(1)
+        .nodes(1, |_: &Context| Spinner)
+        .run(Load::of(Workload::Echo).lasting(secs(1)));
+    let failure = format!("{:#}", run.failure().expect("the run breaks off"));
+    assert!(failure.contains("spins"), "{failure}");
+    assert_eq!(run.verdict(), Verdict::Invalid);
+}
+
+/// Two nodes that answer each other without end, at no latency, do so in no time.
+struct PingPong;
+
+impl Node for PingPong {
+    type Request = Value;
+    type Reply = Option<Value>;
+
+    async fn handle(&self, ball: Value, cx: &Context) -> Result<Option<Value>> {
+        cx.send(&cx.peers()[0], &ball);
+        Ok(None)
+    }
+}
+
+#[test]
+fn nodes_that_talk_without_letting_time_pass_fail_their_run() {
+    let run = Simulation::new(1)
+        .nodes(2, |_: &Context| PingPong)
+        .run(Load::of(Workload::Echo).lasting(secs(1)));
+    let failure = format!("{:#}", run.failure().expect("the run breaks off"));
+    assert!(failure.contains("without letting time pass"), "{failure}");
+}
+
+/// Answers with how long its clock has run.
+struct Clock {
+    ticks: Cell<u64>,
+}
+
+impl Node for Clock {
+    type Request = Value;
+    type Reply = Value;
+
+    async fn handle(&self, _: Value, _: &Context) -> Result<Value> {
+        let ticks = self.ticks.get();
+        Ok(serde_json::json!({ "type": "generate_ok", "id": ticks }))
+    }
+
+    async fn background(&self, _: &Context) {
+        loop {
+            tokio::time::sleep(ms(10)).await;
+            self.ticks.set(self.ticks.get() + 1);
+        }
+    }
+}
+
+/// The largest number of ticks that a client saw.
+fn ticks(run: &Run) -> i64 {
+    let ok = run
+        .history()
+        .clients()
+        .filter(|op| op.kind == eddy::history::Kind::Ok);
+    ok.filter_map(|op| op.value.as_int())
+        .max()
+        .expect("some operation succeeded")
+}
+
+#[test]
+fn a_paused_node_does_not_tick_and_a_killed_one_forgets() {
+    let simulate = |schedule| {
+        let simulation = Simulation::new(3).nodes(1, |_: &Context| Clock {
+            ticks: Cell::new(0),
+        });
+        let simulation = match schedule {
+            Some(schedule) => simulation.nemesis(schedule),
+            None => simulation,
+        };
+        simulation.run(Load::of(Workload::UniqueIds).rate(100.0).lasting(secs(10)))
+    };
+    let whole = ticks(&simulate(None));
+    assert!((990..=1001).contains(&whole), "{whole}");
+    let paused = ticks(&simulate(Some(Pause::one().between(secs(1), secs(3)))));
+    assert!((790..=802).contains(&paused), "{paused}");
+    let killed = ticks(&simulate(Some(Kill::one().between(secs(1), secs(2)))));
+    assert!((790..=802).contains(&killed), "{killed}");
+}
+
+/// A script decides when a cut begins, and dropping it when it ends.
+#[test]
+fn a_scripted_cut_lasts_as_long_as_its_guard() {
+    for_each_seed(|seed| {
+        let run = Simulation::new(seed)
+            .nodes(2, |_: &Context| Flood::default())
+            .script(|world| async move {
+                tokio::time::sleep(secs(2)).await;
+                let cut = world.cut(&[0], &[1]);
+                tokio::time::sleep(secs(2)).await;
+                drop(cut);
+            })
+            .run(Load::of(Workload::Broadcast).rate(50.0).lasting(secs(6)));
+        let dropped = run.net().dropped;
+        // About a third of the 150 broadcasts falls into the cut.
+        assert!(
+            (20..90).contains(&dropped),
+            "{dropped} messages were dropped"
+        );
+        assert_eq!(run.verdict(), Verdict::Invalid, "what was dropped is lost");
+    });
+}

@@ -1,0 +1,5 @@
+//! `@NAME@`, the binary.
+
+fn main() -> std::process::ExitCode {
+    glomers::run(@CRATE@::@TYPE@::new)
+}

@@ -1,0 +1,21 @@
+//! The challenge @NAME@, as it must behave: in virtual time, from many seeds.
+
+use @CRATE@::@TYPE@;
+use eddy::check::Workload;
+use eddy::nemesis::{Fault, Partition};
+use eddy::net::Latency;
+use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
+
+#[test]
+fn every_client_is_answered_whatever_happens_between_nodes() {
+    for_each_seed(|seed| {
+        let run = Simulation::new(seed)
+            .nodes(3, @TYPE@::new)
+            .latency(Latency::exponential(ms(100)))
+            .nemesis(Partition::any().every(secs(2)))
+            .run(Load::of(Workload::Echo).rate(100.0).lasting(secs(10)));
+        run.assert_valid();
+        assert_eq!(run.ok_fraction(), 1.0);
+        assert_eq!(run.messages_per_op(), 0.0);
+    });
+}
