@@ -99,7 +99,7 @@ impl Node for Batches {
                 Reply::BatchOk
             }
             Request::Read => Reply::ReadOk {
-                messages: self.values.borrow_mut().to_json(),
+                messages: self.values.borrow_mut().as_json(),
             },
         })
     }

@@ -141,7 +141,7 @@ impl Node for Flood {
                 Reply::ForwardOk
             }
             Request::Read => Reply::ReadOk {
-                messages: self.values.borrow_mut().to_json(),
+                messages: self.values.borrow_mut().as_json(),
             },
         })
     }

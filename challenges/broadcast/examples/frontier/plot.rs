@@ -67,7 +67,7 @@ const ASKED: [(&str, f64, f64); 2] = [("3d", 30.0, 600.0), ("3e", 20.0, 2000.0)]
 pub fn svg(points: &[Point]) -> String {
     let mut picture = String::from(concat!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 480" "#,
-        r#"font-family="sans-serif" font-size="12" fill="#333">"#,
+        r##"font-family="sans-serif" font-size="12" fill="#333">"##,
         "\n<rect width=\"780\" height=\"480\" fill=\"white\"/>\n"
     ));
     frame(&mut picture);

@@ -1,58 +1,30 @@
 //! Transaction histories recorded on Maelstrom get the verdict that Maelstrom gave them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use eddy::check::txn::{TxnAnalysis, list_append, rw_register};
-use eddy::check::{Analysis, Verdict};
-use eddy::edn::{self, Value};
-use eddy::history;
+use eddy::check::{Analysis, Verdict, Workload};
+use eddy::edn::Value;
 
-/// A recorded run: what was asked for, and what Maelstrom found.
-struct Golden {
-    name: String,
+use crate::{Recording, recordings_of};
+
+/// A recorded run, and what is found in it here.
+struct Judged {
+    run: Recording,
     analysis: TxnAnalysis,
-    results: Value,
-    exit_code: u64,
 }
 
-fn goldens(prefix: &str) -> Vec<Golden> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut names: Vec<String> = std::fs::read_dir(&folder)
-        .expect("the golden folder is there")
-        .map(|entry| {
-            entry
-                .expect("readable")
-                .file_name()
-                .into_string()
-                .expect("UTF-8")
-        })
-        .filter(|name| name.starts_with(prefix))
-        .collect();
-    names.sort();
-    assert!(!names.is_empty(), "no history of {prefix}");
-    names
-        .into_iter()
-        .map(|name| golden(&folder.join(&name), name))
-        .collect()
-}
-
-fn golden(folder: &Path, name: String) -> Golden {
-    let read = |file: &str| std::fs::read_to_string(folder.join(file)).expect(file);
-    let options: serde_json::Value = serde_json::from_str(&read("options.json")).expect("JSON");
-    let models: Vec<String> =
-        serde_json::from_value(options["consistency_models"].clone()).expect("names");
-    let history = history::read_file(&folder.join("history.edn.gz")).expect("a history");
-    let check = match options["workload"].as_str().expect("a workload") {
-        "txn-list-append" => list_append::check,
+fn judged(workload: Workload) -> Vec<Judged> {
+    let check = match workload {
+        Workload::TxnListAppend => list_append::check,
         _ => rw_register::check,
     };
-    Golden {
-        name,
-        analysis: check(&history, &models),
-        results: edn::parse(&read("results.edn")).expect("EDN"),
-        exit_code: options["exit_code"].as_u64().expect("a number"),
-    }
+    let runs = recordings_of(workload).into_iter();
+    runs.map(|run| Judged {
+        analysis: check(&run.history, &run.options.consistency_models),
+        run,
+    })
+    .collect()
 }
 
 fn verdict(map: &Value) -> Verdict {
@@ -92,16 +64,10 @@ fn implies(class: (&str, &str), other: (&str, &str)) -> bool {
     shape && (class.1.is_empty() || class.1 == other.1 || other.1 == "realtime")
 }
 
-impl Golden {
-    fn workload(&self) -> &Value {
-        self.results
-            .get("workload")
-            .expect("results of the workload")
-    }
-
+impl Judged {
     /// What Maelstrom reported, by anomaly.
     fn expected(&self) -> BTreeMap<String, Value> {
-        reported(self.workload())
+        reported(self.run.workload_results())
     }
 
     fn compare(&self) {
@@ -114,11 +80,11 @@ impl Golden {
     fn compare_verdicts(&self) {
         assert_eq!(
             self.analysis.verdict(),
-            verdict(self.workload()),
+            verdict(self.run.workload_results()),
             "{}",
-            self.name
+            self.run.name
         );
-        let others = self.results.as_map().expect("results").iter();
+        let others = self.run.results.as_map().expect("results").iter();
         let others = others.filter(|(key, _)| key.as_keyword() != Some("workload"));
         let others = others.filter(|(_, value)| value.as_map().is_some());
         let whole = others
@@ -128,15 +94,15 @@ impl Golden {
         let whole = whole.expect("there is a verdict");
         assert_eq!(
             u64::from(whole.exit_code()),
-            self.exit_code,
+            self.run.exit_code,
             "{}",
-            self.name
+            self.run.name
         );
         assert_eq!(
             self.analysis.explanation().is_some(),
             whole != Verdict::Valid,
             "{}",
-            self.name
+            self.run.name
         );
     }
 
@@ -159,7 +125,7 @@ impl Golden {
                 .collect()
         };
         let found = examples(reported(&self.analysis.to_edn()));
-        assert_eq!(found, examples(self.expected()), "{}", self.name);
+        assert_eq!(found, examples(self.expected()), "{}", self.run.name);
     }
 
     fn compare_models(&self) {
@@ -167,9 +133,9 @@ impl Golden {
             let found = self.analysis.to_edn();
             assert_eq!(
                 found.get(key),
-                self.workload().get(key),
+                self.run.workload_results().get(key),
                 "{} {key}",
-                self.name
+                self.run.name
             );
         }
     }
@@ -186,12 +152,16 @@ impl Golden {
             };
             let mut found = found.iter().filter_map(|name| class(name));
             let implied = found.any(|class| implies(class, class_expected));
-            assert!(implied, "{}: {name} was missed", self.name);
+            assert!(implied, "{}: {name} was missed", self.run.name);
         }
         for name in found.iter().filter(|name| class(name).is_some()) {
-            assert!(expected.contains_key(*name), "{}: {name} is new", self.name);
+            assert!(
+                expected.contains_key(*name),
+                "{}: {name} is new",
+                self.run.name
+            );
         }
-        if !CUT_SHORT_OR_MIXED.contains(&self.name.as_str()) {
+        if !CUT_SHORT_OR_MIXED.contains(&self.run.name.as_str()) {
             let counts = self.analysis.anomalies();
             for (name, examples) in expected.iter().filter(|(name, _)| class(name).is_some()) {
                 let count = examples.as_seq().expect("examples").len();
@@ -199,7 +169,7 @@ impl Golden {
                     counts.get(name.as_str()),
                     Some(&count),
                     "{}: {name}",
-                    self.name
+                    self.run.name
                 );
             }
         }
@@ -248,10 +218,14 @@ fn comparable(anomaly: &str, example: &Value) -> Value {
 
 #[test]
 fn lists_get_the_verdicts_that_maelstrom_gave() {
-    goldens("list-append-").iter().for_each(Golden::compare);
+    judged(Workload::TxnListAppend)
+        .iter()
+        .for_each(Judged::compare);
 }
 
 #[test]
 fn registers_get_the_verdicts_that_maelstrom_gave() {
-    goldens("rw-register-").iter().for_each(Golden::compare);
+    judged(Workload::TxnRwRegister)
+        .iter()
+        .for_each(Judged::compare);
 }

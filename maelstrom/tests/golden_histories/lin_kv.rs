@@ -1,26 +1,9 @@
 //! Recorded lin-kv histories get the verdicts that upstream gave them, key by key.
 
-use std::path::{Path, PathBuf};
+use eddy::check::{Analysis, Workload, linearizable};
+use eddy::edn::Value;
 
-use eddy::check::{Analysis, linearizable};
-use eddy::edn::{self, Value};
-use eddy::history;
-
-fn golden() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let entries = directory
-        .read_dir()
-        .expect("the golden histories are there");
-    let mut runs: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("a directory can be listed").path())
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|n| n.to_string_lossy().starts_with("lin-kv-"))
-        })
-        .collect();
-    runs.sort();
-    runs
-}
+use crate::recordings_of;
 
 /// `:valid?` of each key, and of the whole; the keys that failed.
 fn verdicts(workload: &Value) -> (Vec<(Value, Value)>, Value, Vec<Value>) {
@@ -46,15 +29,12 @@ fn verdicts(workload: &Value) -> (Vec<(Value, Value)>, Value, Vec<Value>) {
 
 #[test]
 fn every_key_of_every_run_is_judged_as_upstream_judged_it() {
-    let runs = golden();
+    let runs = recordings_of(Workload::LinKv);
     assert!(runs.len() >= 9, "only {} runs", runs.len());
     for run in runs {
-        let name = run.display();
-        let history = history::read_file(&run.join("history.edn.gz")).expect("a history");
-        let results = std::fs::read_to_string(run.join("results.edn")).expect("results");
-        let results = edn::parse(&results).expect("EDN");
-        let upstream = results.get("workload").expect("results of the :workload");
-        let analysis = linearizable::check(&history);
+        let name = &run.name;
+        let upstream = run.workload_results();
+        let analysis = linearizable::check(&run.history);
         assert_eq!(verdicts(&analysis.to_edn()), verdicts(upstream), "{name}");
         let failed = upstream.get("valid?") == Some(&Value::Bool(false));
         assert_eq!(analysis.explanation().is_some(), failed, "{name}");
@@ -64,11 +44,8 @@ fn every_key_of_every_run_is_judged_as_upstream_judged_it() {
 /// Upstream names the first operation that no order can hold. Where it does, so do we.
 #[test]
 fn the_operation_that_has_no_place_is_the_one_that_upstream_names() {
-    for run in golden() {
-        let history = history::read_file(&run.join("history.edn.gz")).expect("a history");
-        let results = std::fs::read_to_string(run.join("results.edn")).expect("results");
-        let results = edn::parse(&results).expect("EDN");
-        let ours = linearizable::check(&history).to_edn();
+    for run in recordings_of(Workload::LinKv) {
+        let ours = linearizable::check(&run.history).to_edn();
         let named = |workload: &Value| -> Vec<(Value, Option<Value>, Option<Value>)> {
             let results = workload
                 .get("results")
@@ -83,7 +60,7 @@ fn the_operation_that_has_no_place_is_the_one_that_upstream_names() {
                 })
                 .collect()
         };
-        let upstream = results.get("workload").expect("results of the :workload");
-        assert_eq!(named(&ours), named(upstream), "{}", run.display());
+        let upstream = run.workload_results();
+        assert_eq!(named(&ours), named(upstream), "{}", run.name);
     }
 }

@@ -133,7 +133,10 @@ impl Node for Leaky {
     }
 
     async fn background(&self, cx: &Context) {
-        while self.flaw != Flaw::SendsOnce {
+        if self.flaw == Flaw::SendsOnce {
+            return;
+        }
+        loop {
             sleep(ms(1000)).await;
             for (neighbour, values) in self.open.borrow().iter() {
                 if !values.is_empty() {

@@ -8,7 +8,7 @@ use eddy::check::{Analysis, Verdict};
 use eddy::history::History;
 use proptest::prelude::*;
 
-use database::{Data, Isolation, Step, run};
+use self::database::{Data, Isolation, Step, run};
 
 fn check(data: Data, history: &History, model: &str) -> TxnAnalysis {
     match data {

@@ -1,19 +1,14 @@
-//! Histories recorded on upstream Maelstrom must get upstream's verdicts and figures.
-//!
-//! Each folder of `tests/golden` is one run: its history, its options, and the results that
-//! upstream printed. What is compared literally here: for every run the statistics, the
-//! availability and the exceptions; for the workloads of [`COMPARED`] also the workload's own
-//! results, the verdict and the exit code. A failure names the folder, the key path, and both
-//! values.
+//! What upstream printed of each run: for every run the statistics, the availability and the
+//! exceptions; for the workloads of [`COMPARED`] also the workload's own results, the verdict and
+//! the exit code, all literally.
 
-use std::path::{Path, PathBuf};
-
-use eddy::check::{self, Availability, Options, Results, Workload};
+use eddy::check::{self, Results, Workload};
 use eddy::edn::{self, Value};
-use eddy::history::{self, History};
+
+use crate::{Recording, recordings, recordings_of};
 
 /// How the `:workload` results of a workload are compared.
-type Compare = fn(&Run, &Value, &Value, &mut Vec<String>);
+type Compare = fn(&Recording, &Value, &Value, &mut Vec<String>);
 
 /// The workloads whose own results are compared here.
 const COMPARED: [(Workload, Compare); 6] = [
@@ -25,62 +20,8 @@ const COMPARED: [(Workload, Compare); 6] = [
     (Workload::PnCounter, literally),
 ];
 
-/// One recorded run.
-struct Run {
-    name: String,
-    workload: Workload,
-    options: Options,
-    exit_code: u64,
-    history: History,
-    expected: Value,
-}
-
-impl Run {
-    fn load(folder: &Path) -> Run {
-        let name = folder
-            .file_name()
-            .expect("a folder has a name")
-            .to_string_lossy()
-            .into_owned();
-        let read = |file: &str| {
-            std::fs::read_to_string(folder.join(file))
-                .unwrap_or_else(|error| panic!("{name}/{file}: {error}"))
-        };
-        let options: serde_json::Value = serde_json::from_str(&read("options.json")).unwrap();
-        let models = options["consistency_models"].as_array().unwrap();
-        let availability = match &options["availability"] {
-            serde_json::Value::Null => None,
-            serde_json::Value::String(text) => Some(text.parse::<Availability>().unwrap()),
-            number => Some(number.to_string().parse().unwrap()),
-        };
-        Run {
-            workload: options["workload"].as_str().unwrap().parse().unwrap(),
-            options: Options {
-                availability,
-                consistency_models: models.iter().map(|m| m.as_str().unwrap().into()).collect(),
-            },
-            exit_code: options["exit_code"].as_u64().unwrap(),
-            history: history::read_file(&folder.join("history.edn.gz")).unwrap(),
-            expected: edn::parse(&read("results.edn")).unwrap(),
-            name,
-        }
-    }
-
-    fn check(&self) -> Results {
-        check::check(&self.history, self.workload, &self.options, None)
-    }
-}
-
-/// The folders of recorded runs.
-fn folders() -> Vec<PathBuf> {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let entries = std::fs::read_dir(&golden).expect("there are recorded histories");
-    let mut folders: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.join("options.json").exists())
-        .collect();
-    folders.sort();
-    folders
+fn check(run: &Recording) -> Results {
+    check::check(&run.history, run.workload, &run.options, None)
 }
 
 /// Panics with every difference that `compare` finds in the runs of a workload.
@@ -90,20 +31,15 @@ fn golden(workload: Workload) {
         .find(|(compared, _)| *compared == workload)
         .expect("the workload is compared");
     let mut differences = Vec::new();
-    let mut count = 0;
-    for run in folders().iter().map(|folder| Run::load(folder)) {
-        if run.workload != workload {
-            continue;
-        }
-        count += 1;
-        let results = run.check();
+    for run in recordings_of(workload) {
+        let results = check(&run);
         let actual = results.to_edn();
         let mut found = Vec::new();
-        match (run.expected.get("workload"), actual.get("workload")) {
+        match (run.results.get("workload"), actual.get("workload")) {
             (Some(expected), Some(actual)) => compare(&run, expected, actual, &mut found),
             (expected, actual) => differ(":workload", &expected, &actual, &mut found),
         }
-        let verdicts = (run.expected.get("valid?"), actual.get("valid?"));
+        let verdicts = (run.results.get("valid?"), actual.get("valid?"));
         if verdicts.0 != verdicts.1 {
             differ(":valid?", &verdicts.0, &verdicts.1, &mut found);
         }
@@ -113,7 +49,6 @@ fn golden(workload: Workload) {
         }
         differences.extend(found.into_iter().map(|line| format!("{} {line}", run.name)));
     }
-    assert!(count > 0, "no run of {workload} was recorded");
     assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
 }
 
@@ -156,12 +91,12 @@ fn diff(path: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn literally(_: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+fn literally(_: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     diff(":workload", expected, actual, found);
 }
 
 /// Literally, but for the order of the errors, which is arbitrary upstream.
-fn echoes(run: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+fn echoes(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     let sorted = |results: &Value| {
         let mut entries = results.as_map().expect("results are a map").clone();
         for errors in entries.values_mut() {
@@ -176,7 +111,7 @@ fn echoes(run: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) 
 
 /// Literally, but for two things: a failed checker tells the reason in its own words, and of 1 and
 /// 1.0 either may be the end of a range.
-fn unique_ids(run: &Run, expected: &Value, actual: &Value, found: &mut Vec<String>) {
+fn unique_ids(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     let comparable = |results: &Value| {
         let mut entries = results.as_map().expect("results are a map").clone();
         for (key, value) in &mut entries {
@@ -233,18 +168,19 @@ fn pn_counter() {
 #[test]
 fn statistics_availability_and_exceptions_of_every_workload() {
     let mut differences = Vec::new();
-    let folders = folders();
-    assert!(folders.len() > 70, "only {} runs", folders.len());
-    for run in folders.iter().map(|folder| Run::load(folder)) {
-        let actual = run.check().to_edn();
+    let mut count = 0;
+    for run in recordings() {
+        count += 1;
+        let actual = check(&run).to_edn();
         for key in ["stats", "availability", "exceptions"] {
             let mut found = Vec::new();
-            let expected = run.expected.get(key).expect("upstream has every section");
+            let expected = run.results.get(key).expect("upstream has every section");
             let actual = actual.get(key).expect("every section is there");
             diff(&format!(":{key}"), expected, actual, &mut found);
             differences.extend(found.into_iter().map(|line| format!("{} {line}", run.name)));
         }
     }
+    assert!(count > 70, "only {count} runs");
     assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
 }
 

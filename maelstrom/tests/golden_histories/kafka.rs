@@ -5,36 +5,19 @@
 //! texts of errors (they were removed from the recordings).
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use eddy::check::kafka::{self, KafkaAnalysis};
-use eddy::check::{Analysis, Verdict};
-use eddy::edn::{self, Value};
-use eddy::history::read_file;
+use eddy::check::{Analysis, Verdict, Workload};
+use eddy::edn::Value;
 
-fn golden() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let entries = std::fs::read_dir(folder).expect("the golden data is part of the repository");
-    let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    runs.retain(|run| {
-        run.file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with("kafka-")
-    });
-    runs.sort();
-    runs
+use crate::{Recording, recordings_of};
+
+fn recorded() -> Vec<Recording> {
+    recordings_of(Workload::Kafka)
 }
 
-fn recorded(run: &Path) -> Value {
-    let text = std::fs::read_to_string(run.join("results.edn")).unwrap();
-    let results = edn::parse(&text).unwrap();
-    results.get("workload").unwrap().clone()
-}
-
-fn checked(run: &Path) -> KafkaAnalysis {
-    kafka::check(&read_file(&run.join("history.edn.gz")).unwrap())
+fn checked(run: &Recording) -> KafkaAnalysis {
+    kafka::check(&run.history)
 }
 
 /// The items of a list, in no order.
@@ -44,14 +27,14 @@ fn as_set(list: &Value) -> BTreeSet<Value> {
 
 #[test]
 fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
-    let runs = golden();
+    let runs = recorded();
     assert!(runs.len() >= 11, "found only {} recordings", runs.len());
     for run in runs {
-        let (ours, theirs) = (checked(&run).to_edn(), recorded(&run));
+        let (ours, theirs) = (checked(&run).to_edn(), run.workload_results());
         for (key, expected) in theirs.as_map().unwrap() {
             let name = key.as_keyword().unwrap();
             let found = ours.get(name).unwrap_or(&Value::Nil);
-            let at = format!("{} {key}", run.display());
+            let at = format!("{} {key}", run.name);
             match name {
                 // An exception there, a reason here.
                 "error" => assert!(!found.is_nil(), "{at}"),
@@ -68,7 +51,7 @@ fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
                 .cloned()
                 .collect::<Vec<_>>()
         };
-        assert_eq!(keys(&ours), keys(&theirs), "{}", run.display());
+        assert_eq!(keys(&ours), keys(theirs), "{}", run.name);
     }
 }
 
@@ -86,11 +69,11 @@ fn same_errors(found: &Value, expected: &Value, at: &str) {
 
 #[test]
 fn every_verdict_that_is_not_valid_explains_itself() {
-    for run in golden() {
+    for run in recorded() {
         let analysis = checked(&run);
         let explanation = analysis.explanation();
         match analysis.verdict() {
-            Verdict::Valid => assert_eq!(explanation, None, "{}", run.display()),
+            Verdict::Valid => assert_eq!(explanation, None, "{}", run.name),
             _ => {
                 let explanation = explanation.unwrap();
                 for error in analysis.errors().keys() {
@@ -104,9 +87,8 @@ fn every_verdict_that_is_not_valid_explains_itself() {
 
 #[test]
 fn a_poll_that_skips_messages_is_explained_by_the_two_polls_around_them() {
-    let run = golden()
-        .into_iter()
-        .find(|run| run.ends_with("kafka-service-two"));
+    let mut runs = recorded().into_iter();
+    let run = runs.find(|run| run.name == "kafka-service-two");
     assert_eq!(
         checked(&run.unwrap()).explanation().unwrap(),
         "poll-skip (1): process 1 polled key \"7\" at offset 5 (message 6) in op 306, then at \

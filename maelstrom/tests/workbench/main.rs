@@ -1,0 +1,8 @@
+//! The workbench as its users see it: commands, runs, simulations, reports.
+
+mod processes;
+mod reports;
+mod simulation;
+mod suites;
+mod txn_isolation;
+mod workloads;
