@@ -30,8 +30,11 @@
 //! ```
 
 mod finale;
+mod load;
 mod run;
+mod scenario;
 mod seeds;
+mod tally;
 
 use std::future::Future;
 use std::rc::Rc;
@@ -39,17 +42,18 @@ use std::time::Duration;
 
 use glomers::{Context, IntoNode};
 
+pub use load::Load;
 pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
+pub use tally::Tally;
 
-use crate::check::{self, Workload};
-use crate::generator::Invocation;
+use crate::check;
 use crate::host::{NodeFactory, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Latency, Recording};
 use crate::runner::{self, Plan, Silent};
 use crate::seed::Seed;
-use crate::workload::{self, Settings, topology::Topology};
+use crate::workload::{self, Settings};
 
 /// So many milliseconds.
 pub const fn ms(count: u64) -> Duration {
@@ -59,106 +63,6 @@ pub const fn ms(count: u64) -> Duration {
 /// So many seconds.
 pub const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
-}
-
-/// What the clients of a simulated run do.
-#[derive(Clone, Debug)]
-pub struct Load {
-    workload: Workload,
-    rate: f64,
-    lasting: Duration,
-    calm: Duration,
-    concurrency: Option<usize>,
-    key_count: usize,
-    max_txn_length: usize,
-    max_writes_per_key: u64,
-    topology: Topology,
-    finale: Option<Invocation>,
-    options: check::Options,
-}
-
-impl Load {
-    /// The workload's clients, one per node, at 10 operations a second for 10 seconds; everything
-    /// else as upstream has it by default.
-    pub fn of(workload: Workload) -> Load {
-        Load {
-            workload,
-            rate: 10.0,
-            lasting: secs(10),
-            calm: Duration::ZERO,
-            concurrency: None,
-            key_count: 10,
-            max_txn_length: 4,
-            max_writes_per_key: 16,
-            topology: Topology::Grid,
-            finale: None,
-            options: check::Options::default(),
-        }
-    }
-
-    /// Operations a second, over all clients.
-    pub fn rate(self, rate: f64) -> Load {
-        Load { rate, ..self }
-    }
-
-    /// How long the main phase lasts.
-    pub fn lasting(self, lasting: Duration) -> Load {
-        Load { lasting, ..self }
-    }
-
-    /// At the end of the main phase, so long without faults: everything must work again there.
-    pub fn calm(self, calm: Duration) -> Load {
-        Load { calm, ..self }
-    }
-
-    /// How many client threads there are; thread *i* talks to node *i* mod the number of nodes.
-    pub fn concurrency(self, concurrency: usize) -> Load {
-        Load {
-            concurrency: Some(concurrency),
-            ..self
-        }
-    }
-
-    /// Active keys at a time.
-    pub fn key_count(self, key_count: usize) -> Load {
-        Load { key_count, ..self }
-    }
-
-    /// Micro-operations per transaction, at most.
-    pub fn max_txn_length(self, max_txn_length: usize) -> Load {
-        Load {
-            max_txn_length,
-            ..self
-        }
-    }
-
-    /// Writes per key, at most.
-    pub fn max_writes_per_key(self, max_writes_per_key: u64) -> Load {
-        Load {
-            max_writes_per_key,
-            ..self
-        }
-    }
-
-    /// The topology that broadcast proposes.
-    pub fn topology(self, topology: Topology) -> Load {
-        Load { topology, ..self }
-    }
-
-    /// At the very end, once faults are healed and the cluster had time to recover, every client
-    /// thread performs this, instead of what the workload has for that phase.
-    pub fn finally(self, invocation: Invocation) -> Load {
-        Load {
-            finale: Some(invocation),
-            ..self
-        }
-    }
-
-    /// The consistency model that transactions are held to.
-    pub fn consistency_model(mut self, model: &str) -> Load {
-        self.options.consistency_models = vec![model.to_owned()];
-        self
-    }
 }
 
 type Script = Box<dyn FnOnce(World) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
@@ -274,7 +178,8 @@ impl Simulation {
     pub fn run(self, load: Load) -> Run {
         let factory = self.factory.expect("a simulation needs nodes");
         let nodes: Vec<String> = (0..self.count).map(|node| format!("n{node}")).collect();
-        let description = describe(&load, self.count, self.latency, self.schedules.len());
+        let description = describe(&load, self.count, self.latency, &self.schedules);
+        tally::announce(&description);
         let plan = Plan {
             workload: finale::with(workload::build(load.workload), load.finale.clone()),
             settings: Settings {
@@ -315,14 +220,21 @@ impl Simulation {
     }
 }
 
-fn describe(load: &Load, count: usize, latency: Latency, faults: usize) -> String {
+fn describe(load: &Load, count: usize, latency: Latency, schedules: &[Schedule]) -> String {
     let Load {
         workload,
         rate,
         lasting,
+        concurrency,
         ..
     } = load;
+    let faults: Vec<String> = schedules.iter().map(Schedule::to_string).collect();
+    let faults = match faults.is_empty() {
+        true => "no faults".to_owned(),
+        false => faults.join(", "),
+    };
+    let clients = concurrency.unwrap_or(count);
     format!(
-        "{workload}: {count} nodes, latency {latency}, {rate} op/s for {lasting:?}, {faults} kinds of faults"
+        "{workload}, {count} nodes, {clients} clients, latency {latency}, {rate:.0} op/s for {lasting:?}, {faults}"
     )
 }
