@@ -30,21 +30,26 @@
 //! ```
 
 mod finale;
+mod hazard;
 mod load;
 mod run;
 mod scenario;
 mod seeds;
+mod swarm;
 mod tally;
 
+use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::{Context, IntoNode};
 
+pub use hazard::Hazard;
 pub use load::Load;
 pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
+pub use swarm::{Configuration, Swarm};
 pub use tally::Tally;
 
 use crate::check;
@@ -77,6 +82,7 @@ pub struct Simulation {
     scripts: Vec<Script>,
     recording: Recording,
     verbose: bool,
+    notes: Vec<String>,
 }
 
 /// What a script of faults can reach.
@@ -125,6 +131,7 @@ impl Simulation {
             scripts: Vec::new(),
             recording: Recording::First(0),
             verbose: std::env::var_os("VERBOSE").is_some(),
+            notes: Vec::new(),
         }
     }
 
@@ -170,16 +177,23 @@ impl Simulation {
         }
     }
 
-    /// Simulates the run and checks it.
+    /// Adds to what the run says of itself: what else was drawn from the seed.
+    pub fn noting(mut self, note: impl fmt::Display) -> Simulation {
+        self.notes.push(note.to_string());
+        self
+    }
+
+    /// Simulates the run and checks it. A run that is replayed (`SEED=n`), or fails, says first
+    /// what it is to do.
     ///
     /// # Panics
     ///
     /// If no nodes were given, or the load is not one for so many clients.
     pub fn run(self, load: Load) -> Run {
+        let description = self.describe(&load);
+        tally::announce(self.seed, &description);
         let factory = self.factory.expect("a simulation needs nodes");
         let nodes: Vec<String> = (0..self.count).map(|node| format!("n{node}")).collect();
-        let description = describe(&load, self.count, self.latency, &self.schedules);
-        tally::announce(&description);
         let plan = Plan {
             workload: finale::with(workload::build(load.workload), load.finale.clone()),
             settings: Settings {
@@ -218,23 +232,24 @@ impl Simulation {
         let results = check::check(&outcome.history, load.workload, &load.options, Some(net));
         Run::new(self.seed, description, outcome, results, virtual_time)
     }
-}
 
-fn describe(load: &Load, count: usize, latency: Latency, schedules: &[Schedule]) -> String {
-    let Load {
-        workload,
-        rate,
-        lasting,
-        concurrency,
-        ..
-    } = load;
-    let faults: Vec<String> = schedules.iter().map(Schedule::to_string).collect();
-    let faults = match faults.is_empty() {
-        true => "no faults".to_owned(),
-        false => faults.join(", "),
-    };
-    let clients = concurrency.unwrap_or(count);
-    format!(
-        "{workload}, {count} nodes, {clients} clients, latency {latency}, {rate:.0} op/s for {lasting:?}, {faults}"
-    )
+    /// In one line, what the run is to do.
+    fn describe(&self, load: &Load) -> String {
+        let mut parts = vec![
+            load.workload.to_string(),
+            format!("{} nodes", self.count),
+            format!("{} clients", load.concurrency.unwrap_or(self.count)),
+            format!("latency {}", self.latency),
+            format!("{:.0} op/s for {:?}", load.rate, load.lasting),
+        ];
+        if !load.calm.is_zero() {
+            parts.push(format!("calm for the last {:?}", load.calm));
+        }
+        parts.extend(self.schedules.iter().map(Schedule::to_string));
+        if self.schedules.is_empty() {
+            parts.push("no faults".to_owned());
+        }
+        parts.extend(self.notes.iter().cloned());
+        parts.join(", ")
+    }
 }

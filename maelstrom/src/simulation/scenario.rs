@@ -100,8 +100,8 @@ impl Scenario {
             .as_ref()
             .map(|failure| format!("replay: {}", self.replay(failure.seed)));
         if !self.reports {
-            if let Some(replay) = replay {
-                eprintln!("\n{replay}");
+            if let (Some(failure), Some(replay)) = (failure, replay) {
+                eprintln!("\n{}", paragraph(&failure, &replay));
             }
             return;
         }
@@ -157,4 +157,45 @@ fn is_integration_test(program: &str) -> bool {
     let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let tests = Path::new(&package).join("tests");
     tests.join(program).join("main.rs").exists() || tests.join(format!("{program}.rs")).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure<'a>(message: &'a str, description: Option<&'a str>) -> Failure<'a> {
+        Failure {
+            seed: Seed(7),
+            message,
+            description,
+        }
+    }
+
+    #[test]
+    fn a_failure_begins_with_the_seed_and_the_options_and_ends_with_the_replay() {
+        let asserted = failure("too slow", Some("echo, 3 nodes"));
+        let lines: Vec<String> = paragraph(&asserted, "replay: …")
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .collect();
+        assert_eq!(lines, ["seed 7: echo, 3 nodes", "too slow", "replay: …"]);
+        let judged = failure("seed 7: echo, 3 nodes\ninvalid", Some("echo, 3 nodes"));
+        assert_eq!(paragraph(&judged, "replay: …").matches("seed 7").count(), 1);
+    }
+
+    #[test]
+    fn cargo_is_asked_for_this_very_test() {
+        let scenario = Scenario {
+            name: "faults::nothing_is_lost".to_owned(),
+            command: "cargo test -q -p g-set --test g_set".to_owned(),
+            heading: String::new(),
+            reports: false,
+        };
+        assert_eq!(
+            scenario.replay(Seed(7)),
+            "SEED=7 cargo test -q -p g-set --test g_set faults::nothing_is_lost -- --exact --nocapture"
+        );
+        assert_eq!(program_name(Path::new("/deps/g_set-0a1b2c")), "g_set");
+        assert_eq!(program_name(Path::new("/bin/swarm")), "swarm");
+    }
 }

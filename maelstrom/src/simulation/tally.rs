@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Run;
+use crate::seed::Seed;
 
 /// The sums over the runs of a scenario.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,8 +42,12 @@ thread_local! {
     static LATEST: RefCell<Latest> = RefCell::default();
 }
 
-/// Says what the current thread is about to simulate, in case that it comes to no good end.
-pub(super) fn announce(description: &str) {
+/// Says what the current thread is about to simulate: at once if somebody is watching a single
+/// seed, and otherwise in case that it comes to no good end.
+pub(super) fn announce(seed: Seed, description: &str) {
+    if std::env::var_os("SEED").is_some() {
+        eprintln!("seed {seed}: {description}");
+    }
     LATEST.with_borrow_mut(|latest| latest.description = Some(description.to_owned()));
 }
 
