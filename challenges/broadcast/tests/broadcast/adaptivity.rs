@@ -64,10 +64,13 @@ fn clusters_of_any_size_deliver() {
         for_seeds(2, |seed| {
             let run = cluster(seed, count, Windows::balanced()).run(load());
             run.assert_valid();
-            // A round down, and at most as many messages up.
+            // A round down, and at most as many messages up; but the first values go out one by one,
+            // before anything is known of rounds.
             let links = (count - 1) as f64;
             let rounds_per_op = 1.0 / Windows::balanced().round.as_secs_f64() / 100.0;
-            assert!(run.messages_per_op() <= 1.1 * 2.0 * links * rounds_per_op);
+            let cost = run.messages_per_op();
+            let limit = 1.1 * 2.0 * links * rounds_per_op + 0.01;
+            assert!(cost <= limit, "{count} nodes: {cost} > {limit}");
             assert!(run.stable_latency(1.0) < ms(800));
         });
     }
