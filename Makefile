@@ -66,6 +66,10 @@ bench: build ## Measures the runtime and the workbench; ARGS="echo --rounds 3" f
 	$(CARGO) build --release --locked --manifest-path bench/peer/Cargo.toml --target-dir target/peer
 	target/release/bench $(ARGS)
 
+.PHONY: frontier
+frontier: ## Measures broadcast against the steps that led to it, and draws the plot
+	$(CARGO) run --release --locked -p broadcast --example frontier
+
 .PHONY: new-challenge
 new-challenge: ## Makes challenges/NAME, a package with a node that works
 	@scripts/new-challenge "$(NAME)"

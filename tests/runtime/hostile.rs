@@ -1,11 +1,14 @@
 //! Properties of a node whose surroundings mean no good, or are just broken.
 
+use std::collections::BTreeMap;
+
 use glomers::prelude::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
-use serde_json::{Map, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::rig::{Puppet, Rig, in_virtual_time, ms};
 
@@ -102,6 +105,13 @@ fn any_line() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|line| line.into_iter().filter(|byte| *byte != b'\n').collect())
 }
 
+/// A message, of which nothing is believed.
+#[derive(Deserialize)]
+struct Message {
+    src: String,
+    body: BTreeMap<String, Box<RawValue>>,
+}
+
 proptest! {
     #![proptest_config(cases(256))]
 
@@ -115,25 +125,27 @@ proptest! {
             let mut rig = Rig::started(|_| Puppet).await;
             rig.line(lines.join(&b'\n'));
             rig.tell("c9", json!({"type": "echo", "echo": "still here", "msg_id": 99}));
-            let said = rig.said().await;
-            let alive = r#"c9 {"type":"echo_ok","echo":"still here","in_reply_to":99}"#;
-            assert_eq!(said.last().map(String::as_str), Some(alive));
+            let said = rig.said_whole().await;
             assert!(said.len() <= lines.len() + 1, "{said:?}");
             for line in &said {
-                let (_, body) = line.rsplit_once(" {").expect("a body is an object");
-                let body: Map<String, Value> =
-                    serde_json::from_str(&format!("{{{body}")).unwrap_or_else(|e| panic!("{e}: {line}"));
-                assert!(body.contains_key("in_reply_to"), "{line}");
+                // A msg_id may be a number beyond all floats, and so may an answer's in_reply_to.
+                let message: Message = serde_json::from_str(line).expect(line);
+                assert_eq!(message.src, "n1", "{line}");
+                assert!(message.body.contains_key("in_reply_to"), "{line}");
             }
+            let alive = r#"{"src":"n1","dest":"c9","body":{"type":"echo_ok","echo":"still here","in_reply_to":99}}"#;
+            assert_eq!(said.last().map(String::as_str), Some(alive));
             assert!(!rig.is_over());
         });
     }
 
     /// A node before its `init` is no easier to disturb.
     #[test]
-    fn a_node_that_has_heard_anything_can_still_be_initialised(lines in vec(any_line(), 1..6)) {
-        let names_it = |line: &Vec<u8>| String::from_utf8_lossy(line).contains("node_id");
-        prop_assume!(!lines.iter().any(names_it));
+    fn a_node_that_has_heard_anything_can_still_be_initialised(
+        mut lines in vec(any_line(), 1..6),
+    ) {
+        // All but a proper init, that is.
+        lines.retain(|line| !String::from_utf8_lossy(line).contains("node_ids"));
         in_virtual_time(async || {
             let mut rig = Rig::new(|_| Puppet);
             rig.line(lines.join(&b'\n'));

@@ -182,6 +182,7 @@ impl<T: Item> Logs<T> {
     }
 
     /// How many items are held.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.logs.values().map(|log| log.items.len()).sum()
     }

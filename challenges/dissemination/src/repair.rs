@@ -14,7 +14,8 @@ use crate::gossip::Wants;
 use crate::log::Item;
 use crate::star::{Star, due};
 
-/// A node that has heard nothing of its hub introduces itself after this time.
+/// A node that has heard nothing of its hub introduces itself after this time, and so does a hub
+/// that has heard of nobody.
 pub(crate) const GREETING: Duration = Duration::from_millis(300);
 
 /// While a link is busy, confirmations may take this long.
@@ -134,7 +135,8 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Introduces this node to its hub: it may have been restarted, and know nothing.
+    /// Introduces this node to its hub, or a hub to another node: it may have been restarted, and
+    /// know nothing.
     pub(crate) fn greet(&mut self, now: Instant) {
         if !due(self.greet_at, now) {
             return;

@@ -13,8 +13,9 @@ use crate::log::Item;
 use crate::star::{CHUNK, Star, due};
 use crate::timetable::Timetable;
 
-/// So many items may be sent to somebody who has never said what it holds.
-const UNASKED_MAX: usize = 64;
+/// So many items may be sent at a time to somebody who has never said what it holds: a hub that
+/// was restarted shall not tell everybody what they told it.
+const UNASKED_MAX: u64 = 64;
 
 impl<T: Item> Star<T> {
     /// Decides when what the hub lacks is sent to it, if that is not decided yet. A hub that has
@@ -86,8 +87,9 @@ impl<T: Item> Star<T> {
             if !self.serves(peer) || !self.boards(peer) {
                 continue;
             }
-            let unknown = self.links[peer].stamp_heard.is_none();
-            if unknown && self.logs.count() > UNASKED_MAX {
+            let link = &self.links[peer];
+            let news = self.vector().lead_over(&link.sent);
+            if link.stamp_heard.is_none() && news > UNASKED_MAX {
                 self.ask(peer, now);
             } else {
                 self.tell(peer, Wants::Confirmation, now);

@@ -146,9 +146,11 @@ impl<T: Item> Star<T> {
         if hub != hub_before {
             self.change_hub(hub_before, now);
         }
+        if from == hub || hub == self.me {
+            self.greet_at = None;
+        }
         if from == hub {
             self.hubs_lost = 0;
-            self.greet_at = None;
             self.read_timetable(head.next, now);
         }
         self.doubt_hub(from, now);

@@ -63,6 +63,14 @@ impl Vector {
             .iter()
             .all(|(&origin, &upto)| self.get(origin) >= upto)
     }
+
+    /// How many items this holds that `other` does not.
+    pub fn lead_over(&self, other: &Self) -> u64 {
+        let leads = self.0.iter();
+        leads
+            .map(|(&origin, &upto)| upto.saturating_sub(other.get(origin)))
+            .sum()
+    }
 }
 
 impl Serialize for Vector {

@@ -138,7 +138,9 @@ fn mark(picture: &mut String, point: &Point) {
         Kind::Step => ("#3b78b5", "normal"),
         Kind::Rounds => ("#c8372d", "bold"),
     };
-    let (text_x, text_y) = (x + 8.0, y + 4.0);
+    // Lower than ours: where both are close, both can be read.
+    let lower = if point.kind == Kind::Published { 12.0 } else { 2.0 };
+    let (text_x, text_y) = (x + 8.0, y + lower);
     draw!(
         picture,
         r#"<circle cx="{x:.1}" cy="{y:.1}" r="4.5" fill="{colour}"/>"#
