@@ -139,7 +139,11 @@ fn mark(picture: &mut String, point: &Point) {
         Kind::Rounds => ("#c8372d", "bold"),
     };
     // Lower than ours: where both are close, both can be read.
-    let lower = if point.kind == Kind::Published { 12.0 } else { 2.0 };
+    let lower = if point.kind == Kind::Published {
+        12.0
+    } else {
+        2.0
+    };
     let (text_x, text_y) = (x + 8.0, y + lower);
     draw!(
         picture,
