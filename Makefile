@@ -19,7 +19,7 @@ help: ## Lists the targets
 		awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
-	@echo 'For sim:        SEEDS=1000'
+	@echo 'For sim:            SEEDS=1000  SEED=7 for this one alone'
 
 .PHONY: test
 test: lint ## Checks format and lints, and runs all tests
@@ -56,15 +56,10 @@ test-%: build ## Runs one challenge, such as test-broadcast or test-broadcast-3d
 
 .PHONY: sim
 sim: ## Runs every simulated scenario over SEEDS seeds
-	@$(MAKE) --no-print-directory simulate PACKAGES='--workspace'
+	@SEEDS=$(SEEDS) scripts/simulate
 
-sim-%: ## Runs the simulated scenarios of one challenge
-	@$(MAKE) --no-print-directory simulate PACKAGES='-p $*'
-
-.PHONY: simulate
-simulate:
-	SEEDS=$(SEEDS) SIM_REPORT=1 $(CARGO) test --release --locked $(PACKAGES) --tests -- \
-		--test-threads=1 2>&1 >/dev/null
+sim-%: ## Runs the simulated scenarios of one challenge, such as sim-broadcast
+	@SEEDS=$(SEEDS) scripts/simulate $*
 
 .PHONY: bench
 bench: build ## Measures the runtime and the workbench; ARGS="echo --rounds 3" for less

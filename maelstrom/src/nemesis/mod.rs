@@ -8,6 +8,7 @@ mod partition;
 mod process;
 
 use std::cell::RefCell;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -67,6 +68,9 @@ pub trait Fault {
     /// Makes good whatever is in force; harmless if nothing is.
     fn stop(&mut self, arena: &mut Arena<'_>) -> Deed;
 
+    /// What it is, in a word or two: `loss 5 %`.
+    fn name(&self) -> String;
+
     /// Strikes by turns for this long on average, then heals for as long: gaps are uniform in
     /// [0, 2 · interval), and the first strike comes at once.
     fn every(self, interval: Duration) -> Schedule
@@ -119,6 +123,19 @@ impl Schedule {
             timing,
             next_at: Some(first),
             active: false,
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    /// `loss 5 % every 2s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.fault.name();
+        match self.timing {
+            Timing::Every(interval) => write!(f, "{name} every {interval:?}"),
+            Timing::Between(Duration::ZERO, None) => write!(f, "{name} always"),
+            Timing::Between(from, None) => write!(f, "{name} from {from:?} on"),
+            Timing::Between(from, Some(to)) => write!(f, "{name} from {from:?} to {to:?}"),
         }
     }
 }

@@ -27,6 +27,10 @@ impl Fault for Loss {
         arena.faults.borrow_mut().loss = 0.0;
         deed("stop-loss", Value::Nil)
     }
+
+    fn name(&self) -> String {
+        format!("loss {}", percent(self.probability))
+    }
 }
 
 /// Delivers messages between nodes twice.
@@ -50,6 +54,10 @@ impl Fault for Duplication {
     fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
         arena.faults.borrow_mut().duplication = 0.0;
         deed("stop-duplication", Value::Nil)
+    }
+
+    fn name(&self) -> String {
+        format!("duplication {}", percent(self.probability))
     }
 }
 
@@ -80,6 +88,11 @@ impl Fault for Delays {
         arena.faults.borrow_mut().delay = 0.0;
         deed("stop-delays", Value::Nil)
     }
+
+    fn name(&self) -> String {
+        let (share, delay_max) = (percent(self.probability), self.delay_max);
+        format!("delays {share} up to {delay_max:?}")
+    }
 }
 
 /// Makes all links between nodes slower.
@@ -104,6 +117,10 @@ impl Fault for LatencySpike {
         arena.faults.borrow_mut().latency_factor = 0;
         deed("stop-latency-spike", Value::Nil)
     }
+
+    fn name(&self) -> String {
+        format!("latency ×{}", self.factor)
+    }
 }
 
 fn deed(f: &'static str, request: Value) -> Deed {
@@ -112,4 +129,8 @@ fn deed(f: &'static str, request: Value) -> Deed {
         request,
         result: Value::keyword("done"),
     }
+}
+
+fn percent(probability: f64) -> String {
+    format!("{:.0} %", 100.0 * probability)
 }

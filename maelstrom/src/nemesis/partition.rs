@@ -206,6 +206,17 @@ impl Fault for Partition {
             result: Value::keyword("network-healed"),
         }
     }
+
+    fn name(&self) -> String {
+        match &self.kinds[..] {
+            [kind] => format!("partition {}", kind.name()),
+            kinds if *kinds == PartitionKind::UPSTREAM => "partition".to_owned(),
+            kinds => {
+                let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+                format!("partition {}", names.join("|"))
+            }
+        }
+    }
 }
 
 /// A random subset of the nodes, of a random size up to `size_max` and at least one.

@@ -1,5 +1,7 @@
 //! Faults of the nodes themselves: death, paralysis, and clocks that are wrong.
 
+use std::fmt;
+
 use rand::RngExt;
 
 use super::partition::some_of;
@@ -32,6 +34,16 @@ impl Target {
             Target::One => Value::keyword("one"),
             Target::Minority => Value::keyword("minority"),
             Target::Node(node) => Value::from(node),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::One => f.write_str("one"),
+            Target::Minority => f.write_str("minority"),
+            Target::Node(node) => write!(f, "n{node}"),
         }
     }
 }
@@ -94,6 +106,10 @@ impl Fault for Kill {
             result,
         }
     }
+
+    fn name(&self) -> String {
+        format!("kill {}", self.target)
+    }
 }
 
 /// Pauses nodes: they keep their memory, and wake up without knowing that time has passed.
@@ -143,6 +159,10 @@ impl Fault for Pause {
             result,
         }
     }
+
+    fn name(&self) -> String {
+        format!("pause {}", self.target)
+    }
 }
 
 /// Sets the wall clocks of all nodes off, each by its own amount; simulated nodes only.
@@ -185,5 +205,9 @@ impl Fault for ClockSkew {
             request: Value::Nil,
             result: Value::keyword("clocks-reset"),
         }
+    }
+
+    fn name(&self) -> String {
+        format!("clocks ±{} ms", self.offset_max_ms)
     }
 }

@@ -30,26 +30,35 @@
 //! ```
 
 mod finale;
+mod hazard;
+mod load;
 mod run;
+mod scenario;
 mod seeds;
+mod swarm;
+mod tally;
 
+use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::{Context, IntoNode};
 
+pub use hazard::Hazard;
+pub use load::Load;
 pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
+pub use swarm::{Configuration, Swarm};
+pub use tally::Tally;
 
-use crate::check::{self, Workload};
-use crate::generator::Invocation;
+use crate::check;
 use crate::host::{NodeFactory, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Latency, Recording};
 use crate::runner::{self, Plan, Silent};
 use crate::seed::Seed;
-use crate::workload::{self, Settings, topology::Topology};
+use crate::workload::{self, Settings};
 
 /// So many milliseconds.
 pub const fn ms(count: u64) -> Duration {
@@ -59,106 +68,6 @@ pub const fn ms(count: u64) -> Duration {
 /// So many seconds.
 pub const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
-}
-
-/// What the clients of a simulated run do.
-#[derive(Clone, Debug)]
-pub struct Load {
-    workload: Workload,
-    rate: f64,
-    lasting: Duration,
-    calm: Duration,
-    concurrency: Option<usize>,
-    key_count: usize,
-    max_txn_length: usize,
-    max_writes_per_key: u64,
-    topology: Topology,
-    finale: Option<Invocation>,
-    options: check::Options,
-}
-
-impl Load {
-    /// The workload's clients, one per node, at 10 operations a second for 10 seconds; everything
-    /// else as upstream has it by default.
-    pub fn of(workload: Workload) -> Load {
-        Load {
-            workload,
-            rate: 10.0,
-            lasting: secs(10),
-            calm: Duration::ZERO,
-            concurrency: None,
-            key_count: 10,
-            max_txn_length: 4,
-            max_writes_per_key: 16,
-            topology: Topology::Grid,
-            finale: None,
-            options: check::Options::default(),
-        }
-    }
-
-    /// Operations a second, over all clients.
-    pub fn rate(self, rate: f64) -> Load {
-        Load { rate, ..self }
-    }
-
-    /// How long the main phase lasts.
-    pub fn lasting(self, lasting: Duration) -> Load {
-        Load { lasting, ..self }
-    }
-
-    /// At the end of the main phase, so long without faults: everything must work again there.
-    pub fn calm(self, calm: Duration) -> Load {
-        Load { calm, ..self }
-    }
-
-    /// How many client threads there are; thread *i* talks to node *i* mod the number of nodes.
-    pub fn concurrency(self, concurrency: usize) -> Load {
-        Load {
-            concurrency: Some(concurrency),
-            ..self
-        }
-    }
-
-    /// Active keys at a time.
-    pub fn key_count(self, key_count: usize) -> Load {
-        Load { key_count, ..self }
-    }
-
-    /// Micro-operations per transaction, at most.
-    pub fn max_txn_length(self, max_txn_length: usize) -> Load {
-        Load {
-            max_txn_length,
-            ..self
-        }
-    }
-
-    /// Writes per key, at most.
-    pub fn max_writes_per_key(self, max_writes_per_key: u64) -> Load {
-        Load {
-            max_writes_per_key,
-            ..self
-        }
-    }
-
-    /// The topology that broadcast proposes.
-    pub fn topology(self, topology: Topology) -> Load {
-        Load { topology, ..self }
-    }
-
-    /// At the very end, once faults are healed and the cluster had time to recover, every client
-    /// thread performs this, instead of what the workload has for that phase.
-    pub fn finally(self, invocation: Invocation) -> Load {
-        Load {
-            finale: Some(invocation),
-            ..self
-        }
-    }
-
-    /// The consistency model that transactions are held to.
-    pub fn consistency_model(mut self, model: &str) -> Load {
-        self.options.consistency_models = vec![model.to_owned()];
-        self
-    }
 }
 
 type Script = Box<dyn FnOnce(World) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
@@ -173,6 +82,7 @@ pub struct Simulation {
     scripts: Vec<Script>,
     recording: Recording,
     verbose: bool,
+    notes: Vec<String>,
 }
 
 /// What a script of faults can reach.
@@ -221,6 +131,7 @@ impl Simulation {
             scripts: Vec::new(),
             recording: Recording::First(0),
             verbose: std::env::var_os("VERBOSE").is_some(),
+            notes: Vec::new(),
         }
     }
 
@@ -266,15 +177,23 @@ impl Simulation {
         }
     }
 
-    /// Simulates the run and checks it.
+    /// Adds to what the run says of itself: what else was drawn from the seed.
+    pub fn noting(mut self, note: impl fmt::Display) -> Simulation {
+        self.notes.push(note.to_string());
+        self
+    }
+
+    /// Simulates the run and checks it. A run that is replayed (`SEED=n`), or fails, says first
+    /// what it is to do.
     ///
     /// # Panics
     ///
     /// If no nodes were given, or the load is not one for so many clients.
     pub fn run(self, load: Load) -> Run {
+        let description = self.describe(&load);
+        tally::announce(self.seed, &description);
         let factory = self.factory.expect("a simulation needs nodes");
         let nodes: Vec<String> = (0..self.count).map(|node| format!("n{node}")).collect();
-        let description = describe(&load, self.count, self.latency, self.schedules.len());
         let plan = Plan {
             workload: finale::with(workload::build(load.workload), load.finale.clone()),
             settings: Settings {
@@ -313,16 +232,24 @@ impl Simulation {
         let results = check::check(&outcome.history, load.workload, &load.options, Some(net));
         Run::new(self.seed, description, outcome, results, virtual_time)
     }
-}
 
-fn describe(load: &Load, count: usize, latency: Latency, faults: usize) -> String {
-    let Load {
-        workload,
-        rate,
-        lasting,
-        ..
-    } = load;
-    format!(
-        "{workload}: {count} nodes, latency {latency}, {rate} op/s for {lasting:?}, {faults} kinds of faults"
-    )
+    /// In one line, what the run is to do.
+    fn describe(&self, load: &Load) -> String {
+        let mut parts = vec![
+            load.workload.to_string(),
+            format!("{} nodes", self.count),
+            format!("{} clients", load.concurrency.unwrap_or(self.count)),
+            format!("latency {}", self.latency),
+            format!("{:.0} op/s for {:?}", load.rate, load.lasting),
+        ];
+        if !load.calm.is_zero() {
+            parts.push(format!("calm for the last {:?}", load.calm));
+        }
+        parts.extend(self.schedules.iter().map(Schedule::to_string));
+        if self.schedules.is_empty() {
+            parts.push("no faults".to_owned());
+        }
+        parts.extend(self.notes.iter().cloned());
+        parts.join(", ")
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::seeds;
+use super::tally;
 use crate::check::{Results, Verdict};
 use crate::history::History;
 use crate::net::{Journal, Strikes};
@@ -33,7 +33,7 @@ impl Run {
             results,
             virtual_time,
         };
-        seeds::tally(&run);
+        tally::count(&run);
         run
     }
 
@@ -48,12 +48,11 @@ impl Run {
         }
         if self.verdict() != Verdict::Valid {
             let why = self.results.explanation().unwrap_or_default();
-            panic!(
-                "seed {}: {}\nis {:?}: {why}",
-                self.seed,
-                self.description,
-                self.verdict()
-            );
+            let verdict = match self.verdict() {
+                Verdict::Invalid => "the run is invalid",
+                _ => "nobody can tell whether the run is valid",
+            };
+            panic!("seed {}: {}\n{verdict}: {why}", self.seed, self.description);
         }
     }
 

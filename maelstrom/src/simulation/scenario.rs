@@ -1,0 +1,201 @@
+//! A scenario as people see it: where cargo finds it, how far it is, and how it ended.
+//!
+//! Under `SIM_REPORT` (as `make sim` sets it) each scenario is a line, and a failure a paragraph,
+//! written past the test harness, which would keep them to itself.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::tally::Tally;
+use crate::seed::Seed;
+
+/// A test that runs many seeds.
+pub(super) struct Scenario {
+    /// The path of the test within its program.
+    pub(super) name: String,
+    /// How cargo, or whoever started us, is asked for nothing but this test's program.
+    command: String,
+    /// Whose tests these are.
+    heading: String,
+    reports: bool,
+}
+
+/// What becomes of a seed for which the scenario panicked.
+pub(super) struct Failure<'a> {
+    pub(super) seed: Seed,
+    /// What the panic said.
+    pub(super) message: &'a str,
+    /// What the last run was to do, if there was one.
+    pub(super) description: Option<&'a str>,
+}
+
+impl Scenario {
+    /// The test that the current thread runs, as the harness named it.
+    pub(super) fn current() -> Scenario {
+        let name = std::thread::current()
+            .name()
+            .unwrap_or("scenario")
+            .to_owned();
+        let executable = std::env::current_exe().unwrap_or_default();
+        let program = program_name(&executable);
+        let package = std::env::var("CARGO_PKG_NAME").ok();
+        let (command, heading) = match package {
+            Some(package) => (
+                match is_integration_test(&program) {
+                    true => format!("cargo test -q -p {package} --test {program}"),
+                    false => format!("cargo test -q -p {package}"),
+                },
+                match program == package.replace('-', "_") {
+                    true => package,
+                    false => format!("{package}, {program}"),
+                },
+            ),
+            None => (executable.display().to_string(), program),
+        };
+        Scenario {
+            name,
+            command,
+            heading,
+            reports: std::env::var_os("SIM_REPORT").is_some(),
+        }
+    }
+
+    /// The command that runs one seed again.
+    fn replay(&self, seed: Seed) -> String {
+        let Scenario { name, command, .. } = self;
+        let separator = if command.starts_with("cargo ") {
+            "-- "
+        } else {
+            ""
+        };
+        format!("SEED={seed} {command} {name} {separator}--exact --nocapture")
+    }
+
+    /// A bar that counts seeds; indicatif draws nothing where there is no terminal.
+    pub(super) fn progress_bar(&self, seeds: u64) -> ProgressBar {
+        if !self.reports {
+            return ProgressBar::hidden();
+        }
+        self.begin();
+        let style = ProgressStyle::with_template("          {bar:30} {pos}/{len} seeds  {msg}")
+            .expect("the template is well-formed");
+        ProgressBar::new(seeds)
+            .with_style(style)
+            .with_message(self.name.clone())
+    }
+
+    /// Writes the heading, above the program's first scenario.
+    fn begin(&self) {
+        static HEADING: Once = Once::new();
+        HEADING.call_once(|| tell(&format!("\n{}\n", self.heading)));
+    }
+
+    /// The scenario's line, and what is to be known of its failure.
+    pub(super) fn end(&self, tally: &Tally, wall: Duration, failure: Option<Failure>) {
+        let replay = failure
+            .as_ref()
+            .map(|failure| format!("replay: {}", self.replay(failure.seed)));
+        if !self.reports {
+            if let (Some(failure), Some(replay)) = (failure, replay) {
+                eprintln!("\n{}", paragraph(&failure, &replay));
+            }
+            return;
+        }
+        let verdict = if failure.is_none() { "ok" } else { "FAILED" };
+        let runs = match tally.runs {
+            1 => "1 run ".to_owned(),
+            runs => format!("{runs} runs"),
+        };
+        tell(&format!(
+            "  {verdict:<6} {runs:>9} {:>8.0} s virtual {:>7.1} s wall   {}: {tally}\n",
+            tally.virtual_time.as_secs_f64(),
+            wall.as_secs_f64(),
+            self.name,
+        ));
+        if let (Some(failure), Some(replay)) = (failure, replay) {
+            tell(&format!("\n{}\n\n", paragraph(&failure, &replay)));
+        }
+    }
+}
+
+/// A failure in full, indented.
+fn paragraph(failure: &Failure, replay: &str) -> String {
+    let mut lines = Vec::new();
+    let headline = format!("seed {}", failure.seed);
+    if !failure.message.starts_with(&headline) {
+        match failure.description {
+            Some(description) => lines.push(format!("{headline}: {description}")),
+            None => lines.push(headline),
+        }
+    }
+    lines.extend(failure.message.lines().map(str::to_owned));
+    lines.push(replay.to_owned());
+    let lines = lines.iter().map(|line| format!("         {line}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Writes to stderr itself: what goes through `eprintln` in a test that passes, nobody sees.
+fn tell(text: &str) {
+    // Whoever has closed stderr does not want to know.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// The name of a test program: that of its file, without the hash that cargo appends.
+fn program_name(executable: &Path) -> String {
+    let stem = executable.file_stem().unwrap_or_default().to_string_lossy();
+    match stem.rsplit_once('-') {
+        Some((name, _)) => name.to_owned(),
+        None => stem.into_owned(),
+    }
+}
+
+fn is_integration_test(program: &str) -> bool {
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let tests = Path::new(&package).join("tests");
+    tests.join(program).join("main.rs").exists() || tests.join(format!("{program}.rs")).exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure<'a>(message: &'a str, description: Option<&'a str>) -> Failure<'a> {
+        Failure {
+            seed: Seed(7),
+            message,
+            description,
+        }
+    }
+
+    #[test]
+    fn a_failure_begins_with_the_seed_and_the_options_and_ends_with_the_replay() {
+        let asserted = failure("too slow", Some("echo, 3 nodes"));
+        let lines: Vec<String> = paragraph(&asserted, "replay: …")
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .collect();
+        assert_eq!(lines, ["seed 7: echo, 3 nodes", "too slow", "replay: …"]);
+        let judged = failure("seed 7: echo, 3 nodes\ninvalid", Some("echo, 3 nodes"));
+        assert_eq!(paragraph(&judged, "replay: …").matches("seed 7").count(), 1);
+    }
+
+    #[test]
+    fn cargo_is_asked_for_this_very_test() {
+        let scenario = Scenario {
+            name: "faults::nothing_is_lost".to_owned(),
+            command: "cargo test -q -p g-set --test g_set".to_owned(),
+            heading: String::new(),
+            reports: false,
+        };
+        assert_eq!(
+            scenario.replay(Seed(7)),
+            "SEED=7 cargo test -q -p g-set --test g_set faults::nothing_is_lost -- --exact --nocapture"
+        );
+        assert_eq!(program_name(Path::new("/deps/g_set-0a1b2c")), "g_set");
+        assert_eq!(program_name(Path::new("/bin/swarm")), "swarm");
+    }
+}

@@ -1,0 +1,253 @@
+//! Runs whose very configuration is drawn from the seed.
+//!
+//! Scenarios written by hand hold what their author thought of. A swarm draws the rest: the size of
+//! the cluster, the load, the network, and a *subset* of what can go wrong, since faults that are
+//! always there hide what happens without them (swarm testing: Groce et al., ISSTA 2012).
+//!
+//! ```no_run
+//! # use eddy::check::Workload;
+//! # use eddy::simulation::{Hazard, Swarm};
+//! # use glomers::Context;
+//! # fn make(_: &Context) -> impl glomers::Node + use<> { Silent }
+//! # struct Silent;
+//! # impl glomers::Node for Silent {
+//! #     type Request = serde_json::Value;
+//! #     type Reply = ();
+//! #     async fn handle(&self, _: serde_json::Value, _: &Context) -> glomers::Result<()> { Ok(()) }
+//! # }
+//! Swarm::of(Workload::GSet)
+//!     .nodes(2..=9)
+//!     .without(&[Hazard::Kill])
+//!     .for_each(20, |drawn| drawn.simulation().nodes(drawn.nodes, make).run(drawn.load()).assert_valid());
+//! ```
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::hazard::{Hazard, Threat};
+use super::{Load, Simulation, for_seeds, ms, secs};
+use crate::check::Workload;
+use crate::net::Latency;
+use crate::seed::{ChaCha8Rng, Seed};
+
+/// A hazard that so many configurations contain must strike in some of them.
+const DRAWN_OFTEN: usize = 5;
+
+/// What configurations are drawn from.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    workload: Workload,
+    nodes: RangeInclusive<usize>,
+    clients_per_node: RangeInclusive<usize>,
+    rate: RangeInclusive<f64>,
+    latency_max: Duration,
+    lasting: Duration,
+    calm: Duration,
+    hazards: Vec<Hazard>,
+}
+
+impl Swarm {
+    /// Between one and seven nodes, with up to three clients each; 10 to 100 operations a second
+    /// for 15 s, of which the last 5 are calm; latencies of any distribution with a mean of 100 ms
+    /// at most; and every hazard.
+    pub fn of(workload: Workload) -> Swarm {
+        Swarm {
+            workload,
+            nodes: 1..=7,
+            clients_per_node: 1..=3,
+            rate: 10.0..=100.0,
+            latency_max: ms(100),
+            lasting: secs(15),
+            calm: secs(5),
+            hazards: Hazard::ALL.to_vec(),
+        }
+    }
+
+    /// How many nodes there may be.
+    pub fn nodes(self, nodes: RangeInclusive<usize>) -> Swarm {
+        Swarm { nodes, ..self }
+    }
+
+    /// How many clients each node may have.
+    pub fn clients_per_node(self, clients_per_node: RangeInclusive<usize>) -> Swarm {
+        Swarm {
+            clients_per_node,
+            ..self
+        }
+    }
+
+    /// How many operations a second there may be, over all clients.
+    pub fn rate(self, rate: RangeInclusive<f64>) -> Swarm {
+        Swarm { rate, ..self }
+    }
+
+    /// How long messages between servers may take in the mean.
+    pub fn latency_up_to(self, latency_max: Duration) -> Swarm {
+        Swarm {
+            latency_max,
+            ..self
+        }
+    }
+
+    /// How long the main phase lasts, and how much of that, at its end, is without faults.
+    pub fn lasting(self, lasting: Duration, calm: Duration) -> Swarm {
+        Swarm {
+            lasting,
+            calm,
+            ..self
+        }
+    }
+
+    /// Leaves out hazards that the nodes do not claim to survive.
+    pub fn without(mut self, hazards: &[Hazard]) -> Swarm {
+        self.hazards.retain(|hazard| !hazards.contains(hazard));
+        self
+    }
+
+    /// The configuration that a seed stands for.
+    pub fn draw(&self, seed: Seed) -> Configuration {
+        let mut dice = seed.stream("configuration");
+        let nodes = dice.random_range(self.nodes.clone());
+        let clients_per_node = dice.random_range(self.clients_per_node.clone());
+        let rate = dice.random_range(self.rate.clone()).round();
+        let latency_max_ms = self.latency_max.as_millis() as u64;
+        let mean = ms(dice.random_range(0..=latency_max_ms));
+        let latency = match dice.random_range(0..3) {
+            0 => Latency::constant(mean),
+            1 => Latency::uniform(mean),
+            _ => Latency::exponential(mean),
+        };
+        let faults_end = self.lasting.saturating_sub(self.calm);
+        let threats = self.hazards.iter().filter_map(|hazard| {
+            // Dice of its own, so that a hazard more or less does not change the others.
+            let mut dice = seed.stream(hazard.name());
+            let is_there: bool = dice.random();
+            is_there.then(|| hazard.draw(faults_end, &mut dice))
+        });
+        Configuration {
+            seed,
+            nodes,
+            latency,
+            threats: threats.collect(),
+            load: Load::of(self.workload)
+                .concurrency(nodes * clients_per_node)
+                .rate(rate)
+                .lasting(self.lasting)
+                .calm(self.calm),
+        }
+    }
+
+    /// Runs a scenario for the configuration of each seed, of so many seeds by default.
+    ///
+    /// # Panics
+    ///
+    /// If the scenario does, or if a hazard was drawn time and again and never struck.
+    pub fn for_each(&self, seeds: u64, scenario: impl Fn(&Configuration) + Sync) {
+        let drawn: Mutex<BTreeMap<Hazard, usize>> = Mutex::default();
+        let total = for_seeds(seeds, |seed| {
+            let configuration = self.draw(seed);
+            let mut drawn_so_far = drawn.lock().expect("nobody panics here");
+            for threat in &configuration.threats {
+                *drawn_so_far.entry(threat.hazard).or_default() += 1;
+            }
+            drop(drawn_so_far);
+            scenario(&configuration);
+        });
+        for (hazard, count) in drawn.into_inner().expect("nobody panics here") {
+            assert!(
+                count < DRAWN_OFTEN || hazard.strikes(&total) > 0,
+                "{} was drawn {count} times and never struck: {total}",
+                hazard.name()
+            );
+        }
+    }
+}
+
+/// A run as a seed has it.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The seed.
+    pub seed: Seed,
+    /// How many nodes there are.
+    pub nodes: usize,
+    latency: Latency,
+    threats: Vec<Threat>,
+    load: Load,
+}
+
+impl Configuration {
+    /// The run, but for its nodes. Like every run it says what it is to do before it does it.
+    pub fn simulation(&self) -> Simulation {
+        let simulation = Simulation::new(self.seed).latency(self.latency);
+        let schedules = self.threats.iter().map(Threat::schedule);
+        schedules.fold(simulation, Simulation::nemesis)
+    }
+
+    /// What the clients do.
+    pub fn load(&self) -> Load {
+        self.load.clone()
+    }
+
+    /// Dice for what else the scenario wants to draw.
+    pub fn dice(&self) -> ChaCha8Rng {
+        self.seed.stream("scenario")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threats(swarm: &Swarm, seed: u64) -> Vec<String> {
+        let drawn = swarm.draw(Seed(seed));
+        let schedules = drawn.threats.iter().map(Threat::schedule);
+        schedules.map(|schedule| schedule.to_string()).collect()
+    }
+
+    #[test]
+    fn every_hazard_is_drawn_about_half_of_the_time() {
+        let swarm = Swarm::of(Workload::GSet);
+        let mut drawn: BTreeMap<Hazard, usize> = BTreeMap::new();
+        for seed in 0..400 {
+            for threat in swarm.draw(Seed(seed)).threats {
+                *drawn.entry(threat.hazard).or_default() += 1;
+            }
+        }
+        assert_eq!(drawn.len(), Hazard::ALL.len());
+        assert!(
+            drawn.values().all(|count| (150..250).contains(count)),
+            "{drawn:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_never_drawn_and_the_rest_is_the_same() {
+        let all = Swarm::of(Workload::GSet);
+        let some = all.clone().without(&[Hazard::Loss]);
+        for seed in 0..50 {
+            let mut expected = threats(&all, seed);
+            expected.retain(|threat| !threat.starts_with("loss"));
+            assert_eq!(threats(&some, seed), expected);
+        }
+    }
+
+    #[test]
+    fn configurations_stay_within_their_bounds_and_differ() {
+        let swarm = Swarm::of(Workload::GSet)
+            .nodes(2..=4)
+            .rate(20.0..=30.0)
+            .latency_up_to(ms(50));
+        let mut sizes = std::collections::BTreeSet::new();
+        for seed in 0..100 {
+            let drawn = swarm.draw(Seed(seed));
+            sizes.insert(drawn.nodes);
+            assert!(drawn.latency.mean() <= ms(50));
+            assert!((20.0..=30.0).contains(&drawn.load.rate));
+        }
+        assert_eq!(sizes, (2..=4).collect());
+    }
+}
