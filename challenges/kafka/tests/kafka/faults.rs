@@ -15,7 +15,8 @@ use rand::RngExt;
 use tokio::time::sleep;
 
 use super::{
-    analysis, assert_all_ok, assert_refusals_are_prompt, cluster, cluster_with, load, one_replica,
+    Outcomes, analysis, assert_all_ok, assert_refusals_are_prompt, cluster, cluster_with, load,
+    one_replica,
 };
 
 /// A run of 20 s, of which the last 6 are without faults: it is valid, and ends well.
@@ -48,6 +49,24 @@ fn a_partition_of_two_loses_and_repeats_nothing() {
         let simulation = cluster(seed, 2).nemesis(Partition::halves().every(secs(3)));
         let run = survive(2, 300.0, simulation);
         assert!(run.net().dropped > 0, "the partition never cut anything");
+    });
+}
+
+/// Of four clients each can have one send on its way when the cut comes, of which nobody knows.
+/// Whoever asks later is told within a second that nothing was done; and polls are answered.
+#[test]
+fn who_cannot_reach_a_leader_is_refused_within_a_second() {
+    for_each_seed(|seed| {
+        let cut = Partition::halves().between(secs(2), secs(14));
+        let run = survive(2, 300.0, cluster(seed, 2).nemesis(cut));
+        assert!(run.net().dropped > 0, "the partition never cut anything");
+        let sends = Outcomes::of("send", &run);
+        assert!(sends.refused >= 20 && sends.unknown <= 4, "{sends:?}");
+        let polls = Outcomes::of("poll", &run);
+        assert!(
+            polls.ok > 100 && polls.refused + polls.unknown == 0,
+            "{polls:?}"
+        );
     });
 }
 
@@ -137,6 +156,22 @@ fn lost_repeated_and_reordered_messages_change_nothing() {
         let strikes = run.net();
         assert!(strikes.lost > 0 && strikes.duplicated > 0 && strikes.delayed > 0);
         assert!(run.ok_fraction() > 0.98, "{}", run.ok_fraction());
+    });
+}
+
+/// The most dangerous moment: who was in sync has fallen silent, and the only one who is left dies
+/// on taking over, before anybody can join. The silent ones have missed nothing.
+#[test]
+fn who_dies_on_taking_over_takes_nothing_along() {
+    for_each_seed(|seed| {
+        let at = secs(5) + ms(50) * (seed.0 % 10) as u32;
+        let silent = |node, from, to| Pause::of(Target::Node(node)).between(from, to);
+        let simulation = cluster(seed, 3)
+            .nemesis(silent(2, secs(2), secs(4)))
+            .nemesis(silent(0, secs(4), secs(8)))
+            .nemesis(Kill::of(Target::Node(1)).between(at, at + secs(1)));
+        let run = survive(3, 300.0, simulation);
+        assert!(run.kills() == 1 && run.pauses() == 2);
     });
 }
 
