@@ -1,11 +1,11 @@
 //! Echo, as it must behave.
 
+use echo::Echo;
 use eddy::check::Workload;
 use eddy::nemesis::{Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Hazard, Load, Simulation, Swarm, for_each_seed, ms, secs};
-use echo::Echo;
 use glomers::Context;
 
 fn nodes(seed: Seed, count: usize) -> Simulation {

@@ -9,9 +9,7 @@ use eddy::history::Kind;
 use eddy::nemesis::{ClockSkew, Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
-use eddy::simulation::{
-    Hazard, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs,
-};
+use eddy::simulation::{Hazard, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs};
 use unique_ids::UniqueIds;
 
 fn nodes(seed: Seed) -> Simulation {
@@ -21,9 +19,7 @@ fn nodes(seed: Seed) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::UniqueIds)
-        .rate(300.0)
-        .lasting(secs(10))
+    Load::of(Workload::UniqueIds).rate(300.0).lasting(secs(10))
 }
 
 fn assert_began(run: &Run, fault: &str) {
@@ -109,7 +105,10 @@ fn ids_are_unique_while_clocks_step_back() {
         assert_began(&run, "bump-clock");
         assert_eq!(run.ok_fraction(), 1.0);
         let ids = issued(&run);
-        let steps = ids.windows(2).filter(|pair| pair[0].id > pair[1].id).count();
+        let steps = ids
+            .windows(2)
+            .filter(|pair| pair[0].id > pair[1].id)
+            .count();
         assert!(steps > 100, "ids of several nodes differ by their clocks");
     });
 }
@@ -131,9 +130,7 @@ fn who_is_killed_and_comes_back_to_an_earlier_time_repeats_nothing() {
 #[test]
 fn who_is_killed_issues_ids_that_sort_by_time_when_it_is_back() {
     for_each_seed(|seed| {
-        let run = nodes(seed)
-            .nemesis(Kill::one().every(ms(500)))
-            .run(load());
+        let run = nodes(seed).nemesis(Kill::one().every(ms(500))).run(load());
         run.assert_valid();
         assert!(run.kills() > 5, "{} kills", run.kills());
         assert_sorted_by_time(&run);
@@ -144,9 +141,7 @@ fn who_is_killed_issues_ids_that_sort_by_time_when_it_is_back() {
 #[test]
 fn who_is_paused_answers_late_and_in_order() {
     for_each_seed(|seed| {
-        let run = nodes(seed)
-            .nemesis(Pause::one().every(secs(1)))
-            .run(load());
+        let run = nodes(seed).nemesis(Pause::one().every(secs(1))).run(load());
         run.assert_valid();
         assert!(run.pauses() > 2, "{} pauses", run.pauses());
         assert_eq!(run.ok_fraction(), 1.0);
