@@ -66,6 +66,10 @@ bench: build ## Measures the runtime and the workbench; ARGS="echo --rounds 3" f
 	$(CARGO) build --release --locked --manifest-path bench/peer/Cargo.toml --target-dir target/peer
 	target/release/bench $(ARGS)
 
+.PHONY: fuzz
+fuzz: ## Fuzzes the runtime (needs a nightly toolchain and `cargo install cargo-fuzz`)
+	$(CARGO) +nightly fuzz run serve -- -max_total_time=60 $(ARGS)
+
 .PHONY: frontier
 frontier: ## Measures broadcast against the steps that led to it, and draws the plot
 	$(CARGO) run --release --locked -p broadcast --example frontier

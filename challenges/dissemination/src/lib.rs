@@ -64,8 +64,6 @@ mod repair;
 mod rounds;
 mod rtt;
 mod star;
-#[cfg(test)]
-mod tests;
 mod timetable;
 mod vector;
 

@@ -270,3 +270,6 @@ impl<T: Item> Star<T> {
 pub(crate) fn due(at: Option<Instant>, now: Instant) -> bool {
     at.is_some_and(|at| at <= now)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             replicas: 3,
-            budget: Duration::from_millis(6),
+            budget: Duration::from_millis(5),
         }
     }
 }

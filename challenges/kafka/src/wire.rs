@@ -28,9 +28,9 @@ pub struct Batch {
     pub number: Option<u64>,
     /// The highest number heard from the receiver.
     pub heard: u64,
-    /// How soon somebody needs an answer, in milliseconds.
+    /// How soon somebody needs an answer, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub within_ms: Option<u64>,
+    pub within_us: Option<u64>,
     /// Leaderships that the receiver may not know, by shard.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaderships: ByShard<Leadership>,

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::console;
-use super::options::parse_models;
+use super::values::parse_models;
 use crate::check::{self, Availability, Workload};
 use crate::history;
 use crate::report::{self, Account};

@@ -7,6 +7,7 @@ mod options;
 mod serve;
 mod suite;
 mod test;
+mod values;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 pub use options::{TestOptions, TestPlan};
 pub use test::{Finished, perform};
+pub use values::{Concurrency, Faults};
 
 /// Bad arguments.
 pub const EXIT_USAGE: u8 = 254;

@@ -128,6 +128,11 @@ impl Run {
         self.virtual_time
     }
 
+    /// How many operations the clients began.
+    pub fn operations(&self) -> usize {
+        self.outcome.operations()
+    }
+
     /// Messages between servers for each operation of a client.
     ///
     /// # Panics

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Client, Fields, FinalPhase, Malformed, Rules, Settings, Step, Workload};
 use crate::edn::Value;
-use crate::generator::{AnyThread, Generator, Invocation, OncePerThread, Stagger};
+use crate::generator::{AnyThread, Generator, Invocation, Stagger};
 use crate::seed::ChaCha8Rng;
 
 /// The two counter workloads, which differ only in what is added.
@@ -40,10 +40,7 @@ impl Workload for Counter {
 
     fn final_generator(&self) -> Option<FinalPhase> {
         let read = Invocation::new("read", Value::Nil).with("final?", true);
-        Some(FinalPhase {
-            generator: Box::new(OncePerThread::new(read)),
-            limit: None,
-        })
+        Some(FinalPhase::once_per_thread(read))
     }
 
     fn client(&self, _: &Settings) -> Box<dyn Client> {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Client, Fields, FinalPhase, Malformed, Rules, Settings, Step, Workload};
 use crate::edn::Value;
-use crate::generator::{AnyThread, Generator, Invocation, OncePerThread, Stagger};
+use crate::generator::{AnyThread, Generator, Invocation, Stagger};
 use crate::seed::ChaCha8Rng;
 
 /// The g-set workload.
@@ -23,10 +23,8 @@ impl Workload for GSet {
 
     /// A read per thread. Upstream does not flag them as final, and its checker does not ask.
     fn final_generator(&self) -> Option<FinalPhase> {
-        Some(FinalPhase {
-            generator: Box::new(OncePerThread::new(Invocation::new("read", Value::Nil))),
-            limit: None,
-        })
+        let read = Invocation::new("read", Value::Nil);
+        Some(FinalPhase::once_per_thread(read))
     }
 
     fn client(&self, _: &Settings) -> Box<dyn Client> {

@@ -33,7 +33,7 @@ pub use txn::Txn;
 pub use unique_ids::UniqueIds;
 
 use crate::edn::Value;
-use crate::generator::{Generator, Invocation};
+use crate::generator::{Generator, Invocation, OncePerThread};
 
 /// The workload of this name, fresh: a workload may remember what happened in its run.
 pub fn build(name: crate::check::Workload) -> Box<dyn Workload> {
@@ -105,6 +105,16 @@ pub struct FinalPhase {
     pub generator: Box<dyn Generator>,
     /// The phase ends after this time at the latest.
     pub limit: Option<Duration>,
+}
+
+impl FinalPhase {
+    /// The same operation once on every thread, however long that takes.
+    pub fn once_per_thread(invocation: Invocation) -> Self {
+        Self {
+            generator: Box::new(OncePerThread::new(invocation)),
+            limit: None,
+        }
+    }
 }
 
 /// How the errors of a workload's calls become the outcomes of its operations.

@@ -57,7 +57,7 @@ impl Broker {
             *told_in = told_in.or(batch.number);
             batch.offsets.insert(key.clone(), self.offsets[key]);
         }
-        batch.within_ms = link.depart(now).map(|within| within.as_millis() as u64);
+        batch.within_us = link.depart(now).map(|within| within.as_micros() as u64);
         self.links[node].await_offsets(false, now);
         Some(batch)
     }

@@ -156,10 +156,20 @@ impl Broker {
         if now < since + PRECEDENCE * rank as u32 || !self.is_clear_who_is_dead(known, now) {
             return None;
         }
-        let living = successors.copied().filter(|m| self.is_alive(*m, now));
-        let in_sync: Vec<_> = living.collect();
-        // Others may get in sync later. If there are too few of them, a leader could do nothing;
-        // then taking over makes sense only if the old one never will, either.
+        let mut in_sync: Vec<_> = successors
+            .copied()
+            .filter(|m| self.is_alive(*m, now))
+            .collect();
+        if in_sync.len() < self.settings.quorum() {
+            // Nothing can be committed until others have joined. Until then those who are silent
+            // miss nothing, and may be the only ones left if we die: they stay, unless they forgot.
+            let is_silent = |m: &&Incarnation| self.links[m.node].life <= m.life;
+            let silent = known.in_sync.iter().filter(is_silent).copied();
+            let silent: Vec<_> = silent.filter(|m| !in_sync.contains(m)).collect();
+            in_sync.extend(silent);
+        }
+        // Taking over makes sense only if there are others who can join, or if the old leader will
+        // never do anything again, either.
         let answers = |node: &usize| {
             let answered_at = self.links[*node].answered_at();
             *node != self.me.node && answered_at > since && !self.links[*node].is_doubtful(now)

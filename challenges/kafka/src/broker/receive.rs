@@ -38,11 +38,11 @@ impl Broker {
         for (shard, ack) in batch.acks {
             self.acknowledged(node, shard, &ack, now);
         }
-        let within = Duration::from_millis(batch.within_ms.unwrap_or(0));
+        let within = Duration::from_micros(batch.within_us.unwrap_or(0));
         for (shard, forwarded) in batch.forwarded {
             self.append_forwarded(node, shard, forwarded, within, now);
         }
-        if batch.within_ms.is_some() {
+        if batch.within_us.is_some() {
             self.links[node].answer_within(within, now);
         }
         for shard in 0..self.shards.len() {

@@ -1,27 +1,38 @@
 //! When things go wrong: what was acknowledged stays, in its order and once; what is refused never
 //! happened; and it works again when things are well.
 
+use std::time::Duration;
+
 use eddy::check::kafka::ErrorType;
+use eddy::history::{Kind, Operation};
 use eddy::nemesis::{
     Delays, Duplication, Fault, Kill, Loss, Partition, PartitionKind, Pause, Schedule, Target,
 };
 use eddy::net::Latency;
+use eddy::seed::Seed;
 use eddy::simulation::{Run, Simulation, for_each_seed, for_seeds, ms, secs};
+use rand::RngExt;
 use tokio::time::sleep;
 
 use super::{
-    analysis, assert_all_ok, assert_refusals_are_prompt, cluster, cluster_with, load, one_replica,
+    Outcomes, analysis, assert_all_ok, assert_refusals_are_prompt, cluster, cluster_with, load,
+    one_replica,
 };
 
 /// A run of 20 s, of which the last 6 are without faults: it is valid, and ends well.
 fn survive(nodes: usize, rate: f64, simulation: Simulation) -> Run {
-    let run = simulation.run(load(nodes, rate).calm(secs(6)));
+    survive_for(secs(20), nodes, rate, simulation)
+}
+
+fn survive_for(lasting: Duration, nodes: usize, rate: f64, simulation: Simulation) -> Run {
+    let load = load(nodes, rate).lasting(lasting).calm(secs(6));
+    let run = simulation.run(load);
     run.assert_valid();
     if run.pauses() == 0 {
         assert_refusals_are_prompt(&run);
     }
     let everybody: Vec<_> = (0..nodes).collect();
-    assert_all_ok(&run, nodes, &everybody, secs(17), secs(20));
+    assert_all_ok(&run, nodes, &everybody, lasting - secs(3), lasting);
     run
 }
 
@@ -38,6 +49,24 @@ fn a_partition_of_two_loses_and_repeats_nothing() {
         let simulation = cluster(seed, 2).nemesis(Partition::halves().every(secs(3)));
         let run = survive(2, 300.0, simulation);
         assert!(run.net().dropped > 0, "the partition never cut anything");
+    });
+}
+
+/// Of four clients each can have one send on its way when the cut comes, of which nobody knows.
+/// Whoever asks later is told within a second that nothing was done; and polls are answered.
+#[test]
+fn who_cannot_reach_a_leader_is_refused_within_a_second() {
+    for_each_seed(|seed| {
+        let cut = Partition::halves().between(secs(2), secs(14));
+        let run = survive(2, 300.0, cluster(seed, 2).nemesis(cut));
+        assert!(run.net().dropped > 0, "the partition never cut anything");
+        let sends = Outcomes::of("send", &run);
+        assert!(sends.refused >= 20 && sends.unknown <= 4, "{sends:?}");
+        let polls = Outcomes::of("poll", &run);
+        assert!(
+            polls.ok > 100 && polls.refused + polls.unknown == 0,
+            "{polls:?}"
+        );
     });
 }
 
@@ -120,9 +149,9 @@ fn who_wakes_up_late_does_no_harm() {
 fn lost_repeated_and_reordered_messages_change_nothing() {
     for_each_seed(|seed| {
         let simulation = cluster(seed, 3)
-            .nemesis(Loss::of(0.1).always())
-            .nemesis(Duplication::of(0.2).always())
-            .nemesis(Delays::of(0.2, ms(50)).always());
+            .nemesis(Loss::of(0.1).between(secs(0), secs(14)))
+            .nemesis(Duplication::of(0.2).between(secs(0), secs(14)))
+            .nemesis(Delays::of(0.2, ms(50)).between(secs(0), secs(14)));
         let run = survive(3, 300.0, simulation);
         let strikes = run.net();
         assert!(strikes.lost > 0 && strikes.duplicated > 0 && strikes.delayed > 0);
@@ -130,21 +159,95 @@ fn lost_repeated_and_reordered_messages_change_nothing() {
     });
 }
 
+/// The most dangerous moment: who was in sync has fallen silent, and the only one who is left dies
+/// on taking over, before anybody can join. The silent ones have missed nothing.
+#[test]
+fn who_dies_on_taking_over_takes_nothing_along() {
+    for_each_seed(|seed| {
+        let at = secs(5) + ms(50) * (seed.0 % 10) as u32;
+        let silent = |node, from, to| Pause::of(Target::Node(node)).between(from, to);
+        let simulation = cluster(seed, 3)
+            .nemesis(silent(2, secs(2), secs(4)))
+            .nemesis(silent(0, secs(4), secs(8)))
+            .nemesis(Kill::of(Target::Node(1)).between(at, at + secs(1)));
+        let run = survive(3, 300.0, simulation);
+        assert!(run.kills() == 1 && run.pauses() == 2);
+    });
+}
+
+/// So long are a storm and the calm after it.
+const WAVE: Duration = secs(10);
+
+/// Of a wave, so much is stormy. In the rest a node that was killed can get in sync again.
+const STORM: Duration = secs(6);
+
+/// Three waves; in each, one node is killed and others are cut off and paused, at any time of the
+/// storm and in any order.
+fn waves(seed: Seed, simulation: Simulation) -> Simulation {
+    let mut rng = seed.stream("waves");
+    (0..3).fold(simulation, |simulation, wave| {
+        let mut storm = |fault: fn(Duration, Duration) -> Schedule| {
+            let mut time = || WAVE * wave + STORM.mul_f64(rng.random());
+            let (one, other) = (time(), time());
+            fault(one.min(other), one.max(other) + ms(300))
+        };
+        let kill = storm(|from, to| Kill::one().between(from, to));
+        let cut = storm(|from, to| Partition::any().between(from, to));
+        let one_way = storm(|from, to| Partition::one_way().between(from, to));
+        let pause = storm(|from, to| Pause::one().between(from, to));
+        [kill, cut, one_way, pause]
+            .into_iter()
+            .fold(simulation, Simulation::nemesis)
+    })
+}
+
+/// The promise: any one node may die, whatever else goes wrong; and the next one, once things have
+/// been well for four seconds.
 #[test]
 fn everything_at_once_loses_and_repeats_nothing() {
     for nodes in [3, 5] {
         for_seeds(20, |seed| {
-            let simulation = one_kill_at_a_time(cluster(seed, nodes))
+            let simulation = waves(seed, cluster(seed, nodes))
                 .latency(Latency::exponential(ms(10)))
                 .nemesis(Loss::of(0.05).every(secs(3)))
                 .nemesis(Duplication::of(0.1).every(secs(3)))
-                .nemesis(Partition::any().every(secs(2)))
-                .nemesis(Pause::one().every(secs(4)));
-            let run = survive(nodes, 200.0, simulation);
+                .nemesis(Delays::of(0.1, ms(50)).every(secs(3)));
+            let run = survive_for(3 * WAVE + secs(3), nodes, 200.0, simulation);
             assert!(run.kills() == 3 && run.pauses() > 0);
-            assert!(run.net().lost > 0 && run.net().duplicated > 0);
+            let strikes = run.net();
+            assert!(strikes.lost > 0 && strikes.duplicated > 0 && strikes.delayed > 0);
+            assert!(strikes.dropped > 0, "the partition never cut anything");
         });
     }
+}
+
+/// Beyond the promise: all who are in sync die at once. What only they had is gone; but they do not
+/// come back to give the same offsets to something else. Their shards stay closed.
+#[test]
+fn who_loses_everything_contradicts_nothing() {
+    for nodes in [2, 3] {
+        for_each_seed(|seed| {
+            let simulation = (0..nodes).fold(cluster(seed, nodes), |simulation, node| {
+                simulation.nemesis(Kill::of(Target::Node(node)).between(secs(5), secs(6)))
+            });
+            let run = simulation.run(load(nodes, 300.0));
+            assert_eq!(run.kills(), nodes);
+            assert_only_lost(&run);
+            let late = |(begin, _): &(&Operation, _)| begin.f == "send" && begin.time > secs(7);
+            for (_, completion) in super::requests(&run).filter(late) {
+                assert_eq!(completion.kind, Kind::Fail, "{completion:?}");
+            }
+        });
+    }
+}
+
+/// Messages are missing, and nothing else is wrong.
+fn assert_only_lost(run: &Run) {
+    assert!(run.failure().is_none());
+    let errors: Vec<_> = analysis(run).errors().keys().collect();
+    let is_lost = |error: &&ErrorType| matches!(error, ErrorType::LostWrite | ErrorType::Unseen);
+    assert!(errors.iter().all(|error| is_lost(error)), "{errors:?}");
+    assert_refusals_are_prompt(run);
 }
 
 /// With one replica a partition stops only those sends that would have to cross it.
@@ -158,9 +261,7 @@ fn one_replica_goes_on_in_both_halves_of_a_partition() {
         let within = secs(4)..secs(13);
         let sends = super::requests(&run).filter(|(begin, _)| begin.f == "send");
         let during = sends.filter(|(begin, _)| within.contains(&begin.time));
-        let ok = during
-            .filter(|(_, end)| end.kind == eddy::history::Kind::Ok)
-            .count();
+        let ok = during.filter(|(_, end)| end.kind == Kind::Ok).count();
         assert!(ok > 10, "{ok} sends got through");
     });
 }
@@ -173,14 +274,7 @@ fn one_replica_may_lose_messages_but_never_gives_an_offset_twice() {
         let kill = Kill::one().between(secs(5), secs(6));
         let simulation = cluster_with(one_replica(), seed, 3).nemesis(kill);
         let run = simulation.run(load(3, 300.0));
-        assert!(run.failure().is_none());
         assert_eq!(run.kills(), 1);
-        for error in analysis(&run).errors().keys() {
-            assert!(
-                matches!(error, ErrorType::LostWrite | ErrorType::Unseen),
-                "{error:?}"
-            );
-        }
-        assert_refusals_are_prompt(&run);
+        assert_only_lost(&run);
     });
 }

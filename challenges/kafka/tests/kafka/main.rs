@@ -54,6 +54,29 @@ fn requests(run: &Run) -> impl Iterator<Item = (&Operation, &Operation)> {
     pairs.filter_map(|(invocation, completion)| Some((invocation, completion?)))
 }
 
+/// How the operations of one kind ended.
+#[derive(Debug, Default)]
+struct Outcomes {
+    ok: usize,
+    refused: usize,
+    unknown: usize,
+}
+
+impl Outcomes {
+    fn of(f: &str, run: &Run) -> Self {
+        let mut outcomes = Self::default();
+        for (_, completion) in requests(run).filter(|(invocation, _)| invocation.f == f) {
+            match completion.kind {
+                Kind::Ok => outcomes.ok += 1,
+                Kind::Fail => outcomes.refused += 1,
+                Kind::Info => outcomes.unknown += 1,
+                Kind::Invoke => unreachable!("an invocation completes nothing"),
+            }
+        }
+        outcomes
+    }
+}
+
 /// The node that the client of an operation talks to.
 fn node_of(operation: &Operation, nodes: usize) -> usize {
     match operation.process {

@@ -8,14 +8,16 @@
 //! keeps the exact time of the latest event beside tokio's clock, which is never more than a
 //! millisecond ahead of it.
 
-use std::cell::{Cell, RefCell};
+mod gate;
+mod idleness;
+
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -27,12 +29,11 @@ use tokio::time::Instant;
 
 use super::{Event, Host};
 use crate::seed::Seed;
+use gate::{Gate, Gated, POLLS_MAX};
+use idleness::Idleness;
 
 /// What the nodes' wall clocks show when a run begins: the first of January 2024.
 const EPOCH: Duration = Duration::from_secs(1_704_067_200);
-
-/// So often may nodes be scheduled while time stands still; a node that wants more spins.
-const POLLS_MAX: u64 = 100_000;
 
 /// So many lines may nodes write while time stands still.
 const LINES_MAX: u64 = 1_000_000;
@@ -265,11 +266,7 @@ impl Host for SimulatedHost {
         // A set of tasks of its own: what the node spawns pauses and dies with it.
         let life = async move { LocalSet::new().run_until(served).await };
         let gate = Rc::new(Gate::default());
-        let life = Gated {
-            gate: gate.clone(),
-            polls: self.polls.clone(),
-            life: Box::pin(life),
-        };
+        let life = Gated::new(gate.clone(), self.polls.clone(), life);
         let output = self.output.clone();
         let task = self.tasks.spawn_local(async move {
             let problem = life.await.err().map(|error| format!("{error:#}"));
@@ -370,76 +367,5 @@ impl Write for Lines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Tells that no task has anything to do. Tokio says so just before it parks its thread, and would
-/// let time pass then; waking somebody at that moment keeps it from doing so.
-#[derive(Default)]
-struct Idleness {
-    noted: AtomicBool,
-    watcher: Mutex<Option<Waker>>,
-}
-
-impl Idleness {
-    /// From now on, wakes `watcher` when all are idle.
-    fn watch(&self, watcher: Option<Waker>) {
-        self.noted.store(false, Ordering::Relaxed);
-        *self.watcher.lock().expect("nobody panics here") = watcher;
-    }
-
-    fn note(&self) {
-        if let Some(watcher) = self.watcher.lock().expect("nobody panics here").take() {
-            self.noted.store(true, Ordering::Relaxed);
-            watcher.wake();
-        }
-    }
-
-    fn noted(&self) -> bool {
-        self.noted.load(Ordering::Relaxed)
-    }
-}
-
-/// Whether a node may run.
-#[derive(Default)]
-struct Gate {
-    closed: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl Gate {
-    fn close(&self) {
-        self.closed.set(true);
-    }
-
-    fn open(&self) {
-        self.closed.set(false);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// A life that stands still while its gate is closed.
-struct Gated<F> {
-    gate: Rc<Gate>,
-    polls: Rc<Cell<u64>>,
-    life: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Gated<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<F::Output> {
-        if self.gate.closed.get() {
-            self.gate.waker.replace(Some(cx.waker().clone()));
-            return Poll::Pending;
-        }
-        self.polls.set(self.polls.get() + 1);
-        if self.polls.get() > POLLS_MAX {
-            // It spins; standing still, it lets the host notice.
-            return Poll::Pending;
-        }
-        self.life.as_mut().poll(cx)
     }
 }

@@ -4,36 +4,28 @@
 //! ready, or for the time of the next event, to a fraction of a millisecond. So a node that does
 //! not read its input, or one that was stopped, holds nobody up.
 
+mod child;
+mod lines;
+
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, Signal};
+use rustix::event::{PollFd, Timespec};
+use rustix::process::Signal;
 
 use super::{Event, Host, Interrupted};
-
-/// How many of a node's last lines are shown when it crashed.
-const LAST_LINES: usize = 32;
+use child::Process;
 
 /// Between two looks at whether a process that closed its pipes has ended.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// After so many events what was written for the nodes is passed on, even if more events wait.
 const EVENTS_PER_FLUSH: usize = 256;
-
-/// The environment variable that tells nodes where they may keep files: a directory of this run,
-/// made by whoever needs it. A node that is started again finds there what it left, and nothing of
-/// an earlier run. (Upstream has no such thing, and kills no nodes either.)
-const DATA_DIR: &str = "EDDY_DATA_DIR";
 
 /// What to run as a node.
 #[derive(Clone, Debug)]
@@ -69,7 +61,7 @@ impl Command {
 pub struct ProcessHost {
     command: Command,
     log_dir: PathBuf,
-    /// Where nodes may keep what survives a kill; see [`DATA_DIR`].
+    /// Where nodes may keep what survives a kill; see [`child::DATA_DIR`].
     data_dir: PathBuf,
     origin: Instant,
     nodes: Vec<Node>,
@@ -84,20 +76,6 @@ struct Node {
     name: String,
     log: File,
     process: Option<Process>,
-}
-
-struct Process {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: Option<ChildStdout>,
-    stderr: Option<ChildStderr>,
-    /// What the node has not read yet, and how much of it is already written.
-    outgoing: Vec<u8>,
-    written: usize,
-    out_lines: Lines,
-    err_lines: Lines,
-    last_out: VecDeque<String>,
-    last_err: VecDeque<String>,
 }
 
 impl ProcessHost {
@@ -171,23 +149,9 @@ impl ProcessHost {
 
     /// Waits for pipes until `until`, and reads what is there.
     fn poll(&mut self, until: Option<Duration>) -> Result<()> {
-        let mut fds = Vec::with_capacity(self.nodes.len() * 3);
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.nodes.len() * 3);
         for process in self.nodes.iter().filter_map(|node| node.process.as_ref()) {
-            if process.written < process.outgoing.len() {
-                fds.push(PollFd::new(&process.stdin, PollFlags::OUT));
-            }
-            fds.extend(
-                process
-                    .stdout
-                    .as_ref()
-                    .map(|fd| PollFd::new(fd, PollFlags::IN)),
-            );
-            fds.extend(
-                process
-                    .stderr
-                    .as_ref()
-                    .map(|fd| PollFd::new(fd, PollFlags::IN)),
-            );
+            process.watch(&mut fds);
         }
         // Woken often enough to notice a process that ended but left its pipes open.
         let exit_check = self.now() + EXIT_CHECK_INTERVAL * 10;
@@ -224,7 +188,7 @@ impl ProcessHost {
     #[expect(clippy::disallowed_methods, reason = "real processes run in real time")]
     fn check_exits(&mut self) {
         let now = Instant::now();
-        let closed = |node: &Node| node.process.as_ref().is_some_and(|p| p.stdout.is_none());
+        let closed = |node: &Node| node.process.as_ref().is_some_and(Process::said_all);
         if now < self.next_exit_check && !self.nodes.iter().any(closed) {
             return;
         }
@@ -233,9 +197,9 @@ impl ProcessHost {
             let Some(process) = &mut node.process else {
                 continue;
             };
-            if let Ok(Some(status)) = process.child.try_wait() {
+            if let Ok(Some(status)) = process.try_wait() {
                 // Its pipes may hold more than one chunk; all of it was written before the end.
-                while process.stdout.is_some() || process.stderr.is_some() {
+                while process.is_open() {
                     process.read_stderr(&node.name, &mut node.log, self.echo_stderr);
                     let lines = process.read_stdout();
                     if lines.is_empty() {
@@ -270,8 +234,7 @@ impl Host for ProcessHost {
     fn deliver(&mut self, node: usize, line: &str) {
         // A node that has ended takes no more messages, as upstream.
         if let Some(process) = self.process(node) {
-            process.outgoing.extend_from_slice(line.as_bytes());
-            process.outgoing.push(b'\n');
+            process.write_line(line);
         }
     }
 
@@ -312,189 +275,4 @@ impl Host for ProcessHost {
     fn resume(&mut self, node: usize) -> Result<()> {
         self.signal(node, Signal::CONT)
     }
-}
-
-impl Process {
-    fn spawn(command: &Command, data_dir: &Path) -> Result<Process> {
-        let mut child = std::process::Command::new(&command.program)
-            .args(&command.arguments)
-            .env(DATA_DIR, data_dir)
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // A group of its own, so that what the node starts dies with it, and so that a Ctrl-C
-            // reaches us and not the nodes.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot run {}", command.program.display()))?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            unreachable!("all three streams of the process were asked for as pipes")
-        };
-        let process = Process {
-            child,
-            stdin,
-            stdout: Some(stdout),
-            stderr: Some(stderr),
-            outgoing: Vec::new(),
-            written: 0,
-            out_lines: Lines::default(),
-            err_lines: Lines::default(),
-            last_out: VecDeque::new(),
-            last_err: VecDeque::new(),
-        };
-        for fd in [
-            Some(process.stdin.as_fd()),
-            process.stdout.as_ref().map(AsFd::as_fd),
-        ]
-        .into_iter()
-        .chain([process.stderr.as_ref().map(AsFd::as_fd)])
-        .flatten()
-        {
-            rustix::io::ioctl_fionbio(fd, true).context("making a pipe non-blocking")?;
-        }
-        Ok(process)
-    }
-
-    fn group(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    fn flush(&mut self) {
-        while self.written < self.outgoing.len() {
-            match self.stdin.write(&self.outgoing[self.written..]) {
-                Ok(count) => self.written += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // It reads no more; its end will be noticed.
-                Err(_) => self.written = self.outgoing.len(),
-            }
-        }
-        if self.written == self.outgoing.len() {
-            self.outgoing.clear();
-            self.written = 0;
-        } else if self.written > 1 << 20 {
-            self.outgoing.drain(..self.written);
-            self.written = 0;
-        }
-    }
-
-    fn read_stdout(&mut self) -> Vec<String> {
-        let Some(stdout) = &mut self.stdout else {
-            return Vec::new();
-        };
-        let (lines, open) = self.out_lines.read(stdout);
-        if !open {
-            self.stdout = None;
-        }
-        remember(&mut self.last_out, &lines);
-        lines
-    }
-
-    fn read_stderr(&mut self, name: &str, log: &mut File, echo: bool) {
-        let Some(stderr) = &mut self.stderr else {
-            return;
-        };
-        let (lines, open) = self.err_lines.read(stderr);
-        if !open {
-            self.stderr = None;
-        }
-        remember(&mut self.last_err, &lines);
-        if echo {
-            lines.iter().for_each(|line| eprintln!("{name}: {line}"));
-        }
-        let text: String = lines.into_iter().map(|line| line + "\n").collect();
-        // A full disk must not end the run; the node's log is a convenience.
-        let _ = log.write_all(text.as_bytes());
-    }
-
-    fn last_words(&self, name: &str, status: ExitStatus, log_dir: &Path) -> String {
-        let how = match (status.code(), status.signal()) {
-            (Some(code), _) => format!("exited with status {code}"),
-            (None, Some(signal)) => format!("was ended by signal {signal}"),
-            (None, None) => "ended".to_owned(),
-        };
-        let mut report = format!("Node {name} {how} before the test was over.");
-        for (stream, lines) in [("stdout", &self.last_out), ("stderr", &self.last_err)] {
-            if lines.is_empty() {
-                report += &format!("\nIt wrote nothing to {stream}.");
-            } else {
-                report += &format!("\nIts last lines on {stream}:");
-                report.extend(lines.iter().map(|line| format!("\n  {line}")));
-            }
-        }
-        report
-            + &format!(
-                "\nIts log is {}.",
-                log_dir.join(format!("{name}.log")).display()
-            )
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // The whole group: a node may be a script that started the real program.
-        let _ = rustix::process::kill_process_group(self.group(), Signal::KILL);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn remember(last: &mut VecDeque<String>, lines: &[String]) {
-    last.extend(
-        lines
-            .iter()
-            .skip(lines.len().saturating_sub(LAST_LINES))
-            .cloned(),
-    );
-    last.drain(..last.len().saturating_sub(LAST_LINES));
-}
-
-/// Puts lines together from the pieces in which they arrive.
-#[derive(Default)]
-struct Lines {
-    buffer: Vec<u8>,
-    /// Up to here the buffer is known to hold no line break.
-    searched: usize,
-}
-
-impl Lines {
-    /// Reads what is there without blocking. Gives the complete lines, and whether the pipe is
-    /// still open; at its end an unfinished line counts as complete.
-    fn read(&mut self, pipe: &mut impl Read) -> (Vec<String>, bool) {
-        let mut chunk = [0; 1 << 16];
-        let mut lines = Vec::new();
-        // One chunk at a time: a node that never stops writing must not keep us from the others.
-        let open = match pipe.read(&mut chunk) {
-            Ok(0) => false,
-            Ok(count) => {
-                self.buffer.extend_from_slice(&chunk[..count]);
-                true
-            }
-            Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
-        };
-        let mut start = 0;
-        while let Some(length) = self.buffer[self.searched..]
-            .iter()
-            .position(|&b| b == b'\n')
-        {
-            let end = self.searched + length;
-            lines.push(text(&self.buffer[start..end]));
-            start = end + 1;
-            self.searched = start;
-        }
-        self.buffer.drain(..start);
-        self.searched = self.buffer.len();
-        if !open && !self.buffer.is_empty() {
-            lines.push(text(&self.buffer));
-            self.buffer.clear();
-            self.searched = 0;
-        }
-        (lines, open)
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).into_owned()
 }

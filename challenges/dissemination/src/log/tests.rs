@@ -1,0 +1,90 @@
+//! What logs keep, tell, and take off the wire.
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+const ORIGIN: Origin = Origin { node: 1, life: 9 };
+
+/// An item about some keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct About(Vec<u8>);
+
+impl Item for About {
+    type Key = u8;
+
+    fn keys(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+}
+
+fn logs<T: Item>(items: impl IntoIterator<Item = T>) -> Logs<T> {
+    let mut logs = Logs::new();
+    for item in items {
+        logs.push(ORIGIN, item);
+    }
+    logs
+}
+
+#[test]
+fn an_item_lasts_as_long_as_one_of_its_keys() {
+    let mut held = logs([About(vec![1, 2]), About(vec![1])]);
+    assert_eq!(held.count(), 2, "key 2 is still the first one's");
+    held.push(ORIGIN, About(vec![2, 3]));
+    assert_eq!(held.count(), 2, "the first has lost both");
+    held.push(ORIGIN, About(vec![]));
+    held.push(ORIGIN, About(vec![]));
+    assert_eq!(held.count(), 4, "without keys, for ever");
+}
+
+#[test]
+fn runs_are_short_on_the_wire_and_come_back_as_they_were() {
+    let whole = logs([5_i64, 6, 7]).since(&Vector::default(), 2);
+    let json = serde_json::to_string(&whole).unwrap();
+    assert_eq!(json, r#"[{"origin":[1,9],"after":0,"items":[5,6]}]"#);
+    assert_eq!(serde_json::from_str::<Vec<Run<i64>>>(&json).unwrap(), whole);
+    let sparse = logs([About(vec![1]), About(vec![1])]).since(&Vector::default(), 9);
+    let json = serde_json::to_string(&sparse).unwrap();
+    assert_eq!(
+        json,
+        r#"[{"origin":[1,9],"after":0,"items":[[1]],"numbers":[[2],2]}]"#
+    );
+    assert_eq!(
+        serde_json::from_str::<Vec<Run<About>>>(&json).unwrap(),
+        sparse
+    );
+}
+
+#[test]
+fn a_run_whose_numbers_do_not_fit_is_refused() {
+    for numbers in ["[[1,2],2]", "[[0],2]", "[[3],2]", "[[2],1]"] {
+        let json = format!(r#"{{"origin":[1,9],"after":0,"items":[7],"numbers":{numbers}}}"#);
+        assert!(serde_json::from_str::<Run<i64>>(&json).is_err(), "{json}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7319), failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
+    /// Whatever is lost, repeated or overtaken, what was learnt is a prefix, each item once.
+    #[test]
+    fn runs_in_any_order_give_a_prefix(cuts in prop::collection::vec((0..30_u64, 1..9_usize), 0..40)) {
+        let full = logs(0..30_i64);
+        let mut other = Logs::new();
+        let mut learnt = Vec::new();
+        for (after, limit) in cuts {
+            for run in full.since_of(ORIGIN, after, limit) {
+                other.learn(run, &mut learnt);
+            }
+        }
+        let items: Vec<i64> = learnt.iter().map(|(_, item)| *item).collect();
+        prop_assert_eq!(&items, &Vec::from_iter(0..items.len() as i64));
+        prop_assert_eq!(other.vector().get(ORIGIN), items.len() as u64);
+        for run in full.since(&other.vector().clone(), 100) {
+            other.learn(run, &mut learnt);
+        }
+        prop_assert_eq!(learnt.len(), 30);
+    }
+}

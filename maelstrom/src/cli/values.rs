@@ -1,0 +1,120 @@
+//! The values that options take, and how they are read.
+
+use std::time::Duration;
+
+/// What `--nemesis` accepts. Upstream's command line has the first one only.
+const FAULTS: [&str; 7] = [
+    "partition",
+    "kill",
+    "pause",
+    "one-way",
+    "loss",
+    "duplication",
+    "delay",
+];
+
+/// Names of faults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<String>);
+
+/// A number of client threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    count: usize,
+    per_node: bool,
+}
+
+impl Concurrency {
+    /// The number of threads for so many nodes.
+    pub fn of(self, nodes: usize) -> usize {
+        if self.per_node {
+            self.count * nodes
+        } else {
+            self.count
+        }
+    }
+}
+
+pub(super) fn positive(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|&n| n > 0)
+        .ok_or_else(|| "must be a positive integer".to_owned())
+}
+
+pub(super) fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate >= 0.0);
+    rate.ok_or_else(|| "must be a number of operations a second, 0 or more".to_owned())
+}
+
+pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
+    let seconds = match text.split_once('/') {
+        Some((numerator, denominator)) => numerator
+            .parse::<f64>()
+            .ok()
+            .zip(denominator.parse::<f64>().ok())
+            .map(|(n, d)| n / d),
+        None => text.parse().ok(),
+    };
+    let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+    let seconds = seconds.ok_or("must be a positive number of seconds, such as 5, 0.5 or 1/2")?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+pub(super) fn parse_concurrency(text: &str) -> Result<Concurrency, String> {
+    let (digits, per_node) = match text.strip_suffix('n') {
+        Some(digits) => (digits, true),
+        None => (text, false),
+    };
+    let count = digits.parse().ok().filter(|&count: &usize| count > 0);
+    let count = count.ok_or("must be a positive integer, optionally followed by n: 10, or 2n")?;
+    Ok(Concurrency { count, per_node })
+}
+
+pub(super) fn parse_faults(text: &str) -> Result<Faults, String> {
+    let names: Vec<String> = text
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect();
+    match names.iter().find(|name| !FAULTS.contains(&name.as_str())) {
+        Some(unknown) => Err(format!(
+            "there is no fault {unknown}; there are {}",
+            FAULTS.join(", ")
+        )),
+        None => Ok(Faults(names)),
+    }
+}
+
+/// As upstream: a comma separates only with white space on both sides, so that `a,b` is one name,
+/// which the checker will not know.
+pub(super) fn parse_models(text: &str) -> Vec<String> {
+    let mut models = vec![String::new()];
+    let mut rest = text.trim();
+    while let Some(comma) = rest.find(',') {
+        let (before, after) = (&rest[..comma], &rest[comma + 1..]);
+        let last = models.last_mut().expect("there is always a last one");
+        let spaced =
+            before.ends_with(char::is_whitespace) && after.starts_with(char::is_whitespace);
+        if spaced {
+            last.push_str(before.trim_end());
+            models.push(String::new());
+            rest = after.trim_start();
+        } else {
+            last.push_str(before);
+            last.push(',');
+            rest = after;
+        }
+    }
+    models
+        .last_mut()
+        .expect("there is always a last one")
+        .push_str(rest);
+    models
+        .into_iter()
+        .map(|model| model.trim_start_matches(':').to_owned())
+        .collect()
+}

@@ -1,0 +1,164 @@
+//! The two phases of a run: one with operations and faults, and a final one that looks at what is
+//! left when everything has healed.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+
+use super::{Plan, Run, earliest};
+use crate::generator::{Next, Turn};
+use crate::host::Host;
+
+/// Between the healing of all faults and the final operations.
+pub const RECOVERY: Duration = Duration::from_secs(10);
+
+/// What came of asking the generator.
+enum Asked {
+    /// An operation began, which was due at this time.
+    Invoked(Duration),
+    /// Nothing before this time, or before something completes.
+    Wait(Option<Duration>),
+    /// Nothing ever.
+    Done,
+}
+
+impl<H: Host> Run<'_, H> {
+    /// Operations and faults, until the time limit.
+    pub(super) fn main_phase(&mut self) -> Result<()> {
+        let Plan {
+            time_limit, calm, ..
+        } = self.plan;
+        if self.plan.settings.rate > 0.0 {
+            let generator = self.plan.workload.generator(&self.plan.settings);
+            self.generator = Some(generator.map_err(|problem| anyhow!(problem))?);
+        }
+        let begin = self.now();
+        let faults_end = begin + time_limit.saturating_sub(calm);
+        let mut cutoff = begin + time_limit;
+        let mut first = true;
+        while self.now() < cutoff {
+            self.settle()?;
+            let next_fault = self.let_nemesis_act(faults_end)?;
+            let next_operation = match self.invoke_next(cutoff)? {
+                Asked::Invoked(at) => {
+                    // The limit counts from the first operation.
+                    if std::mem::take(&mut first) {
+                        cutoff = at + time_limit;
+                    }
+                    continue;
+                }
+                Asked::Wait(until) => until,
+                // Without operations time passes all the same.
+                Asked::Done => Some(cutoff),
+            };
+            let next = earliest(next_fault, next_operation);
+            // As upstream: the phase ends as soon as nothing more can begin in it.
+            if next_operation.is_some_and(|at| at >= cutoff)
+                && next.is_some_and(|at| at >= cutoff)
+                && self.generator.is_some()
+            {
+                break;
+            }
+            self.observer
+                .progress(self.now().saturating_sub(begin), time_limit);
+            self.wait(earliest(next, Some(cutoff)))?;
+        }
+        // The generator sees the last completions too: the final phase may build on them.
+        self.drain()?;
+        self.generator = None;
+        Ok(())
+    }
+
+    /// Heals, lets the cluster recover, and performs the workload's last operations.
+    pub(super) fn final_phase(&mut self) -> Result<()> {
+        let Some(phase) = self.plan.workload.final_generator() else {
+            return Ok(());
+        };
+        self.heal()?;
+        self.observer.milestone("Waiting for recovery...");
+        let recovered = self.now() + RECOVERY;
+        while self.now() < recovered {
+            self.settle()?;
+            self.wait(Some(recovered))?;
+        }
+        self.generator = Some(phase.generator);
+        let cutoff = phase.limit.map(|limit| self.now() + limit);
+        loop {
+            self.settle()?;
+            match self.invoke_next(cutoff.unwrap_or(Duration::MAX))? {
+                Asked::Invoked(_) => continue,
+                Asked::Wait(until) => {
+                    if cutoff.is_some_and(|cutoff| self.now() >= cutoff) {
+                        break;
+                    }
+                    self.wait(earliest(until, cutoff))?;
+                }
+                Asked::Done => break,
+            }
+        }
+        self.drain()
+    }
+
+    /// Waits until every operation has ended.
+    fn drain(&mut self) -> Result<()> {
+        loop {
+            self.settle()?;
+            if self.threads.all_free() {
+                return Ok(());
+            }
+            self.wait(None)?;
+        }
+    }
+
+    /// Asks the generator for an operation that is due before `cutoff`, and invokes it.
+    fn invoke_next(&mut self, cutoff: Duration) -> Result<Asked> {
+        let now = self.now();
+        let Some(generator) = &mut self.generator else {
+            return Ok(Asked::Done);
+        };
+        if now >= cutoff {
+            return Ok(Asked::Wait(Some(cutoff)));
+        }
+        let mut turn = Turn {
+            now,
+            threads: &self.threads,
+            rng: &mut self.generator_rng,
+        };
+        match generator.next(&mut turn) {
+            Next::Invoke {
+                thread,
+                at,
+                invocation,
+            } => {
+                self.begin(thread, at, invocation)?;
+                Ok(Asked::Invoked(at))
+            }
+            Next::Wait(until) => Ok(Asked::Wait(until)),
+            Next::Done => Ok(Asked::Done),
+        }
+    }
+
+    /// Performs what the nemesis has due before `end`, and tells when it is due next.
+    fn let_nemesis_act(&mut self, end: Duration) -> Result<Option<Duration>> {
+        while let Some(at) = self.plan.nemesis.next_at() {
+            let now = self.now();
+            if at >= end {
+                // Not again before the end: but with a calm ahead, everything is healed there.
+                if self.plan.calm.is_zero() {
+                    return Ok(None);
+                }
+                if now >= end {
+                    self.heal()?;
+                    continue;
+                }
+                return Ok(Some(end));
+            }
+            if at > now {
+                return Ok(Some(at));
+            }
+            self.with_arena(|nemesis, arena| nemesis.act(now, arena).into_iter().collect())?;
+            self.threads.dispatch(None);
+        }
+        Ok(None)
+    }
+}

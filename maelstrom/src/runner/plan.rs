@@ -1,0 +1,53 @@
+//! What a run is given: what to do, and whom to tell.
+
+use std::time::Duration;
+
+use crate::history::Operation;
+use crate::nemesis::Nemesis;
+use crate::net::{Latency, Recording};
+use crate::seed::Seed;
+use crate::workload::{Settings, Workload};
+
+/// What a run is to do.
+pub struct Plan {
+    /// The workload.
+    pub workload: Box<dyn Workload>,
+    /// What the workload is told.
+    pub settings: Settings,
+    /// How long the main phase lasts.
+    pub time_limit: Duration,
+    /// How long the nemesis rests at the end of the main phase, all faults healed.
+    pub calm: Duration,
+    /// How long messages take.
+    pub latency: Latency,
+    /// What goes wrong.
+    pub nemesis: Nemesis,
+    /// What everything is drawn from.
+    pub seed: Seed,
+    /// How much of the traffic is kept.
+    pub recording: Recording,
+    /// Tells the observer of every message that is sent.
+    pub log_sent: bool,
+    /// Tells the observer of every message that is received.
+    pub log_received: bool,
+}
+
+/// Told what happens while a run goes on.
+pub trait Observer {
+    /// An operation began or ended.
+    fn operation(&mut self, _operation: &Operation) {}
+
+    /// A step of the run, such as `Running test`.
+    fn milestone(&mut self, _text: &str) {}
+
+    /// Something that the user should know: a node misbehaves.
+    fn warning(&mut self, _text: &str) {}
+
+    /// The main phase is so far along, of so much.
+    fn progress(&mut self, _elapsed: Duration, _total: Duration) {}
+}
+
+/// An observer that takes no notice.
+pub struct Silent;
+
+impl Observer for Silent {}
