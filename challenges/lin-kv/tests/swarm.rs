@@ -1,7 +1,9 @@
 //! Lin-kv in worlds that a seed has drawn.
 
-use eddy::check::Workload;
-use eddy::simulation::{Configuration, Run, Swarm, ms, secs};
+use eddy::check::{Verdict, Workload};
+use eddy::nemesis::{Fault, Kill, Partition};
+use eddy::net::Latency;
+use eddy::simulation::{Configuration, Load, Run, Simulation, Swarm, ms, secs};
 use glomers::prelude::*;
 use lin_kv::{LinKv, PATIENCE};
 use raft::{Disks, Options};
@@ -44,4 +46,40 @@ fn no_mixture_of_faults_shows_in_a_register() {
 #[test]
 fn the_same_seed_gives_the_same_run_message_for_message() {
     swarm().assert_repeatable(2, run);
+}
+
+/// A world in which leaders come and go, and those who were cut off stand for election.
+fn turmoil(seed: u64, remember: bool) -> Run {
+    let disks = Disks::new(ms(0));
+    let make = move |cx: &Context| {
+        if !remember {
+            disks.damage(cx.id(), Vec::clear);
+        }
+        let disk = disks.open(cx.id(), &mut cx.rng());
+        LinKv::new(cx, disk, Options::patience(PATIENCE))
+    };
+    Simulation::new(seed)
+        .nodes(3, make)
+        .latency(Latency::exponential(ms(10)))
+        .nemesis(Kill::one().every(ms(700)))
+        .nemesis(Partition::one().every(ms(900)))
+        .run(
+            Load::of(Workload::LinKv)
+                .rate(100.0)
+                .concurrency(12)
+                .lasting(secs(15)),
+        )
+}
+
+/// Term, vote and log are on the disk for a reason: who comes back without them votes for somebody
+/// who never heard of what it once helped to decide.
+#[test]
+fn nodes_that_forget_what_they_voted_for_are_found_out() {
+    let found = (0..20).find(|&seed| {
+        turmoil(seed, true).assert_nothing_wrong_seen();
+        let run = turmoil(seed, false);
+        assert!(run.kills() > 0 && run.net().dropped > 0);
+        run.results().workload().as_dyn().verdict() == Verdict::Invalid
+    });
+    assert!(found.is_some(), "nobody noticed");
 }
