@@ -72,7 +72,8 @@ fn who_is_paused_answers_late_and_rightly() {
         assert_eq!(run.pauses(), 1);
         assert_eq!(run.ok_fraction(), 1.0);
         let longest = run.latency_of("echo", 1.0);
-        assert!(longest > ms(1900) && longest <= ms(2001), "{longest:?}");
+        // Who was asked soon after it fell asleep answers when it wakes up.
+        assert!(longest > ms(1500) && longest <= ms(2001), "{longest:?}");
     });
 }
 

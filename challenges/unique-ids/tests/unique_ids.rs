@@ -141,7 +141,9 @@ fn who_is_killed_issues_ids_that_sort_by_time_when_it_is_back() {
 #[test]
 fn who_is_paused_answers_late_and_in_order() {
     for_each_seed(|seed| {
-        let run = nodes(seed).nemesis(Pause::one().every(secs(1))).run(load());
+        let run = nodes(seed)
+            .nemesis(Pause::one().every(secs(1)))
+            .run(load().calm(secs(1)));
         run.assert_valid();
         assert!(run.pauses() > 2, "{} pauses", run.pauses());
         assert_eq!(run.ok_fraction(), 1.0);

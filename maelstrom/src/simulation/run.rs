@@ -40,20 +40,39 @@ impl Run {
     /// Panics unless the run came to its end and its verdict is valid; the message explains what
     /// was seen.
     pub fn assert_valid(&self) {
+        self.assert_ended();
+        self.assert_verdict(self.verdict(), self.results.explanation());
+    }
+
+    /// The same of the workload's own checker alone: of a run that may be too rough for any
+    /// operation of some kind to succeed.
+    pub fn assert_nothing_wrong_seen(&self) {
+        self.assert_ended();
+        let analysis = self.results.workload().as_dyn();
+        self.assert_verdict(analysis.verdict(), analysis.explanation());
+    }
+
+    fn assert_ended(&self) {
         if let Some(failure) = &self.outcome.failure {
             panic!(
                 "seed {}: {}\nthe run broke off: {failure:#}",
                 self.seed, self.description
             );
         }
-        if self.verdict() != Verdict::Valid {
-            let why = self.results.explanation().unwrap_or_default();
-            let verdict = match self.verdict() {
-                Verdict::Invalid => "the run is invalid",
-                _ => "nobody can tell whether the run is valid",
-            };
-            panic!("seed {}: {}\n{verdict}: {why}", self.seed, self.description);
-        }
+    }
+
+    fn assert_verdict(&self, verdict: Verdict, why: Option<String>) {
+        let finding = match verdict {
+            Verdict::Valid => return,
+            Verdict::Invalid => "the run is invalid",
+            Verdict::Unknown => "nobody can tell whether the run is valid",
+        };
+        panic!(
+            "seed {}: {}\n{finding}: {}",
+            self.seed,
+            self.description,
+            why.unwrap_or_default()
+        );
     }
 
     /// The verdict; invalid if the run broke off.

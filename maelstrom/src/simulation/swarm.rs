@@ -133,11 +133,11 @@ impl Swarm {
             nodes,
             latency,
             threats: threats.collect(),
-            load: Load::of(self.workload)
-                .concurrency(nodes * clients_per_node)
-                .rate(rate)
-                .lasting(self.lasting)
-                .calm(self.calm),
+            workload: self.workload,
+            clients: nodes * clients_per_node,
+            rate,
+            lasting: self.lasting,
+            calm: self.calm,
         }
     }
 
@@ -176,7 +176,11 @@ pub struct Configuration {
     pub nodes: usize,
     latency: Latency,
     threats: Vec<Threat>,
-    load: Load,
+    workload: Workload,
+    clients: usize,
+    rate: f64,
+    lasting: Duration,
+    calm: Duration,
 }
 
 impl Configuration {
@@ -189,7 +193,15 @@ impl Configuration {
 
     /// What the clients do.
     pub fn load(&self) -> Load {
-        self.load.clone()
+        self.load_like(Load::of(self.workload))
+    }
+
+    /// A load that is like another in everything that was not drawn.
+    pub fn load_like(&self, load: Load) -> Load {
+        load.concurrency(self.clients)
+            .rate(self.rate)
+            .lasting(self.lasting)
+            .calm(self.calm)
     }
 
     /// Dice for what else the scenario wants to draw.
@@ -246,7 +258,7 @@ mod tests {
             let drawn = swarm.draw(Seed(seed));
             sizes.insert(drawn.nodes);
             assert!(drawn.latency.mean() <= ms(50));
-            assert!((20.0..=30.0).contains(&drawn.load.rate));
+            assert!((20.0..=30.0).contains(&drawn.rate));
         }
         assert_eq!(sizes, (2..=4).collect());
     }

@@ -7,13 +7,14 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use eddy::check::{Verdict, Workload};
-use eddy::nemesis::{Fault, Kill, Loss, Partition, Target};
-use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
+
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
@@ -33,6 +34,61 @@ enum Flaw {
     /// The hub tells the first of its leaves only.
     LeavesSomeOut,
 }
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::Broadcast,
+    |world, seed| run(Flaw::None, world, seed),
+    &[
+        Mutant {
+            flaw: "keep to themselves what they hear",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::KeepsToItself, world, seed),
+        },
+        Mutant {
+            flaw: "send only once",
+            world: World::Loss,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::SendsOnce, world, seed),
+        },
+        Mutant {
+            flaw: "send only once",
+            world: World::Partitions,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::SendsOnce, world, seed),
+        },
+        Mutant {
+            flaw: "acknowledge a value of ten, and drop it",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::DropsOneOfTen, world, seed),
+        },
+        Mutant {
+            flaw: "pass nothing on, where they are the hub",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::HubKeeps, world, seed),
+        },
+        Mutant {
+            flaw: "acknowledge to each other what they do not store",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::AcknowledgesMore, world, seed),
+        },
+        Mutant {
+            flaw: "show the latest hundred values only",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::ForgetsTheOld, world, seed),
+        },
+        Mutant {
+            flaw: "tell only the first leaf, where they are the hub",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::LeavesSomeOut, world, seed),
+        },
+    ],
+);
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -147,96 +203,27 @@ impl Node for Leaky {
     }
 }
 
-/// What the nodes have to live with.
-#[derive(Clone, Copy, Debug)]
-enum World {
-    Calm,
-    Loss,
-    Partitions,
-}
-
-fn run(flaw: Flaw, world: World, seed: u64) -> Run {
-    let nodes = Simulation::new(Seed(seed))
-        .nodes(5, move |_: &Context| Leaky::new(flaw))
-        .latency(Latency::constant(ms(20)));
-    let nodes = match world {
-        World::Calm => nodes,
-        World::Loss => nodes.nemesis(Loss::of(0.3).always()),
-        World::Partitions => nodes.nemesis(Partition::any().every(secs(2))),
-    };
-    let run = nodes.run(Load::of(Workload::Broadcast).rate(30.0).lasting(secs(10)));
-    assert!(run.failure().is_none(), "{:?}", run.failure());
-    run
-}
-
-/// A mutant is caught with a lost value on one of so many seeds.
-fn assert_rejected(flaw: Flaw, world: World, seeds: u64) {
-    let caught = (0..seeds).find(|&seed| {
-        let run = run(flaw, world, seed);
-        let set = run
-            .results()
-            .workload()
-            .as_set()
-            .expect("broadcast is a set");
-        run.verdict() == Verdict::Invalid && !set.lost.is_empty()
-    });
-    let seed = caught.unwrap_or_else(|| panic!("{flaw:?} passes for right on {seeds} seeds"));
-    eprintln!("{flaw:?} is caught on seed {seed}");
+fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
+    let nodes = Simulation::new(seed).nodes(5, move |_: &Context| Leaky::new(flaw));
+    let load = Load::of(Workload::Broadcast).rate(30.0).lasting(secs(10));
+    world.around(nodes).run(load)
 }
 
 #[test]
-fn a_star_that_insists_is_accepted_in_every_world() {
-    for world in [World::Calm, World::Loss, World::Partitions] {
-        for seed in 0..10 {
-            run(Flaw::None, world, seed).assert_valid();
-        }
-    }
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn nodes_that_keep_their_values_are_rejected() {
-    assert_rejected(Flaw::KeepsToItself, World::Calm, 1);
-}
-
-#[test]
-fn nodes_that_send_only_once_are_rejected() {
-    assert_rejected(Flaw::SendsOnce, World::Loss, 10);
-    assert_rejected(Flaw::SendsOnce, World::Partitions, 10);
-}
-
-#[test]
-fn nodes_that_drop_values_are_rejected() {
-    assert_rejected(Flaw::DropsOneOfTen, World::Calm, 1);
-}
-
-#[test]
-fn a_hub_that_passes_nothing_on_is_rejected() {
-    assert_rejected(Flaw::HubKeeps, World::Calm, 1);
-}
-
-#[test]
-fn nodes_that_acknowledge_what_they_do_not_store_are_rejected() {
-    assert_rejected(Flaw::AcknowledgesMore, World::Calm, 10);
-}
-
-#[test]
-fn nodes_that_forget_old_values_are_rejected() {
-    assert_rejected(Flaw::ForgetsTheOld, World::Calm, 1);
-}
-
-#[test]
-fn a_hub_that_leaves_some_out_is_rejected() {
-    assert_rejected(Flaw::LeavesSomeOut, World::Calm, 10);
+fn a_star_that_insists_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
 }
 
 /// The one thing that no broadcast over memory survives: the death of the only one who knows.
 #[test]
 fn values_that_only_a_dead_node_knew_are_lost() {
     let caught = (0..10).any(|seed| {
-        let run = Simulation::new(Seed(seed))
-            .nodes(5, |_: &Context| Leaky::new(Flaw::KeepsToItself))
-            .nemesis(Kill::of(Target::Minority).every(secs(2)))
-            .run(Load::of(Workload::Broadcast).rate(30.0).lasting(secs(10)));
+        let run = run(Flaw::KeepsToItself, World::Deaths, Seed(seed));
         run.kills() > 0 && run.verdict() == Verdict::Invalid
     });
     assert!(caught);

@@ -2,16 +2,66 @@
 
 use std::cell::Cell;
 
-use eddy::check::{Verdict, Workload};
-use eddy::nemesis::{Fault, Kill, Partition};
-use eddy::net::Latency;
+use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use glomers::prelude::*;
 use tokio::time::sleep;
 
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::GCounter,
+    run::<Right>,
+    &[
+        Mutant {
+            flaw: "keep their adds to themselves",
+            world: World::Calm,
+            anomaly: "impossible sum",
+            run: run::<KeepsToItself>,
+        },
+        Mutant {
+            flaw: "tell the others only once",
+            world: World::Partitions,
+            anomaly: "impossible sum",
+            run: run::<TellsOnce>,
+        },
+        Mutant {
+            flaw: "begin again at zero when they come back",
+            world: World::Deaths,
+            anomaly: "impossible sum",
+            run: run::<ForgetsItsPast>,
+        },
+        Mutant {
+            flaw: "acknowledge an add before they store it",
+            world: World::Deaths,
+            anomaly: "impossible sum",
+            run: run::<PromisesTooMuch>,
+        },
+        Mutant {
+            flaw: "read the sum, and write it back",
+            world: World::LongDistance,
+            anomaly: "impossible sum",
+            run: run::<Overwrites>,
+        },
+        Mutant {
+            flaw: "repeat an add that may have succeeded",
+            world: World::LongDistance,
+            anomaly: "impossible sum",
+            run: run::<AddsTwice>,
+        },
+        Mutant {
+            flaw: "believe that seq-kv shows the present",
+            world: World::Calm,
+            anomaly: "impossible sum",
+            run: run::<ReadsThePast>,
+        },
+    ],
+);
+
 /// What one mutant does instead of counting properly.
-trait Mutant: Default + 'static {
+trait Adder: Default + 'static {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()>;
     async fn read(&self, cx: &Context) -> Result<u64>;
     async fn background(&self, _: &Context) {}
@@ -34,7 +84,7 @@ enum Reply {
 #[derive(Default)]
 struct Counter<M>(M);
 
-impl<M: Mutant> Node for Counter<M> {
+impl<M: Adder> Node for Counter<M> {
     type Request = Request;
     type Reply = Reply;
 
@@ -55,56 +105,30 @@ impl<M: Mutant> Node for Counter<M> {
     }
 }
 
-/// What the nodes have to live with.
-#[derive(Clone, Copy)]
-enum World {
-    Calm,
-    Partitions,
-    Deaths,
-    /// Deaths so quick that the words of the dead are still on their way afterwards.
-    SlowDeaths,
-    SlowStore,
-}
-
-fn run<M: Mutant>(world: World, seed: u64) -> Run {
-    let nodes = Simulation::new(Seed(seed)).nodes(3, |cx: &Context| {
+fn run<M: Adder>(world: World, seed: Seed) -> Run {
+    let nodes = Simulation::new(seed).nodes(3, |cx: &Context| {
         cx.set_call_timeout(secs(4));
         Counter::<M>::default()
     });
     let load = Load::of(Workload::GCounter).rate(20.0).lasting(secs(10));
-    let slow = Latency::exponential(ms(300));
-    match world {
-        World::Calm => nodes.run(load),
-        World::Partitions => nodes.nemesis(Partition::any().every(secs(2))).run(load),
-        World::Deaths => nodes.nemesis(Kill::one().every(secs(2))).run(load),
-        World::SlowDeaths => {
-            let quick = Kill::one().every(ms(150));
-            nodes.latency(slow).nemesis(quick).run(load.concurrency(12))
-        }
-        World::SlowStore => nodes.latency(slow).run(load),
-    }
+    world.around(nodes).run(load.concurrency(12))
 }
 
-/// What the workload makes of a run.
-fn verdict<M: Mutant>(world: World, seed: u64) -> Verdict {
-    let run = run::<M>(world, seed);
-    assert!(run.failure().is_none(), "{:?}", run.failure());
-    run.results().workload().as_dyn().verdict()
+#[test]
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
 }
 
-/// A mutant is caught with a wrong final read on one of so many seeds.
-fn assert_rejected<M: Mutant>(world: World, seeds: u64) {
-    let mutant = std::any::type_name::<M>();
-    let caught = (0..seeds).find(|&seed| verdict::<M>(world, seed) == Verdict::Invalid);
-    let seed = caught.unwrap_or_else(|| panic!("{mutant} passes for right on {seeds} seeds"));
-    eprintln!("{mutant} is caught on seed {seed}");
+#[test]
+fn a_counter_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
 }
 
 /// Adds up in one register, where nothing can be lost; of what went wrong it says so.
 #[derive(Default)]
 struct Right;
 
-impl Mutant for Right {
+impl Adder for Right {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         cx.lin_kv()
             .update("sum", |sum: Option<u64>| sum.unwrap_or(0) + delta)
@@ -117,21 +141,11 @@ impl Mutant for Right {
     }
 }
 
-#[test]
-fn a_counter_that_is_right_is_accepted_in_every_world() {
-    use World::*;
-    for world in [Calm, Partitions, Deaths, SlowDeaths, SlowStore] {
-        for seed in 0..5 {
-            assert_eq!(verdict::<Right>(world, seed), Verdict::Valid);
-        }
-    }
-}
-
 /// Counts what it is told itself, and tells nobody.
 #[derive(Default)]
 struct KeepsToItself(Cell<u64>);
 
-impl Mutant for KeepsToItself {
+impl Adder for KeepsToItself {
     async fn add(&self, delta: u64, _: &Context) -> Result<()> {
         self.0.update(|sum| sum + delta);
         Ok(())
@@ -142,16 +156,11 @@ impl Mutant for KeepsToItself {
     }
 }
 
-#[test]
-fn a_node_that_keeps_its_adds_to_itself_is_rejected() {
-    assert_rejected::<KeepsToItself>(World::Calm, 10);
-}
-
 /// Tells the others once, and does not ask whether they have heard it.
 #[derive(Default)]
 struct TellsOnce(Cell<u64>);
 
-impl Mutant for TellsOnce {
+impl Adder for TellsOnce {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         self.0.update(|sum| sum + delta);
         if cx.sender().starts_with('c') {
@@ -167,11 +176,6 @@ impl Mutant for TellsOnce {
     }
 }
 
-#[test]
-fn a_node_that_tells_the_others_only_once_is_rejected() {
-    assert_rejected::<TellsOnce>(World::Partitions, 10);
-}
-
 async fn sum_of_all(cx: &Context) -> Result<u64> {
     let mut sum = 0;
     for node in cx.nodes() {
@@ -184,7 +188,7 @@ async fn sum_of_all(cx: &Context) -> Result<u64> {
 #[derive(Default)]
 struct ForgetsItsPast(Cell<u64>);
 
-impl Mutant for ForgetsItsPast {
+impl Adder for ForgetsItsPast {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         self.0.update(|total| total + delta);
         cx.lin_kv().write(cx.id(), self.0.get()).await
@@ -195,16 +199,11 @@ impl Mutant for ForgetsItsPast {
     }
 }
 
-#[test]
-fn a_node_that_forgets_its_past_is_rejected() {
-    assert_rejected::<ForgetsItsPast>(World::Deaths, 10);
-}
-
 /// Says that it has added something before it has stored it.
 #[derive(Default)]
 struct PromisesTooMuch(Cell<u64>);
 
-impl Mutant for PromisesTooMuch {
+impl Adder for PromisesTooMuch {
     async fn add(&self, delta: u64, _: &Context) -> Result<()> {
         self.0.update(|pending| pending + delta);
         Ok(())
@@ -223,16 +222,11 @@ impl Mutant for PromisesTooMuch {
     }
 }
 
-#[test]
-fn a_node_that_promises_too_much_is_rejected() {
-    assert_rejected::<PromisesTooMuch>(World::Deaths, 10);
-}
-
 /// Reads and writes as two steps, between which others do the same.
 #[derive(Default)]
 struct Overwrites;
 
-impl Mutant for Overwrites {
+impl Adder for Overwrites {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         let sum = self.read(cx).await?;
         cx.lin_kv().write("sum", sum + delta).await
@@ -243,16 +237,11 @@ impl Mutant for Overwrites {
     }
 }
 
-#[test]
-fn a_node_that_overwrites_what_others_add_is_rejected() {
-    assert_rejected::<Overwrites>(World::SlowStore, 10);
-}
-
 /// Repeats an add that may have succeeded.
 #[derive(Default)]
 struct AddsTwice;
 
-impl Mutant for AddsTwice {
+impl Adder for AddsTwice {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         let impatient = cx.lin_kv().within(ms(500));
         let add = async || {
@@ -269,16 +258,11 @@ impl Mutant for AddsTwice {
     }
 }
 
-#[test]
-fn a_node_that_adds_twice_what_it_is_not_sure_of_is_rejected() {
-    assert_rejected::<AddsTwice>(World::SlowStore, 10);
-}
-
 /// Believes that seq-kv shows the present.
 #[derive(Default)]
 struct ReadsThePast(Cell<u64>);
 
-impl Mutant for ReadsThePast {
+impl Adder for ReadsThePast {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         self.0.update(|total| total + delta);
         cx.seq_kv().write(cx.id(), self.0.get()).await
@@ -291,9 +275,4 @@ impl Mutant for ReadsThePast {
         }
         Ok(sum)
     }
-}
-
-#[test]
-fn a_node_that_reads_the_past_is_rejected() {
-    assert_rejected::<ReadsThePast>(World::Calm, 10);
 }

@@ -4,14 +4,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use eddy::check::{Verdict, Workload};
-use eddy::nemesis::{Fault, Kill, Loss, Partition};
-use eddy::net::Latency;
+use eddy::check::Workload;
 use eddy::seed::Seed;
-use eddy::simulation::{Load, Simulation, ms, secs};
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
+
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
@@ -27,6 +28,43 @@ enum Flaw {
     /// One element of ten is acknowledged and dropped.
     DropsOneOfTen,
 }
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::GSet,
+    |world, seed| run(Flaw::None, world, seed),
+    &[
+        Mutant {
+            flaw: "tell the others only once",
+            world: World::Partitions,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::TellsOnce, world, seed),
+        },
+        Mutant {
+            flaw: "keep the larger of two sets",
+            world: World::Distance,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::KeepsTheLarger, world, seed),
+        },
+        Mutant {
+            flaw: "have told what they have sent",
+            world: World::Loss,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::BelievesInLinks, world, seed),
+        },
+        Mutant {
+            flaw: "acknowledge an element before they tell anybody",
+            world: World::Deaths,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::AcknowledgesFirst, world, seed),
+        },
+        Mutant {
+            flaw: "acknowledge an element of ten, and drop it",
+            world: World::Calm,
+            anomaly: "lost",
+            run: |world, seed| run(Flaw::DropsOneOfTen, world, seed),
+        },
+    ],
+);
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -115,70 +153,18 @@ impl Node for GSet {
     }
 }
 
-/// What the nodes have to live with.
-#[derive(Clone, Copy, Debug)]
-enum World {
-    Calm,
-    Loss,
-    Partitions,
-    /// Without latency: what a node has said is out when it dies.
-    Deaths,
-}
-
-fn verdict(flaw: Flaw, world: World, seed: u64) -> Verdict {
-    let nodes = Simulation::new(Seed(seed)).nodes(3, move |_: &Context| GSet::new(flaw));
-    let nodes = match world {
-        World::Calm => nodes.latency(Latency::constant(ms(50))),
-        World::Loss => nodes.nemesis(Loss::of(0.3).always()),
-        World::Partitions => nodes.nemesis(Partition::any().every(secs(2))),
-        World::Deaths => nodes.nemesis(Kill::one().every(secs(2))),
-    };
-    let run = nodes.run(Load::of(Workload::GSet).rate(20.0).lasting(secs(10)));
-    assert!(run.failure().is_none(), "{:?}", run.failure());
-    run.results().workload().as_dyn().verdict()
-}
-
-/// A mutant is caught with a lost element on one of so many seeds.
-fn assert_rejected(flaw: Flaw, world: World, seeds: u64) {
-    let caught = (0..seeds).find(|&seed| verdict(flaw, world, seed) == Verdict::Invalid);
-    let seed = caught.unwrap_or_else(|| panic!("{flaw:?} passes for right on {seeds} seeds"));
-    eprintln!("{flaw:?} is caught on seed {seed}");
+fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
+    let nodes = Simulation::new(seed).nodes(3, move |_: &Context| GSet::new(flaw));
+    let load = Load::of(Workload::GSet).rate(20.0).lasting(secs(10));
+    world.around(nodes).run(load)
 }
 
 #[test]
-fn a_set_that_is_right_is_accepted_in_every_world() {
-    for world in [World::Calm, World::Loss, World::Partitions, World::Deaths] {
-        for seed in 0..10 {
-            assert_eq!(
-                verdict(Flaw::None, world, seed),
-                Verdict::Valid,
-                "{world:?} {seed}"
-            );
-        }
-    }
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_node_that_tells_the_others_only_once_is_rejected() {
-    assert_rejected(Flaw::TellsOnce, World::Partitions, 10);
-}
-
-#[test]
-fn a_node_that_keeps_the_larger_set_is_rejected() {
-    assert_rejected(Flaw::KeepsTheLarger, World::Calm, 10);
-}
-
-#[test]
-fn a_node_that_believes_in_links_is_rejected() {
-    assert_rejected(Flaw::BelievesInLinks, World::Loss, 10);
-}
-
-#[test]
-fn a_node_that_acknowledges_before_it_tells_anybody_is_rejected() {
-    assert_rejected(Flaw::AcknowledgesFirst, World::Deaths, 10);
-}
-
-#[test]
-fn a_node_that_drops_elements_is_rejected() {
-    assert_rejected(Flaw::DropsOneOfTen, World::Calm, 1);
+fn a_set_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
 }

@@ -8,15 +8,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use eddy::check::{Verdict, Workload};
-use eddy::nemesis::{Delays, Fault, Kill, Loss, Partition, Schedule, Target};
-use eddy::net::Latency;
+use eddy::check::Workload;
+use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use glomers::prelude::*;
 use tokio::time::sleep;
 
-/// A mutant must be found on one of so many seeds.
-const SEEDS: u64 = 20;
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +37,55 @@ enum Bug {
     /// What was acknowledged reaches the disk only later.
     UnsyncedWrite,
 }
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::LinKv,
+    |world, seed| run(Bug::None, world, seed),
+    &[
+        Mutant {
+            flaw: "read from a copy that lags",
+            world: World::Distance,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::StaleRead, world, seed),
+        },
+        Mutant {
+            flaw: "decide without a majority",
+            world: World::OneCutOff,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::SplitBrain, world, seed),
+        },
+        Mutant {
+            flaw: "compare, and set a moment later",
+            world: World::Distance,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::LostUpdate, world, seed),
+        },
+        Mutant {
+            flaw: "show a write, and take it back",
+            world: World::Distance,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::DirtyRead, world, seed),
+        },
+        Mutant {
+            flaw: "repeat a write that may have happened",
+            world: World::LossAndDisorder,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::RetriedWrite, world, seed),
+        },
+        Mutant {
+            flaw: "restore an old snapshot",
+            world: World::Distance,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::StaleSnapshot, world, seed),
+        },
+        Mutant {
+            flaw: "acknowledge a write before it is on the disk",
+            world: World::OneDeath,
+            anomaly: "not linearizable",
+            run: |world, seed| run(Bug::UnsyncedWrite, world, seed),
+        },
+    ],
+);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -179,84 +227,24 @@ fn missing() -> Error {
     Error::key_does_not_exist("never written")
 }
 
-fn run(bug: Bug, faults: fn() -> Vec<Schedule>, seed: u64) -> Run {
+fn run(bug: Bug, world: World, seed: Seed) -> Run {
     let disk = Disk::default();
     let make = move |_: &Context| Store {
         bug,
         registers: (*disk).clone(),
         disk: Rc::clone(&disk),
     };
-    let simulation = Simulation::new(seed)
-        .nodes(3, make)
-        .latency(Latency::exponential(ms(20)));
-    let simulation = faults().into_iter().fold(simulation, Simulation::nemesis);
-    simulation.run(
-        Load::of(Workload::LinKv)
-            .rate(200.0)
-            .lasting(secs(10))
-            .concurrency(6),
-    )
-}
-
-/// Whether the checker rejects the mutant, on one of the seeds, and never the healthy store.
-fn is_caught(bug: Bug, faults: fn() -> Vec<Schedule>) {
-    for seed in 0..SEEDS {
-        run(Bug::None, faults, seed).assert_valid();
-        let mutant = run(bug, faults, seed);
-        if mutant.results().workload().as_dyn().verdict() == Verdict::Invalid {
-            let why = mutant.results().workload().as_dyn().explanation();
-            assert!(
-                why.is_some_and(|why| !why.is_empty()),
-                "{bug:?} without a reason"
-            );
-            eprintln!("lin-kv, {bug:?}: caught, {} seed(s) needed", seed + 1);
-            return;
-        }
-    }
-    panic!("{bug:?} is not caught on {SEEDS} seeds");
-}
-
-fn none() -> Vec<Schedule> {
-    Vec::new()
+    let nodes = Simulation::new(seed).nodes(3, make);
+    let load = Load::of(Workload::LinKv).rate(200.0).lasting(secs(10));
+    world.around(nodes).run(load.concurrency(6))
 }
 
 #[test]
-fn a_read_from_a_copy_that_lags_is_caught() {
-    is_caught(Bug::StaleRead, none);
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn two_nodes_that_both_think_they_decide_are_caught() {
-    is_caught(Bug::SplitBrain, || vec![Partition::one().every(secs(2))]);
-}
-
-#[test]
-fn a_compare_and_set_in_two_steps_is_caught() {
-    is_caught(Bug::LostUpdate, none);
-}
-
-#[test]
-fn a_write_that_was_seen_and_then_taken_back_is_caught() {
-    is_caught(Bug::DirtyRead, none);
-}
-
-#[test]
-fn a_write_that_is_retried_and_happens_twice_is_caught() {
-    is_caught(Bug::RetriedWrite, || {
-        vec![Loss::of(0.2).always(), Delays::of(0.2, ms(900)).always()]
-    });
-}
-
-#[test]
-fn a_snapshot_of_the_past_is_caught() {
-    is_caught(Bug::StaleSnapshot, none);
-}
-
-/// Killed once, and back at once: every request that is caught by a kill may happen at any later
-/// time, and a few of those explain any value.
-#[test]
-fn an_acknowledged_write_that_a_restart_forgets_is_caught() {
-    is_caught(Bug::UnsyncedWrite, || {
-        vec![Kill::of(Target::Node(0)).between(ms(5_400), ms(5_401))]
-    });
+fn a_store_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
 }

@@ -1,6 +1,12 @@
-//! Deliberately broken nodes, each of which its workload must reject.
+//! Deliberately broken nodes, each of which its workload must reject, and the table that says by
+//! what.
+
+mod specimens;
+mod table;
+mod world;
 
 mod broadcast;
+mod echo;
 mod g_counter;
 mod g_set;
 mod kafka;
@@ -8,3 +14,4 @@ mod lin_kv;
 mod pn_counter;
 mod txn_list_append;
 mod txn_rw_register;
+mod unique_ids;

@@ -4,14 +4,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use eddy::check::{Verdict, Workload};
-use eddy::nemesis::{Delays, Fault, Kill, Partition};
-use eddy::net::Latency;
+use eddy::check::Workload;
 use eddy::seed::Seed;
-use eddy::simulation::{Load, Simulation, ms, secs};
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
+
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
@@ -27,6 +28,43 @@ enum Flaw {
     /// A node tells what it has just heard from its client, and does not repeat it.
     TellsOnce,
 }
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::PnCounter,
+    |world, seed| run(Flaw::None, world, seed),
+    &[
+        Mutant {
+            flaw: "merge totals as if they only grew",
+            world: World::Calm,
+            anomaly: "impossible sum",
+            run: |world, seed| run(Flaw::Maximum, world, seed),
+        },
+        Mutant {
+            flaw: "take totals for deltas",
+            world: World::Calm,
+            anomaly: "impossible sum",
+            run: |world, seed| run(Flaw::Sum, world, seed),
+        },
+        Mutant {
+            flaw: "believe what they heard last",
+            world: World::Disorder,
+            anomaly: "impossible sum",
+            run: |world, seed| run(Flaw::HeardLast, world, seed),
+        },
+        Mutant {
+            flaw: "come back under their old name",
+            world: World::Deaths,
+            anomaly: "impossible sum",
+            run: |world, seed| run(Flaw::OldName, world, seed),
+        },
+        Mutant {
+            flaw: "tell the others only once",
+            world: World::Partitions,
+            anomaly: "impossible sum",
+            run: |world, seed| run(Flaw::TellsOnce, world, seed),
+        },
+    ],
+);
 
 /// A total with its number: what one life of one node was told.
 type Totals = BTreeMap<String, (u64, i64)>;
@@ -121,77 +159,18 @@ impl Node for PnCounter {
     }
 }
 
-/// What the nodes have to live with.
-#[derive(Clone, Copy, Debug)]
-enum World {
-    Calm,
-    Disorder,
-    Partitions,
-    /// Without latency: what a node has said is out when it dies.
-    Deaths,
-}
-
-fn verdict(flaw: Flaw, world: World, seed: u64) -> Verdict {
-    let nodes = Simulation::new(Seed(seed)).nodes(3, move |cx: &Context| PnCounter::new(flaw, cx));
-    let nodes = match world {
-        World::Calm => nodes,
-        World::Disorder => nodes
-            .latency(Latency::exponential(ms(50)))
-            .nemesis(Delays::of(0.2, secs(2)).always()),
-        World::Partitions => nodes.nemesis(Partition::any().every(secs(2))),
-        World::Deaths => nodes.nemesis(Kill::one().every(secs(2))),
-    };
-    let run = nodes.run(Load::of(Workload::PnCounter).rate(20.0).lasting(secs(10)));
-    assert!(run.failure().is_none(), "{:?}", run.failure());
-    run.results().workload().as_dyn().verdict()
-}
-
-/// A mutant is caught with a wrong final read on one of so many seeds.
-fn assert_rejected(flaw: Flaw, world: World, seeds: u64) {
-    let caught = (0..seeds).find(|&seed| verdict(flaw, world, seed) == Verdict::Invalid);
-    let seed = caught.unwrap_or_else(|| panic!("{flaw:?} passes for right on {seeds} seeds"));
-    eprintln!("{flaw:?} is caught on seed {seed}");
+fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
+    let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| PnCounter::new(flaw, cx));
+    let load = Load::of(Workload::PnCounter).rate(20.0).lasting(secs(10));
+    world.around(nodes).run(load)
 }
 
 #[test]
-fn a_counter_that_is_right_is_accepted_in_every_world() {
-    for world in [
-        World::Calm,
-        World::Disorder,
-        World::Partitions,
-        World::Deaths,
-    ] {
-        for seed in 0..10 {
-            assert_eq!(
-                verdict(Flaw::None, world, seed),
-                Verdict::Valid,
-                "{world:?} {seed}"
-            );
-        }
-    }
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn totals_that_are_merged_as_if_they_only_grew_are_rejected() {
-    assert_rejected(Flaw::Maximum, World::Calm, 10);
-}
-
-#[test]
-fn totals_that_are_taken_for_deltas_are_rejected() {
-    assert_rejected(Flaw::Sum, World::Calm, 10);
-}
-
-#[test]
-fn totals_that_are_overtaken_by_older_ones_are_rejected() {
-    assert_rejected(Flaw::HeardLast, World::Disorder, 10);
-}
-
-#[test]
-fn a_node_that_comes_back_under_its_old_name_is_rejected() {
-    assert_rejected(Flaw::OldName, World::Deaths, 10);
-}
-
-#[test]
-fn a_node_that_tells_the_others_only_once_is_rejected() {
-    assert_rejected(Flaw::TellsOnce, World::Partitions, 10);
+fn a_counter_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
 }

@@ -6,15 +6,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use eddy::check::{Verdict, Workload};
-use eddy::nemesis::{Fault, Partition, Schedule};
-use eddy::net::Latency;
+use eddy::check::Workload;
+use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use glomers::prelude::*;
 use tokio::time::sleep;
 
-/// A mutant must be found on one of so many seeds.
-const SEEDS: u64 = 20;
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
 
 /// What is wrong with a database.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +34,49 @@ enum Bug {
     /// A node that does not reach the first one takes over, without asking for a majority.
     SplitBrain,
 }
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::TxnListAppend,
+    |world, seed| run(Bug::None, world, seed),
+    &[
+        Mutant {
+            flaw: "refuse only the second of two writes to a snapshot",
+            world: World::Distance,
+            anomaly: "G2-item",
+            run: |world, seed| run(Bug::WriteSkew, world, seed),
+        },
+        Mutant {
+            flaw: "let the last writer win",
+            world: World::Distance,
+            anomaly: "lost-update",
+            run: |world, seed| run(Bug::LostUpdate, world, seed),
+        },
+        Mutant {
+            flaw: "show a transaction, and take it back",
+            world: World::Distance,
+            anomaly: "G1a",
+            run: |world, seed| run(Bug::DirtyRead, world, seed),
+        },
+        Mutant {
+            flaw: "show a transaction half done",
+            world: World::Distance,
+            anomaly: "G1b",
+            run: |world, seed| run(Bug::IntermediateRead, world, seed),
+        },
+        Mutant {
+            flaw: "read from a copy that lags",
+            world: World::Distance,
+            anomaly: "G-single-item-realtime",
+            run: |world, seed| run(Bug::StaleRead, world, seed),
+        },
+        Mutant {
+            flaw: "decide without a majority",
+            world: World::OneCutOff,
+            anomaly: "incompatible-order",
+            run: |world, seed| run(Bug::SplitBrain, world, seed),
+        },
+    ],
+);
 
 type Lists = BTreeMap<u64, Vec<u64>>;
 
@@ -157,91 +199,24 @@ fn written(txn: &[MicroOp]) -> Vec<u64> {
     appends.map(|(_, key, _)| *key).collect()
 }
 
-fn run(bug: Bug, faults: fn() -> Vec<Schedule>, seed: u64) -> Run {
+fn run(bug: Bug, world: World, seed: Seed) -> Run {
     let make = move |_: &Context| Database {
         bug,
         lists: RefCell::default(),
     };
-    let simulation = Simulation::new(seed)
-        .nodes(3, make)
-        .latency(Latency::constant(ms(10)));
-    let simulation = faults().into_iter().fold(simulation, Simulation::nemesis);
-    simulation.run(
-        Load::of(Workload::TxnListAppend)
-            .rate(100.0)
-            .lasting(secs(10))
-            .concurrency(9),
-    )
-}
-
-/// Whether the checker rejects the mutant for one of these anomalies, on one of the seeds, and never
-/// the healthy database.
-fn is_caught(bug: Bug, faults: fn() -> Vec<Schedule>, anomalies: &[&str]) {
-    for seed in 0..SEEDS {
-        run(Bug::None, faults, seed).assert_valid();
-        let mutant = run(bug, faults, seed);
-        let analysis = mutant.results().workload().as_dyn();
-        let results = analysis.to_edn().to_string();
-        let named = anomalies
-            .iter()
-            .find(|name| results.contains(&format!(":{name}")));
-        if let (Verdict::Invalid, Some(anomaly)) = (analysis.verdict(), named) {
-            eprintln!(
-                "txn-list-append, {bug:?}: {anomaly}, {} seed(s) needed",
-                seed + 1
-            );
-            return;
-        }
-    }
-    panic!("{bug:?} is not caught on {SEEDS} seeds");
-}
-
-fn none() -> Vec<Schedule> {
-    Vec::new()
-}
-
-/// Valid under snapshot isolation, and not under anything stronger.
-#[test]
-fn write_skew_is_caught() {
-    is_caught(Bug::WriteSkew, none, &["G2-item"]);
+    let nodes = Simulation::new(seed).nodes(3, make);
+    let load = Load::of(Workload::TxnListAppend).rate(100.0);
+    world
+        .around(nodes)
+        .run(load.lasting(secs(10)).concurrency(9))
 }
 
 #[test]
-fn a_lost_update_is_caught() {
-    is_caught(
-        Bug::LostUpdate,
-        none,
-        &["lost-update", "incompatible-order"],
-    );
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_read_of_what_never_happened_is_caught() {
-    is_caught(Bug::DirtyRead, none, &["G1a", "dirty-update"]);
-}
-
-#[test]
-fn a_transaction_seen_half_done_is_caught() {
-    is_caught(
-        Bug::IntermediateRead,
-        none,
-        &["G1b", "G-single-item", "G1c"],
-    );
-}
-
-/// Serializable, and still wrong: who was told that a transaction is done may not be shown a state
-/// without it.
-#[test]
-fn a_read_from_a_copy_that_lags_is_caught() {
-    is_caught(Bug::StaleRead, none, &["G-single-item-realtime"]);
-}
-
-#[test]
-fn two_nodes_that_both_think_they_decide_are_caught() {
-    let faults = || vec![Partition::one().every(secs(2))];
-    is_caught(
-        Bug::SplitBrain,
-        faults,
-        &["incompatible-order", "G-nonadjacent-item-realtime"],
-    );
+fn a_database_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
 }

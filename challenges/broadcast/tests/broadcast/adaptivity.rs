@@ -3,13 +3,8 @@
 use std::time::Duration;
 
 use broadcast::Windows;
-use eddy::check::Workload;
-use eddy::nemesis::{Delays, Duplication, Fault, Loss, Partition, Pause};
 use eddy::net::{EventKind, Latency};
-use eddy::seed::Seed;
-use eddy::simulation::{Load, Run, for_each_seed, for_seeds, ms, secs};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use eddy::simulation::{Run, for_each_seed, for_seeds, ms, secs};
 
 use crate::rig::{acknowledged, cluster, load};
 
@@ -116,55 +111,4 @@ fn reliability_costs_less_than_a_twentieth_of_the_messages() {
             assert!(share < 0.05, "{windows:?}: {share}");
         });
     }
-}
-
-/// Everything at once, as the seed has it.
-#[test]
-fn no_mixture_of_faults_loses_a_value() {
-    for_seeds(20, |seed| {
-        let mut dice = ChaCha8Rng::seed_from_u64(seed.0);
-        let count = dice.random_range(2..12);
-        let mean = ms(dice.random_range(1..200));
-        let latency = match dice.random_range(0..3) {
-            0 => Latency::constant(mean),
-            1 => Latency::uniform(mean),
-            _ => Latency::exponential(mean),
-        };
-        let windows = match dice.random_range(0..4) {
-            0 => Windows::frugal(),
-            1 => Windows::balanced(),
-            2 => Windows::swift(),
-            _ => Windows::every(ms(dice.random_range(1..1000))),
-        };
-        eprintln!("seed {}: {count} nodes, {latency}, {windows:?}", seed.0);
-        let run = swarm(seed, &mut dice, count, windows, latency);
-        run.assert_valid();
-    });
-}
-
-fn swarm(
-    seed: Seed,
-    dice: &mut ChaCha8Rng,
-    count: usize,
-    windows: Windows,
-    latency: Latency,
-) -> Run {
-    let mut simulation = cluster(seed, count, windows).latency(latency);
-    let interval = secs(dice.random_range(1..6));
-    if dice.random() {
-        simulation = simulation.nemesis(Partition::any().every(interval));
-    }
-    if dice.random() {
-        simulation = simulation.nemesis(Loss::of(dice.random_range(0.01..0.2)).every(interval));
-    }
-    if dice.random() {
-        simulation = simulation.nemesis(Duplication::of(0.2).every(interval));
-    }
-    if dice.random() {
-        simulation = simulation.nemesis(Delays::of(0.2, secs(1)).every(interval));
-    }
-    if dice.random() {
-        simulation = simulation.nemesis(Pause::one().every(interval));
-    }
-    simulation.run(Load::of(Workload::Broadcast).rate(50.0).lasting(secs(15)))
 }

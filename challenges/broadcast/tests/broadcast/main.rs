@@ -4,3 +4,4 @@ mod adaptivity;
 mod challenges;
 mod faults;
 mod rig;
+mod swarm;

@@ -3,6 +3,7 @@
 mod faults;
 mod figures;
 mod official;
+mod swarm;
 
 use std::time::Duration;
 

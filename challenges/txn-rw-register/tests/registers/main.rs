@@ -6,5 +6,6 @@ mod faults;
 mod load;
 mod mutants;
 mod official;
+mod swarm;
 mod transaction;
 mod unseen;

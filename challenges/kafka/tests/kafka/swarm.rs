@@ -1,0 +1,30 @@
+//! Worlds that a seed has drawn.
+
+use eddy::check::Workload;
+use eddy::nemesis::{Fault, Kill};
+use eddy::simulation::{Hazard, Swarm, ms, secs};
+use glomers::prelude::*;
+use kafka::{Kafka, Settings};
+
+/// Nodes die one at a time: two replicas promise no more.
+#[test]
+fn no_mixture_of_faults_loses_or_repeats_a_message() {
+    let swarm = Swarm::of(Workload::Kafka)
+        .nodes(2..=5)
+        .clients_per_node(2..=3)
+        .rate(50.0..=300.0)
+        .latency_up_to(ms(20))
+        .lasting(secs(20), secs(6))
+        .without(&[Hazard::Kill]);
+    swarm.for_each(10, |drawn| {
+        let settings = Settings::default();
+        let at = ms(drawn.dice().random_range(0..12_000));
+        let run = drawn
+            .simulation()
+            .nodes(drawn.nodes, move |cx: &Context| Kafka::new(cx, settings))
+            .nemesis(Kill::one().between(at, at + secs(1)))
+            .run(drawn.load());
+        run.assert_valid();
+        assert_eq!(run.kills(), 1);
+    });
+}

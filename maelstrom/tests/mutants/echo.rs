@@ -1,0 +1,120 @@
+//! Echoes that are wrong, each in one way.
+
+use std::cell::RefCell;
+
+use eddy::check::Workload;
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use glomers::prelude::*;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    None,
+    AnswersWithTheLast,
+    MixesUp,
+    SaysItTwice,
+    Shortens,
+    Refuses,
+    Silent,
+}
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::Echo,
+    |world, seed| run(Flaw::None, world, seed),
+    &[
+        Mutant {
+            flaw: "answer with what they were told before",
+            world: World::Calm,
+            anomaly: "mismatch",
+            run: |world, seed| run(Flaw::AnswersWithTheLast, world, seed),
+        },
+        Mutant {
+            flaw: "keep words in one place while they are busy, where others put theirs",
+            world: World::Calm,
+            anomaly: "mismatch",
+            run: |world, seed| run(Flaw::MixesUp, world, seed),
+        },
+        Mutant {
+            flaw: "say it twice",
+            world: World::Calm,
+            anomaly: "mismatch",
+            run: |world, seed| run(Flaw::SaysItTwice, world, seed),
+        },
+        Mutant {
+            flaw: "cut off all but the first 14 letters",
+            world: World::Calm,
+            anomaly: "mismatch",
+            run: |world, seed| run(Flaw::Shortens, world, seed),
+        },
+        Mutant {
+            flaw: "refuse to answer",
+            world: World::Calm,
+            anomaly: "mismatch",
+            run: |world, seed| run(Flaw::Refuses, world, seed),
+        },
+        Mutant {
+            flaw: "never answer",
+            world: World::Calm,
+            anomaly: "nothing succeeds",
+            run: |world, seed| run(Flaw::Silent, world, seed),
+        },
+    ],
+);
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Echo { echo: String },
+}
+
+struct Echo {
+    flaw: Flaw,
+    /// What was said last.
+    last: RefCell<String>,
+}
+
+impl Node for Echo {
+    type Request = Request;
+    type Reply = Value;
+
+    async fn handle(&self, Request::Echo { echo }: Request, _: &Context) -> Result<Value> {
+        let before = self.last.replace(echo.clone());
+        let echo = match self.flaw {
+            Flaw::None => echo,
+            Flaw::AnswersWithTheLast => before,
+            Flaw::MixesUp => {
+                sleep(ms(20)).await;
+                self.last.borrow().clone()
+            }
+            Flaw::SaysItTwice => echo.repeat(2),
+            Flaw::Shortens => echo.chars().take(14).collect(),
+            Flaw::Refuses => return Err(Error::temporarily_unavailable("not now")),
+            Flaw::Silent => std::future::pending().await,
+        };
+        Ok(json!({ "type": "echo_ok", "echo": echo }))
+    }
+}
+
+fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
+    let nodes = Simulation::new(seed).nodes(3, move |_: &Context| Echo {
+        flaw,
+        last: RefCell::default(),
+    });
+    let load = Load::of(Workload::Echo).rate(100.0).lasting(secs(10));
+    world.around(nodes).run(load.concurrency(9))
+}
+
+#[test]
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
+}
+
+#[test]
+fn an_echo_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
+}

@@ -1,0 +1,131 @@
+//! The mutants of a workload, and how they are found out.
+//!
+//! Every mutant has a sibling with nothing wrong, which must pass in the same world from the same
+//! seeds: so it is the flaw that is found, and not the toy.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use eddy::check::{Analysis, Verdict, Workload, WorkloadAnalysis};
+use eddy::seed::Seed;
+use eddy::simulation::Run;
+
+use crate::world::World;
+
+/// A mutant must be caught on one of so many seeds.
+const SEEDS: u64 = 20;
+
+/// Runs some nodes in a world.
+pub type Scenario = fn(World, Seed) -> Run;
+
+/// Nodes that are wrong in one way.
+pub struct Mutant {
+    /// What they do, as a clause without its subject.
+    pub flaw: &'static str,
+    /// Where it does harm.
+    pub world: World,
+    /// The anomaly by which the checker must know them.
+    pub anomaly: &'static str,
+    pub run: Scenario,
+}
+
+/// The mutants of one workload, and their sibling.
+pub struct Specimens {
+    pub workload: Workload,
+    right: Scenario,
+    pub mutants: &'static [Mutant],
+    seeds_needed: OnceLock<Vec<Result<u64, String>>>,
+}
+
+impl Specimens {
+    pub const fn new(workload: Workload, right: Scenario, mutants: &'static [Mutant]) -> Self {
+        Self {
+            workload,
+            right,
+            mutants,
+            seeds_needed: OnceLock::new(),
+        }
+    }
+
+    /// Of each mutant: how many seeds it takes to catch it, or what was seen of one that gets away.
+    /// Found out once.
+    pub fn seeds_needed(&self) -> &[Result<u64, String>] {
+        self.seeds_needed
+            .get_or_init(|| self.mutants.iter().map(Mutant::seeds_needed).collect())
+    }
+
+    /// Every mutant is rejected, for what is wrong with it.
+    pub fn assert_rejected(&self) {
+        let outcomes = self.mutants.iter().zip(self.seeds_needed());
+        let escaped: Vec<String> = outcomes
+            .filter_map(|(mutant, outcome)| {
+                let seen = outcome.as_ref().err()?;
+                Some(format!(
+                    "who {} shows no {}: {seen}",
+                    mutant.flaw, mutant.anomaly
+                ))
+            })
+            .collect();
+        assert!(escaped.is_empty(), "{}", escaped.join("\n"));
+    }
+
+    /// The sibling passes wherever a mutant does not, from every seed that the mutant needs.
+    pub fn assert_sibling_accepted(&self) {
+        let mut tried = BTreeSet::new();
+        for (mutant, needed) in self.mutants.iter().zip(self.seeds_needed()) {
+            for seed in 0..*needed.as_ref().unwrap_or(&SEEDS) {
+                if tried.insert((mutant.world, seed)) {
+                    (self.right)(mutant.world, Seed(seed)).assert_nothing_wrong_seen();
+                }
+            }
+        }
+        assert!(!tried.is_empty(), "there are no mutants");
+    }
+}
+
+impl Mutant {
+    fn seeds_needed(&self) -> Result<u64, String> {
+        let mut seen = BTreeSet::new();
+        for seed in 0..SEEDS {
+            let run = (self.run)(self.world, Seed(seed));
+            assert!(run.failure().is_none(), "{:?}", run.failure());
+            let anomalies = anomalies(&run);
+            if anomalies.contains(self.anomaly) {
+                let why = run.results().explanation();
+                assert!(
+                    why.is_some_and(|why| !why.is_empty()),
+                    "who {} is rejected without a reason",
+                    self.flaw
+                );
+                return Ok(seed + 1);
+            }
+            seen.extend(anomalies);
+        }
+        Err(format!("{seen:?} on {SEEDS} seeds"))
+    }
+}
+
+/// What the checkers call what they have against a run: Jepsen's name of it, where it has one.
+fn anomalies(run: &Run) -> BTreeSet<&'static str> {
+    let results = run.results();
+    let mut found = BTreeSet::new();
+    if results.stats().verdict() == Verdict::Invalid {
+        found.insert("nothing succeeds");
+    }
+    if results.workload().as_dyn().verdict() != Verdict::Invalid {
+        return found;
+    }
+    match results.workload() {
+        WorkloadAnalysis::Echo(_) => found.extend(["mismatch"]),
+        WorkloadAnalysis::UniqueIds(_) => found.extend(["duplicated"]),
+        WorkloadAnalysis::Set(set) if !set.lost.is_empty() => found.extend(["lost"]),
+        WorkloadAnalysis::Counter(counter) if !counter.errors.is_empty() => {
+            found.extend(["impossible sum"]);
+        }
+        WorkloadAnalysis::Kafka(kafka) => found.extend(kafka.errors().keys().map(|e| e.name())),
+        WorkloadAnalysis::LinKv(_) => found.extend(["not linearizable"]),
+        WorkloadAnalysis::Txn(txn) => found.extend(txn.anomaly_types()),
+        WorkloadAnalysis::Set(_) | WorkloadAnalysis::Counter(_) | WorkloadAnalysis::Failed(_) => {}
+    }
+    found
+}

@@ -1,0 +1,56 @@
+//! The table in the README, which is what happens here.
+
+use std::fmt::Write;
+
+use expect_test::expect_file;
+
+use crate::specimens::Specimens;
+
+const BEGIN: &str = "<!-- The table of mutants is written by `UPDATE_EXPECT=1 cargo test -p eddy --test mutants`. -->\n";
+const END: &str = "<!-- End of the table of mutants. -->";
+
+const ALL: [&Specimens; 10] = [
+    &crate::echo::SPECIMENS,
+    &crate::unique_ids::SPECIMENS,
+    &crate::broadcast::SPECIMENS,
+    &crate::g_set::SPECIMENS,
+    &crate::g_counter::SPECIMENS,
+    &crate::pn_counter::SPECIMENS,
+    &crate::kafka::SPECIMENS,
+    &crate::lin_kv::SPECIMENS,
+    &crate::txn_list_append::SPECIMENS,
+    &crate::txn_rw_register::SPECIMENS,
+];
+
+fn table() -> String {
+    let mut table = String::from(
+        "| workload | nodes that … | in a world of … | show | seeds needed |\n|---|---|---|---|---|\n",
+    );
+    for specimens in ALL {
+        let workload = specimens.workload.to_string();
+        let file = workload.replace('-', "_");
+        let mut first = format!("[{workload}](tests/mutants/{file}.rs)");
+        for (mutant, needed) in specimens.mutants.iter().zip(specimens.seeds_needed()) {
+            let needed = needed.as_ref().map_or("never".to_owned(), u64::to_string);
+            writeln!(
+                table,
+                "| {} | {} | {} | {} | {needed} |",
+                std::mem::take(&mut first),
+                mutant.flaw,
+                mutant.world,
+                mutant.anomaly,
+            )
+            .expect("strings can be written to");
+        }
+    }
+    table
+}
+
+#[test]
+fn the_readme_says_who_is_caught_and_by_what() {
+    let readme = include_str!("../../README.md");
+    let (before, rest) = readme.split_once(BEGIN).expect("the table has a beginning");
+    let (_, after) = rest.split_once(END).expect("the table has an end");
+    let table = table();
+    expect_file!["../../README.md"].assert_eq(&format!("{before}{BEGIN}\n{table}\n{END}{after}"));
+}

@@ -1,0 +1,189 @@
+//! Ids that repeat, each for one reason.
+
+use std::cell::Cell;
+
+use eddy::check::Workload;
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Run, Simulation, secs};
+use glomers::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use crate::specimens::{Mutant, Specimens};
+use crate::world::World;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Recipe {
+    /// The node, a number drawn when it starts, and a count: no flaw.
+    NodeLifeCount,
+    Count,
+    NodeCount,
+    Clock,
+    NodeClock,
+    NodeClockCount,
+    FewBits,
+    SameSeed,
+    SharedCounter,
+    LagsBehind,
+}
+
+pub static SPECIMENS: Specimens = Specimens::new(
+    Workload::UniqueIds,
+    |world, seed| run(Recipe::NodeLifeCount, world, seed),
+    &[
+        Mutant {
+            flaw: "count, and do not say who they are",
+            world: World::Calm,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::Count, world, seed),
+        },
+        Mutant {
+            flaw: "count from the start when they come back",
+            world: World::Deaths,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::NodeCount, world, seed),
+        },
+        Mutant {
+            flaw: "look at the clock, and do not say who they are",
+            world: World::Calm,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::Clock, world, seed),
+        },
+        Mutant {
+            flaw: "believe that every request has a millisecond of its own",
+            world: World::Calm,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::NodeClock, world, seed),
+        },
+        Mutant {
+            flaw: "count within a millisecond, and believe that no millisecond comes again",
+            world: World::Clocks,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::NodeClockCount, world, seed),
+        },
+        Mutant {
+            flaw: "draw 20 bits",
+            world: World::Calm,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::FewBits, world, seed),
+        },
+        Mutant {
+            flaw: "draw 64 bits, from the same seed in each life",
+            world: World::Deaths,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::SameSeed, world, seed),
+        },
+        Mutant {
+            flaw: "read a counter from lin-kv, and write it back",
+            world: World::Distance,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::SharedCounter, world, seed),
+        },
+        Mutant {
+            flaw: "keep their count in lww-kv, and start again from an old one",
+            world: World::Deaths,
+            anomaly: "duplicated",
+            run: |world, seed| run(Recipe::LagsBehind, world, seed),
+        },
+    ],
+);
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Request {
+    Generate,
+}
+
+struct Ids {
+    recipe: Recipe,
+    life: u64,
+    count: Cell<u64>,
+    /// The millisecond of the last id.
+    last_ms: Cell<u128>,
+}
+
+impl Ids {
+    fn new(recipe: Recipe, cx: &Context) -> Self {
+        let life = match recipe {
+            Recipe::SameSeed => {
+                let number = cx.nodes().iter().position(|node| **node == *cx.id());
+                number.expect("a node is one of the nodes") as u64
+            }
+            _ => cx.rng().random(),
+        };
+        Self {
+            recipe,
+            life,
+            count: Cell::new(0),
+            last_ms: Cell::new(0),
+        }
+    }
+
+    fn next(&self) -> u64 {
+        self.count.replace(self.count.get() + 1)
+    }
+
+    async fn generate(&self, cx: &Context) -> Result<String> {
+        let me = cx.id();
+        let now_ms = cx.wall_clock().as_millis();
+        Ok(match self.recipe {
+            Recipe::NodeLifeCount => format!("{me} {} {}", self.life, self.next()),
+            Recipe::Count => self.next().to_string(),
+            Recipe::NodeCount => format!("{me} {}", self.next()),
+            Recipe::Clock => now_ms.to_string(),
+            Recipe::NodeClock => format!("{me} {now_ms}"),
+            Recipe::NodeClockCount => {
+                if self.last_ms.replace(now_ms) != now_ms {
+                    self.count.set(0);
+                }
+                format!("{me} {now_ms} {}", self.next())
+            }
+            Recipe::FewBits => cx.rng().random_range(0..1_u32 << 20).to_string(),
+            Recipe::SameSeed => {
+                let mut rng = ChaCha8Rng::seed_from_u64(self.life);
+                rng.set_word_pos(u128::from(2 * self.next()));
+                rng.random::<u64>().to_string()
+            }
+            Recipe::SharedCounter => {
+                let count = cx.lin_kv().read::<u64>("count").await?.unwrap_or(0);
+                cx.lin_kv().write("count", count + 1).await?;
+                count.to_string()
+            }
+            Recipe::LagsBehind => {
+                if self.count.get() == 0 {
+                    let count = cx.lww_kv().read::<u64>(me).await?.unwrap_or(0);
+                    self.count.update(|now| now.max(count));
+                }
+                let count = self.next();
+                cx.lww_kv().write(me, count + 1).await?;
+                format!("{me} {count}")
+            }
+        })
+    }
+}
+
+impl Node for Ids {
+    type Request = Request;
+    type Reply = Value;
+
+    async fn handle(&self, Request::Generate: Request, cx: &Context) -> Result<Value> {
+        Ok(json!({ "type": "generate_ok", "id": self.generate(cx).await? }))
+    }
+}
+
+fn run(recipe: Recipe, world: World, seed: Seed) -> Run {
+    let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| Ids::new(recipe, cx));
+    let load = Load::of(Workload::UniqueIds).rate(300.0).lasting(secs(10));
+    world.around(nodes).run(load.concurrency(9))
+}
+
+#[test]
+fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+    SPECIMENS.assert_rejected();
+}
+
+#[test]
+fn ids_that_are_right_are_accepted_wherever_a_mutant_is_not() {
+    SPECIMENS.assert_sibling_accepted();
+}

@@ -1,0 +1,83 @@
+//! What mutants have to live with: the faults that bring out what is wrong with them.
+
+use std::fmt;
+
+use eddy::nemesis::{ClockSkew, Delays, Fault, Kill, Loss, Partition, Schedule, Target};
+use eddy::net::Latency;
+use eddy::simulation::{Simulation, ms, secs};
+
+/// A network, and what goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum World {
+    Calm,
+    /// Everything takes a while, and not the same while.
+    Distance,
+    LongDistance,
+    Loss,
+    /// Messages overtake each other.
+    Disorder,
+    LossAndDisorder,
+    Partitions,
+    OneCutOff,
+    /// Without latency: what a node has said is out when it dies.
+    Deaths,
+    /// The first node dies once, and is back at once: every request that is caught by a kill may
+    /// happen at any later time, and a few of those explain any value.
+    OneDeath,
+    /// Wall clocks step back and forth.
+    Clocks,
+}
+
+impl World {
+    /// The simulation, in this world.
+    pub fn around(self, simulation: Simulation) -> Simulation {
+        let simulation = simulation.latency(self.latency());
+        self.faults()
+            .into_iter()
+            .fold(simulation, Simulation::nemesis)
+    }
+
+    fn latency(self) -> Latency {
+        match self {
+            World::Calm | World::Deaths | World::Loss | World::Partitions | World::Clocks => {
+                Latency::constant(ms(0))
+            }
+            World::Distance | World::OneCutOff | World::OneDeath | World::LossAndDisorder => {
+                Latency::exponential(ms(20))
+            }
+            World::Disorder => Latency::exponential(ms(50)),
+            World::LongDistance => Latency::exponential(ms(300)),
+        }
+    }
+
+    fn faults(self) -> Vec<Schedule> {
+        match self {
+            World::Calm | World::Distance | World::LongDistance => Vec::new(),
+            World::Loss => vec![Loss::of(0.3).always()],
+            World::Disorder => vec![Delays::of(0.2, secs(2)).always()],
+            World::LossAndDisorder => {
+                vec![Loss::of(0.2).always(), Delays::of(0.2, ms(900)).always()]
+            }
+            World::Partitions => vec![Partition::any().every(secs(2))],
+            World::OneCutOff => vec![Partition::one().every(secs(2))],
+            World::Deaths => vec![Kill::one().every(secs(2))],
+            World::OneDeath => vec![Kill::of(Target::Node(0)).between(ms(5_400), ms(5_401))],
+            World::Clocks => vec![ClockSkew::up_to_ms(1000).every(ms(300))],
+        }
+    }
+}
+
+impl fmt::Display for World {
+    /// Its faults and its latency, as they are.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = self.faults().iter().map(Schedule::to_string).collect();
+        let latency = self.latency();
+        if !latency.mean().is_zero() {
+            parts.push(format!("latency {latency}"));
+        }
+        match parts.is_empty() {
+            true => f.write_str("–"),
+            false => f.write_str(&parts.join(", ")),
+        }
+    }
+}
