@@ -5,7 +5,9 @@ use eddy::check::Workload;
 use eddy::nemesis::{Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
-use eddy::simulation::{Hazard, Load, Simulation, Swarm, for_each_seed, ms, secs};
+use eddy::simulation::{
+    Configuration, Hazard, Load, Run, Simulation, Swarm, for_each_seed, ms, secs,
+};
 use glomers::Context;
 
 fn nodes(seed: Seed, count: usize) -> Simulation {
@@ -77,11 +79,21 @@ fn who_is_paused_answers_late_and_rightly() {
     });
 }
 
+fn swarm() -> Swarm {
+    Swarm::of(Workload::Echo).without(&Hazard::OF_LINKS)
+}
+
+fn run(drawn: &Configuration) -> Run {
+    let simulation = drawn.simulation().nodes(drawn.nodes, |_: &Context| Echo);
+    simulation.run(drawn.load())
+}
+
 #[test]
 fn no_mixture_of_faults_changes_a_word() {
-    let swarm = Swarm::of(Workload::Echo).without(&Hazard::OF_LINKS);
-    swarm.for_each(10, |drawn| {
-        let simulation = drawn.simulation().nodes(drawn.nodes, |_: &Context| Echo);
-        simulation.run(drawn.load()).assert_valid();
-    });
+    swarm().for_each(10, |drawn| run(drawn).assert_valid());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_message_for_message() {
+    swarm().assert_repeatable(2, run);
 }

@@ -1,18 +1,27 @@
 //! The grow-only counter in worlds that a seed has drawn.
 
 use eddy::check::Workload;
-use eddy::simulation::Swarm;
+use eddy::simulation::{Configuration, Run, Swarm};
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 
+fn swarm() -> Swarm {
+    Swarm::of(Workload::GCounter)
+}
+
+fn run(drawn: &Configuration) -> Run {
+    let counter = |_: &Context| GCounter::new(Ack::SeqKv, Ack::SeqKv.period());
+    let simulation = drawn.simulation().nodes(drawn.nodes, counter);
+    simulation.run(drawn.load())
+}
+
+/// A run may be too rough for any add to be acknowledged.
 #[test]
 fn no_mixture_of_faults_changes_the_sum() {
-    Swarm::of(Workload::GCounter).for_each(10, |drawn| {
-        let counter = |_: &Context| GCounter::new(Ack::SeqKv, Ack::SeqKv.period());
-        let run = drawn
-            .simulation()
-            .nodes(drawn.nodes, counter)
-            .run(drawn.load());
-        run.assert_nothing_wrong_seen();
-    });
+    swarm().for_each(10, |drawn| run(drawn).assert_nothing_wrong_seen());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_message_for_message() {
+    swarm().assert_repeatable(2, run);
 }

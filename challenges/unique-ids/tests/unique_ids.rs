@@ -9,7 +9,9 @@ use eddy::history::Kind;
 use eddy::nemesis::{ClockSkew, Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
-use eddy::simulation::{Hazard, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs};
+use eddy::simulation::{
+    Configuration, Hazard, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs,
+};
 use unique_ids::UniqueIds;
 
 fn nodes(seed: Seed) -> Simulation {
@@ -151,13 +153,23 @@ fn who_is_paused_answers_late_and_in_order() {
     });
 }
 
+fn swarm() -> Swarm {
+    Swarm::of(Workload::UniqueIds)
+        .rate(100.0..=1000.0)
+        .without(&Hazard::OF_LINKS)
+}
+
+fn run(drawn: &Configuration) -> Run {
+    let simulation = drawn.simulation().nodes(drawn.nodes, UniqueIds::new);
+    simulation.run(drawn.load())
+}
+
 #[test]
 fn no_mixture_of_faults_makes_an_id_repeat() {
-    let swarm = Swarm::of(Workload::UniqueIds)
-        .rate(100.0..=1000.0)
-        .without(&Hazard::OF_LINKS);
-    swarm.for_each(10, |drawn| {
-        let simulation = drawn.simulation().nodes(drawn.nodes, UniqueIds::new);
-        simulation.run(drawn.load()).assert_valid();
-    });
+    swarm().for_each(10, |drawn| run(drawn).assert_valid());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_message_for_message() {
+    swarm().assert_repeatable(2, run);
 }

@@ -38,11 +38,14 @@ mod seeds;
 mod swarm;
 mod tally;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use anyhow::Result;
 use glomers::{Context, IntoNode};
 
 pub use hazard::Hazard;
@@ -53,9 +56,9 @@ pub use swarm::{Configuration, Swarm};
 pub use tally::Tally;
 
 use crate::check;
-use crate::host::{NodeFactory, SimulatedHost};
+use crate::host::{Command, Host, NodeFactory, ProcessHost, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
-use crate::net::{Latency, Recording};
+use crate::net::{Faults, Latency, Recording};
 use crate::runner::{self, Plan, Silent};
 use crate::seed::Seed;
 use crate::workload::{self, Settings};
@@ -88,7 +91,7 @@ pub struct Simulation {
 /// What a script of faults can reach.
 #[derive(Clone)]
 pub struct World {
-    faults: Rc<std::cell::RefCell<crate::net::Faults>>,
+    faults: Rc<RefCell<Faults>>,
 }
 
 impl World {
@@ -189,11 +192,45 @@ impl Simulation {
     /// # Panics
     ///
     /// If no nodes were given, or the load is not one for so many clients.
-    pub fn run(self, load: Load) -> Run {
+    pub fn run(mut self, load: Load) -> Run {
+        let factory = self.factory.take().expect("a simulation needs nodes");
+        let (names, seed) = (self.names(), self.seed);
+        let host = SimulatedHost::new(factory, &names, seed);
+        let mut host = host
+            .expect("a runtime without I/O can be built")
+            .verbose(self.verbose);
+        let scripts = std::mem::take(&mut self.scripts);
+        self.run_on(&mut host, load, |faults, host| {
+            for script in scripts {
+                let faults = faults.clone();
+                host.spawn(script(World { faults }));
+            }
+        })
+    }
+
+    /// The same run on real processes, in real time, each with a log in `logs`: what a simulation
+    /// must agree with. Scripts are left out, and clocks are not skewed.
+    ///
+    /// # Errors
+    ///
+    /// The logs cannot be written.
+    pub fn run_processes(self, load: Load, command: Command, logs: &Path) -> Result<Run> {
+        let mut host = ProcessHost::new(command, &self.names(), logs)?;
+        Ok(self.run_on(&mut host, load, |_, _| ()))
+    }
+
+    fn names(&self) -> Vec<String> {
+        (0..self.count).map(|node| format!("n{node}")).collect()
+    }
+
+    fn run_on<H: Host>(
+        self,
+        host: &mut H,
+        load: Load,
+        prepare: impl FnOnce(Rc<RefCell<Faults>>, &H),
+    ) -> Run {
         let description = self.describe(&load);
         tally::announce(self.seed, &description);
-        let factory = self.factory.expect("a simulation needs nodes");
-        let nodes: Vec<String> = (0..self.count).map(|node| format!("n{node}")).collect();
         let plan = Plan {
             workload: finale::with(workload::build(load.workload), load.finale.clone()),
             settings: Settings {
@@ -204,7 +241,7 @@ impl Simulation {
                 max_txn_length: load.max_txn_length,
                 max_writes_per_key: load.max_writes_per_key,
                 topology: load.topology,
-                nodes: nodes.clone(),
+                nodes: self.names(),
             },
             time_limit: load.lasting,
             calm: load.calm,
@@ -215,22 +252,10 @@ impl Simulation {
             log_sent: false,
             log_received: false,
         };
-        let host = SimulatedHost::new(factory, &nodes, self.seed);
-        let mut host = host
-            .expect("a runtime without I/O can be built")
-            .verbose(self.verbose);
-        let scripts = self.scripts;
-        let outcome = runner::run_with(plan, &mut host, &mut Silent, |faults, host| {
-            for script in scripts {
-                host.spawn(script(World {
-                    faults: faults.clone(),
-                }));
-            }
-        });
-        let virtual_time = crate::host::Host::now(&host);
+        let outcome = runner::run_with(plan, host, &mut Silent, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
         let results = check::check(&outcome.history, load.workload, &load.options, Some(net));
-        Run::new(self.seed, description, outcome, results, virtual_time)
+        Run::new(self.seed, description, outcome, results, host.now())
     }
 
     /// In one line, what the run is to do.

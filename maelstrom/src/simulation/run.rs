@@ -18,6 +18,12 @@ pub struct Run {
     virtual_time: Duration,
 }
 
+/// Where two lists differ first, and what each has there.
+fn first_difference<T: PartialEq>([a, b]: [&[T]; 2]) -> Option<(usize, [Option<&T>; 2])> {
+    let pairs = (0..a.len().max(b.len())).map(|at| (at, [a.get(at), b.get(at)]));
+    pairs.into_iter().find(|(_, [a, b])| a != b)
+}
+
 impl Run {
     pub(super) fn new(
         seed: Seed,
@@ -75,6 +81,21 @@ impl Run {
         );
     }
 
+    /// Panics unless the other run is the same as this one, message for message (of those that both
+    /// recorded) and operation for operation; the message names the first difference.
+    pub fn assert_same(&self, other: &Run) {
+        let seed = self.seed;
+        let events = [self, other].map(|run| run.journal().events());
+        if let Some((at, [this, that])) = first_difference(events) {
+            panic!("seed {seed}: event {at} differs: {this:?} and {that:?}");
+        }
+        let operations = [self, other].map(|run| run.history().iter().collect::<Vec<_>>());
+        if let Some((at, [this, that])) = first_difference([&operations[0], &operations[1]]) {
+            panic!("seed {seed}: operation {at} differs: {this:?} and {that:?}");
+        }
+        assert_eq!(self.virtual_time, other.virtual_time, "seed {seed}");
+    }
+
     /// The verdict; invalid if the run broke off.
     pub fn verdict(&self) -> Verdict {
         match self.outcome.failure {
@@ -126,6 +147,11 @@ impl Run {
     /// How much time passed for the nodes.
     pub fn virtual_time(&self) -> Duration {
         self.virtual_time
+    }
+
+    /// How many operations the clients began.
+    pub fn operations(&self) -> usize {
+        self.outcome.operations()
     }
 
     /// Messages between servers for each operation of a client.

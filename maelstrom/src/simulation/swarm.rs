@@ -29,7 +29,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::hazard::{Hazard, Threat};
-use super::{Load, Simulation, for_seeds, ms, secs};
+use super::{Load, Run, Simulation, for_seeds, ms, secs};
 use crate::check::Workload;
 use crate::net::Latency;
 use crate::seed::{ChaCha8Rng, Seed};
@@ -133,6 +133,7 @@ impl Swarm {
             nodes,
             latency,
             threats: threats.collect(),
+            records_everything: false,
             workload: self.workload,
             clients: nodes * clients_per_node,
             rate,
@@ -165,6 +166,24 @@ impl Swarm {
             );
         }
     }
+
+    /// From the same seed the same run, message for message: of nodes that draw from their own
+    /// randomness only, and go by their own clocks.
+    ///
+    /// # Panics
+    ///
+    /// If two runs of a seed differ; the message names the first difference.
+    pub fn assert_repeatable(&self, seeds: u64, run: impl Fn(&Configuration) -> Run + Sync) {
+        for_seeds(seeds, |seed| {
+            let configuration = Configuration {
+                records_everything: true,
+                ..self.draw(seed)
+            };
+            let first = run(&configuration);
+            assert!(!first.journal().events().is_empty(), "nothing was said");
+            first.assert_same(&run(&configuration));
+        });
+    }
 }
 
 /// A run as a seed has it.
@@ -176,6 +195,7 @@ pub struct Configuration {
     pub nodes: usize,
     latency: Latency,
     threats: Vec<Threat>,
+    records_everything: bool,
     workload: Workload,
     clients: usize,
     rate: f64,
@@ -186,7 +206,10 @@ pub struct Configuration {
 impl Configuration {
     /// The run, but for its nodes. Like every run it says what it is to do before it does it.
     pub fn simulation(&self) -> Simulation {
-        let simulation = Simulation::new(self.seed).latency(self.latency);
+        let mut simulation = Simulation::new(self.seed).latency(self.latency);
+        if self.records_everything {
+            simulation = simulation.record_everything();
+        }
         let schedules = self.threats.iter().map(Threat::schedule);
         schedules.fold(simulation, Simulation::nemesis)
     }

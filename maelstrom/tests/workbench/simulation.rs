@@ -82,22 +82,20 @@ fn storm(seed: u64) -> Run {
 /// One seed, one run: whatever can go wrong goes wrong in the same way again.
 #[test]
 fn the_same_seed_gives_the_same_run_message_for_message() {
-    let (first, second) = (storm(7), storm(7));
-    let (a, b) = (first.journal().events(), second.journal().events());
-    if let Some(at) = (0..a.len().max(b.len())).find(|&at| a.get(at) != b.get(at)) {
-        panic!("event {at} differs: {:?} and {:?}", a.get(at), b.get(at));
-    }
-    assert_eq!(first.history(), second.history());
-    assert!(a.len() > 1000, "only {} events", a.len());
+    let first = storm(7);
+    first.assert_same(&storm(7));
+    let events = first.journal().events();
+    assert!(events.len() > 1000, "only {} events", events.len());
     let strikes = first.net();
     assert!(strikes.dropped > 0 && strikes.lost > 0, "{strikes:?}");
     assert!(strikes.duplicated > 0 && strikes.delayed > 0, "{strikes:?}");
     assert!(first.kills() > 0 && first.pauses() > 0);
-    assert_ne!(
-        storm(8).journal().events(),
-        a,
-        "another seed gives another run"
-    );
+}
+
+#[test]
+#[should_panic(expected = "differs: Some(")]
+fn another_seed_gives_another_run() {
+    storm(7).assert_same(&storm(8));
 }
 
 /// A node that yields for ever would keep virtual time from passing.
@@ -122,6 +120,15 @@ fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
     let failure = format!("{:#}", run.failure().expect("the run breaks off"));
     assert!(failure.contains("spins"), "{failure}");
     assert_eq!(run.verdict(), Verdict::Invalid);
+}
+
+#[test]
+#[should_panic(expected = "seed 1: echo, 1 nodes")]
+fn who_asserts_that_it_is_valid_is_told_the_seed() {
+    Simulation::new(1)
+        .nodes(1, |_: &Context| Spinner)
+        .run(Load::of(Workload::Echo).lasting(secs(1)))
+        .assert_valid();
 }
 
 /// Two nodes that answer each other without end, at no latency, do so in no time.

@@ -2,29 +2,41 @@
 
 use eddy::check::Workload;
 use eddy::nemesis::{Fault, Kill};
-use eddy::simulation::{Hazard, Swarm, ms, secs};
+use eddy::simulation::{Configuration, Hazard, Run, Swarm, ms, secs};
 use glomers::prelude::*;
 use kafka::{Kafka, Settings};
 
 /// Nodes die one at a time: two replicas promise no more.
-#[test]
-fn no_mixture_of_faults_loses_or_repeats_a_message() {
-    let swarm = Swarm::of(Workload::Kafka)
+fn swarm() -> Swarm {
+    Swarm::of(Workload::Kafka)
         .nodes(2..=5)
         .clients_per_node(2..=3)
         .rate(50.0..=300.0)
         .latency_up_to(ms(20))
         .lasting(secs(20), secs(6))
-        .without(&[Hazard::Kill]);
-    swarm.for_each(10, |drawn| {
-        let settings = Settings::default();
-        let at = ms(drawn.dice().random_range(0..12_000));
-        let run = drawn
-            .simulation()
-            .nodes(drawn.nodes, move |cx: &Context| Kafka::new(cx, settings))
-            .nemesis(Kill::one().between(at, at + secs(1)))
-            .run(drawn.load());
+        .without(&[Hazard::Kill])
+}
+
+fn run(drawn: &Configuration) -> Run {
+    let settings = Settings::default();
+    let at = ms(drawn.dice().random_range(0..12_000));
+    drawn
+        .simulation()
+        .nodes(drawn.nodes, move |cx: &Context| Kafka::new(cx, settings))
+        .nemesis(Kill::one().between(at, at + secs(1)))
+        .run(drawn.load())
+}
+
+#[test]
+fn no_mixture_of_faults_loses_or_repeats_a_message() {
+    swarm().for_each(10, |drawn| {
+        let run = run(drawn);
         run.assert_valid();
         assert_eq!(run.kills(), 1);
     });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_message_for_message() {
+    swarm().assert_repeatable(2, run);
 }
