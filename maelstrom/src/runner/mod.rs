@@ -351,7 +351,9 @@ impl<'a, H: Host> Run<'a, H> {
             match self.plan.nemesis.next_at().filter(|&at| at < end) {
                 Some(at) if at > now => return Ok(Some(at)),
                 Some(_) => {
-                    self.with_arena(|nemesis, arena| nemesis.act(now, arena).into_iter().collect())?;
+                    self.with_arena(|nemesis, arena| {
+                        nemesis.act(now, arena).into_iter().collect()
+                    })?;
                     self.threads.dispatch(None);
                 }
                 None if self.plan.calm.is_zero() || self.plan.nemesis.is_over() => return Ok(None),
