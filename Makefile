@@ -50,9 +50,12 @@ build: ## Builds eddy and every challenge
 test-all: build ## Runs every challenge with its official options
 	$(SUITE) all $(if $(ARGS),-- $(ARGS))
 
-# test-broadcast runs 3a to 3e, test-broadcast-3d one of them, and so on.
+# test-broadcast runs 3a to 3e, test-broadcast-3d one of them, test-txn all transactions, and so on.
 test-%: build ## Runs one challenge, such as test-broadcast or test-broadcast-3d
 	$(SUITE) $* $(if $(ARGS),-- $(ARGS))
+
+.PHONY: test-list-append
+test-list-append: test-txn-list-append ## The same as test-txn-list-append
 
 .PHONY: sim
 sim: ## Runs every simulated scenario over SEEDS seeds
