@@ -18,6 +18,10 @@ help: ## Lists the targets
 	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
 		awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 	@echo
+	@echo 'NAME of test-NAME is one of these, or what several begin with (test-broadcast, test-txn):'
+	@sed -nE 's/^name = "(.*)"/\1/p' maelstrom/suites.toml | paste -sd ' ' | fold -sw 76 | sed 's/^/  /'
+	@echo 'NAME of sim-NAME is a package in challenges/.'
+	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
 	@echo 'For sim:            SEEDS=1000  SEED=7 for this one alone'
 
