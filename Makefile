@@ -18,6 +18,10 @@ help: ## Lists the targets
 	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
 		awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 	@echo
+	@echo 'NAME of test-NAME is one of these, or what several begin with (test-broadcast, test-txn):'
+	@sed -nE 's/^name = "(.*)"/\1/p' maelstrom/suites.toml | paste -sd ' ' | fold -sw 76 | sed 's/^/  /'
+	@echo 'NAME of sim-NAME is a package in challenges/.'
+	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
 	@echo 'For sim:            SEEDS=1000  SEED=7 for this one alone'
 
@@ -50,9 +54,12 @@ build: ## Builds eddy and every challenge
 test-all: build ## Runs every challenge with its official options
 	$(SUITE) all $(if $(ARGS),-- $(ARGS))
 
-# test-broadcast runs 3a to 3e, test-broadcast-3d one of them, and so on.
+# test-broadcast runs 3a to 3e, test-broadcast-3d one of them, test-txn all transactions, and so on.
 test-%: build ## Runs one challenge, such as test-broadcast or test-broadcast-3d
 	$(SUITE) $* $(if $(ARGS),-- $(ARGS))
+
+.PHONY: test-list-append
+test-list-append: test-txn-list-append ## The same as test-txn-list-append
 
 .PHONY: sim
 sim: ## Runs every simulated scenario over SEEDS seeds

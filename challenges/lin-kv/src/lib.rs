@@ -57,23 +57,33 @@ pub enum Change {
     Cas { key: Value, from: Value, to: Value },
 }
 
+/// Why a register does not do as it is told.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// It was never written.
+    NoSuchKey,
+    /// It holds this, which is not what was expected.
+    Is(Value),
+}
+
 impl StateMachine for Registers {
     type Command = Change;
 
     /// Whether the change was made, or why not. That is decided here, where the order of all
     /// changes is known, and so every replica decides alike.
-    type Output = Result<()>;
+    type Output = Result<(), Refusal>;
 
-    fn apply(&mut self, change: &Change) -> Result<()> {
+    fn apply(&mut self, change: &Change) -> Result<(), Refusal> {
         match change {
             Change::Write { key, value } => {
                 self.0.insert(key.to_string(), value.clone());
             }
             Change::Cas { key, from, to } => {
-                let register = self.0.get_mut(&key.to_string()).ok_or_else(no_such_key)?;
+                let register = self.0.get_mut(&key.to_string());
+                let register = register.ok_or(Refusal::NoSuchKey)?;
                 if register != from {
-                    let text = format!("expected {from}, but it is {register}");
-                    return Err(Error::precondition_failed(text));
+                    return Err(Refusal::Is(register.clone()));
                 }
                 *register = to.clone();
             }
@@ -83,16 +93,19 @@ impl StateMachine for Registers {
 }
 
 impl Registers {
-    fn read(&self, key: &Value) -> Result<Value> {
-        self.0
-            .get(&key.to_string())
-            .cloned()
-            .ok_or_else(no_such_key)
+    fn read(&self, key: &Value) -> Result<Value, Refusal> {
+        let value = self.0.get(&key.to_string()).cloned();
+        value.ok_or(Refusal::NoSuchKey)
     }
 }
 
-fn no_such_key() -> Error {
-    Error::key_does_not_exist("this key was never written")
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchKey => Self::key_does_not_exist("this key was never written"),
+            Refusal::Is(value) => Self::precondition_failed(format!("the value is {value}")),
+        }
+    }
 }
 
 /// A node of the store.
@@ -111,7 +124,7 @@ impl LinKv {
     /// Has a change made, once. A change of unknown outcome must not be tried again by anybody, so
     /// its error goes to the client as it is.
     async fn change(&self, change: Change) -> Result<()> {
-        self.0.execute(change).await?
+        Ok(self.0.execute(change).await??)
     }
 }
 

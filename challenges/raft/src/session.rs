@@ -2,13 +2,16 @@
 //!
 //! A node hands its clients' commands to the leader, and hands them over again when the leader
 //! changes or keeps silent, so a command may enter the log twice. Each command carries a stamp that
-//! is unique for all time, and the state machine of every server remembers which stamps it has seen.
+//! is unique for all time, and the state machine of every server remembers which stamps it has
+//! seen, and what came of them: a node that learns of its command through a snapshot only can still
+//! tell its client.
 //!
 //! The memory is bounded: a stamp says which older ones its node still waits for, and the others
 //! are forgotten. A command that comes after that is never executed, and nobody waits for it.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::rc::Rc;
 
@@ -72,46 +75,55 @@ impl io::Write for Count {
     }
 }
 
-/// Which commands have been executed; a part of the replicated state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sessions(BTreeMap<Rc<str>, Session>);
+/// Which commands have been executed, with what came of them; a part of the replicated state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions<O>(BTreeMap<Rc<str>, Session<O>>);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Session {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Session<O> {
     boot: u64,
     oldest: u64,
     /// Executed, and not older than `oldest`.
-    executed: BTreeSet<u64>,
+    executed: BTreeMap<u64, O>,
 }
 
-impl Sessions {
-    /// Whether a command is to be executed: true once for every stamp at most.
-    pub fn admit<C>(&mut self, stamped: &Stamped<C>) -> bool {
-        let session = self.0.entry(Rc::clone(&stamped.node)).or_default();
+impl<O> Default for Sessions<O> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<O> Sessions<O> {
+    /// Executes a command, once for every stamp at most, and returns what came of it. None if that
+    /// has been before, or nobody waits for it any more.
+    pub fn execute<C>(&mut self, stamped: &Stamped<C>, apply: impl FnOnce(&C) -> O) -> Option<&O> {
+        let new = || Session {
+            boot: stamped.boot,
+            oldest: 0,
+            executed: BTreeMap::new(),
+        };
+        let session = self.0.entry(Rc::clone(&stamped.node)).or_insert_with(new);
         if stamped.boot > session.boot {
-            *session = Session {
-                boot: stamped.boot,
-                ..Session::default()
-            };
+            *session = new();
         }
         // The node has died since, or does not wait for this any more.
         if stamped.boot < session.boot || stamped.sequence < session.oldest {
-            return false;
+            return None;
         }
         if stamped.oldest > session.oldest {
             session.oldest = stamped.oldest;
             session.executed = session.executed.split_off(&stamped.oldest);
         }
-        session.executed.insert(stamped.sequence)
+        match session.executed.entry(stamped.sequence) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => Some(place.insert(apply(&stamped.command))),
+        }
     }
 
-    /// Whether a command of a node's present life has been executed, or never will be.
-    pub fn is_settled(&self, node: &str, boot: u64, sequence: u64) -> bool {
-        self.0.get(node).is_some_and(|session| {
-            boot < session.boot
-                || boot == session.boot
-                    && (sequence < session.oldest || session.executed.contains(&sequence))
-        })
+    /// What came of a command, if it was executed and is still remembered.
+    pub fn outcome(&self, node: &str, boot: u64, sequence: u64) -> Option<&O> {
+        let session = self.0.get(node).filter(|session| session.boot == boot)?;
+        session.executed.get(&sequence)
     }
 }
 
@@ -119,36 +131,43 @@ impl Sessions {
 mod tests {
     use super::*;
 
-    fn stamped(boot: u64, sequence: u64, oldest: u64) -> Stamped<()> {
-        Stamped::new("n1", boot, sequence, oldest, ())
+    fn stamped(boot: u64, sequence: u64, oldest: u64) -> Stamped<u64> {
+        Stamped::new("n1", boot, sequence, oldest, 10 * sequence)
+    }
+
+    /// Executes commands that say ten times their sequence number; whether each of them was.
+    fn execute(sessions: &mut Sessions<u64>, stamps: &[(u64, u64, u64)]) -> Vec<bool> {
+        let execute = |&(boot, sequence, oldest): &(u64, u64, u64)| {
+            let output = sessions.execute(&stamped(boot, sequence, oldest), |command| *command);
+            output.is_some_and(|output| *output == 10 * sequence)
+        };
+        stamps.iter().map(execute).collect()
     }
 
     #[test]
     fn a_command_is_executed_once_in_whatever_order_its_copies_come() {
         let mut sessions = Sessions::default();
-        assert!(sessions.admit(&stamped(1, 2, 1)));
-        assert!(sessions.admit(&stamped(1, 1, 1)));
-        assert!(!sessions.admit(&stamped(1, 2, 1)));
-        assert!(!sessions.admit(&stamped(1, 1, 1)));
-        assert!(sessions.is_settled("n1", 1, 2));
-        assert!(!sessions.is_settled("n1", 1, 3));
+        let stamps = [(1, 2, 1), (1, 1, 1), (1, 2, 1), (1, 1, 1)];
+        assert_eq!(execute(&mut sessions, &stamps), [true, true, false, false]);
+        assert_eq!(sessions.outcome("n1", 1, 2), Some(&20));
+        assert_eq!(sessions.outcome("n1", 1, 3), None);
+        assert_eq!(sessions.outcome("n1", 2, 2), None, "of another life");
     }
 
     #[test]
     fn a_command_that_nobody_waits_for_is_never_executed() {
         let mut sessions = Sessions::default();
-        assert!(sessions.admit(&stamped(1, 5, 5)));
-        assert!(!sessions.admit(&stamped(1, 4, 3)), "given up");
-        assert!(sessions.admit(&stamped(2, 1, 1)));
-        assert!(!sessions.admit(&stamped(1, 6, 5)), "of an earlier life");
+        let given_up = [(1, 5, 5), (1, 4, 3)];
+        assert_eq!(execute(&mut sessions, &given_up), [true, false]);
+        let of_an_earlier_life = [(2, 1, 1), (1, 6, 5)];
+        assert_eq!(execute(&mut sessions, &of_an_earlier_life), [true, false]);
     }
 
     #[test]
     fn what_is_remembered_is_what_is_still_waited_for() {
         let mut sessions = Sessions::default();
-        for sequence in 1..=1000 {
-            sessions.admit(&stamped(1, sequence, sequence.saturating_sub(2).max(1)));
-        }
+        let stamps = (1..=1000).map(|it: u64| (1, it, it.saturating_sub(2).max(1)));
+        execute(&mut sessions, &Vec::from_iter(stamps));
         assert_eq!(sessions.0["n1"].executed.len(), 3);
     }
 }

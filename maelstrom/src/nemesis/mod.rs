@@ -157,6 +157,12 @@ impl Nemesis {
         self.schedules.is_empty()
     }
 
+    /// Whether no fault is in force, and none will be.
+    pub fn is_over(&self) -> bool {
+        let over = |schedule: &Schedule| !schedule.active && schedule.next_at.is_none();
+        self.schedules.iter().all(over)
+    }
+
     /// When the next fault strikes or heals, since the run's origin.
     pub fn next_at(&self) -> Option<Duration> {
         self.schedules

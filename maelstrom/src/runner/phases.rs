@@ -138,27 +138,23 @@ impl<H: Host> Run<'_, H> {
         }
     }
 
-    /// Performs what the nemesis has due before `end`, and tells when it is due next.
+    /// Performs what the nemesis has due before `end`, and tells when it is due next. If a calm
+    /// follows, everything is healed at the end.
     fn let_nemesis_act(&mut self, end: Duration) -> Result<Option<Duration>> {
-        while let Some(at) = self.plan.nemesis.next_at() {
+        loop {
             let now = self.now();
-            if at >= end {
-                // Not again before the end: but with a calm ahead, everything is healed there.
-                if self.plan.calm.is_zero() {
-                    return Ok(None);
+            match self.plan.nemesis.next_at().filter(|&at| at < end) {
+                Some(at) if at > now => return Ok(Some(at)),
+                Some(_) => {
+                    self.with_arena(|nemesis, arena| {
+                        nemesis.act(now, arena).into_iter().collect()
+                    })?;
+                    self.threads.dispatch(None);
                 }
-                if now >= end {
-                    self.heal()?;
-                    continue;
-                }
-                return Ok(Some(end));
+                None if self.plan.calm.is_zero() || self.plan.nemesis.is_over() => return Ok(None),
+                None if now < end => return Ok(Some(end)),
+                None => self.heal()?,
             }
-            if at > now {
-                return Ok(Some(at));
-            }
-            self.with_arena(|nemesis, arena| nemesis.act(now, arena).into_iter().collect())?;
-            self.threads.dispatch(None);
         }
-        Ok(None)
     }
 }

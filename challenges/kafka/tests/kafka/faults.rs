@@ -246,7 +246,7 @@ fn assert_only_lost(run: &Run) {
     assert!(run.failure().is_none());
     let errors: Vec<_> = analysis(run).errors().keys().collect();
     let is_lost = |error: &&ErrorType| matches!(error, ErrorType::LostWrite | ErrorType::Unseen);
-    assert!(errors.iter().all(|error| is_lost(error)), "{errors:?}");
+    assert!(errors.iter().all(is_lost), "{errors:?}");
     assert_refusals_are_prompt(run);
 }
 

@@ -1,0 +1,120 @@
+//! What a message does, by its term and its kind (§5.1; Figure 2, "rules for all servers").
+//!
+//! The rule that everything else rests on is applied here, before anybody looks at what a message
+//! says: a higher term makes a follower of that term, and a lower one is refused. So all the other
+//! parts deal with messages of the current term only.
+
+use glomers::NodeId;
+
+use super::Raft;
+use crate::message::{Appended, Command, Packet, Rpc};
+
+impl<C: Command> Raft<C> {
+    /// Takes a message from another server.
+    pub fn step(&mut self, from: &NodeId, packet: Packet<C>) {
+        if !self.peers.contains(from) {
+            return;
+        }
+        // Rules for all servers (§5.1): a higher term makes a follower.
+        if packet.term > self.current_term() {
+            self.become_follower(packet.term);
+        }
+        if packet.term < self.current_term() {
+            return self.refuse_old_term(from, packet.rpc);
+        }
+        match packet.rpc {
+            Rpc::PreVote {
+                last_log_index,
+                last_log_term,
+            } => self.pre_vote(from, last_log_index, last_log_term),
+            Rpc::PreVoteReply { granted } => self.pre_vote_reply(from, granted),
+            Rpc::RequestVote {
+                last_log_index,
+                last_log_term,
+            } => self.request_vote(from, last_log_index, last_log_term),
+            Rpc::RequestVoteReply { vote_granted } => self.request_vote_reply(from, vote_granted),
+            Rpc::AppendEntries {
+                prev_log_index,
+                prev_log_term,
+                entries,
+                leader_commit,
+                round,
+            } => {
+                self.follow(from);
+                let outcome =
+                    self.append_entries(prev_log_index, prev_log_term, entries, leader_commit);
+                self.send(from, Rpc::AppendEntriesReply { outcome, round });
+            }
+            Rpc::AppendEntriesReply { outcome, round } => {
+                self.append_entries_reply(from, outcome, round);
+            }
+            Rpc::InstallSnapshot {
+                last_included_index,
+                last_included_term,
+                offset,
+                data,
+                done,
+            } => {
+                self.follow(from);
+                let place = (last_included_index, last_included_term);
+                let (received, installed) = self.install_snapshot(place, offset, &data, done);
+                let reply = Rpc::InstallSnapshotReply {
+                    last_included_index,
+                    received,
+                    installed,
+                };
+                self.send(from, reply);
+            }
+            Rpc::InstallSnapshotReply {
+                last_included_index,
+                received,
+                installed,
+            } => self.install_snapshot_reply(from, last_included_index, received, installed),
+            Rpc::Propose { commands } => self.forwarded_proposals(from, commands),
+            Rpc::ReadIndex { id } => self.read_index(from, id),
+            Rpc::ReadIndexReply { id, index } => self.read_index_reply(id, index),
+        }
+    }
+
+    /// A message from an old term gets no more than the word that the term is over. Commands are
+    /// welcome from anybody.
+    fn refuse_old_term(&mut self, from: &NodeId, rpc: Rpc<C>) {
+        match rpc {
+            Rpc::PreVote { .. } => self.send(from, Rpc::PreVoteReply { granted: false }),
+            Rpc::RequestVote { .. } => {
+                let vote_granted = false;
+                self.send(from, Rpc::RequestVoteReply { vote_granted });
+            }
+            Rpc::AppendEntries {
+                prev_log_index,
+                round,
+                ..
+            } => {
+                let outcome = Appended::Conflict {
+                    prev_log_index,
+                    term: None,
+                    index: prev_log_index,
+                };
+                self.send(from, Rpc::AppendEntriesReply { outcome, round });
+            }
+            Rpc::InstallSnapshot {
+                last_included_index,
+                ..
+            } => {
+                let reply = Rpc::InstallSnapshotReply {
+                    last_included_index,
+                    received: 0,
+                    installed: false,
+                };
+                self.send(from, reply);
+            }
+            Rpc::Propose { commands } => self.forwarded_proposals(from, commands),
+            Rpc::PreVoteReply { .. }
+            | Rpc::RequestVoteReply { .. }
+            | Rpc::AppendEntriesReply { .. }
+            | Rpc::InstallSnapshotReply { .. }
+            | Rpc::ReadIndex { .. }
+            | Rpc::ReadIndexReply { .. } => {}
+        }
+    }
+}
