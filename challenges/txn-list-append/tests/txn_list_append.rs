@@ -103,7 +103,7 @@ fn on_the_log_five_nodes_need_ten_messages_for_a_transaction() {
     });
 }
 
-/// A pointer in a service, instead of a log: no messages between the nodes at all.
+/// A pointer in a service, instead of a log. All messages are the service's.
 #[test]
 fn on_the_root_two_nodes_are_strictly_serializable_too() {
     for_each_seed(|seed| {
