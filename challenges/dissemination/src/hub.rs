@@ -20,10 +20,25 @@ use crate::star::{Star, due};
 const CERTAIN: Duration = Duration::from_secs(2);
 
 impl<T: Item> Star<T> {
-    /// Whose rounds this node takes part in: its own, if it can reach no node before itself.
+    /// Whose rounds this node takes part in: its own, if it can reach no node before itself, and
+    /// nobody who can.
     pub(crate) fn hub(&self) -> usize {
         let reachable = |&peer: &usize| self.links[peer].suspected.is_none();
-        (0..self.me).find(reachable).unwrap_or(self.me)
+        let bridge = || (self.me + 1..self.links.len()).find(|&peer| self.is_bridge(peer));
+        let before = (0..self.me).find(reachable);
+        before.or_else(bridge).unwrap_or(self.me)
+    }
+
+    /// Whether a peer after this node has a hub before it that it cannot reach itself, and has said
+    /// so since. To follow such a peer links two stars; and as its hub is before this node, that
+    /// makes no circle, either.
+    fn is_bridge(&self, peer: usize) -> bool {
+        let link = &self.links[peer];
+        if link.hub >= self.me || link.suspected.is_some() {
+            return false;
+        }
+        let suspicion = self.links[link.hub].suspected;
+        suspicion.is_some_and(|s| link.hub_told.is_some_and(|told| told >= s.since))
     }
 
     /// Whether this node's rounds go to the peer.
@@ -41,8 +56,11 @@ impl<T: Item> Star<T> {
     /// have noticed yet that their own hub cannot be reached.
     fn is_responsible_for(&self, peer: usize) -> bool {
         let link = &self.links[peer];
-        if peer < self.me || link.hub == self.me {
-            return peer > self.me;
+        if link.hub == self.me {
+            return peer != self.hub();
+        }
+        if peer < self.me {
+            return false;
         }
         let lost = link.hub < self.me && self.hub() == self.me;
         let suspicion = self.links[link.hub].suspected;
@@ -131,7 +149,7 @@ impl<T: Item> Star<T> {
         let suspicion = self.links[peer].suspected?;
         let hub = self.hub();
         let wanted = if peer < self.me {
-            hub == self.me || self.links[hub].hub == peer
+            hub >= self.me || self.links[hub].hub == peer
         } else {
             self.is_responsible_for(peer)
         };

@@ -28,13 +28,13 @@ fn load() -> Load {
 }
 
 #[test]
-fn an_add_is_everywhere_within_two_rounds_for_a_tenth_of_a_message() {
+fn an_add_is_everywhere_within_a_second_for_a_quarter_of_a_message() {
     for_each_seed(|seed| {
         let run = nodes(seed).run(load());
         run.assert_valid();
         assert_eq!(run.ok_fraction(), 1.0);
-        assert!(run.messages_per_op() < 0.1, "{}", run.messages_per_op());
-        assert_reads_are_recent(&run, Duration::ZERO..secs(20), ms(1500));
+        assert!(run.messages_per_op() < 0.25, "{}", run.messages_per_op());
+        assert_reads_are_recent(&run, Duration::ZERO..secs(20), ms(800));
     });
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here waits, sends, or reads a clock: events come in with the time at which they happen,
 //! messages and proposals are fetched. [`Kafka`](crate::Kafka) does the rest.
 
+mod clients;
 mod compose;
 mod lead;
 mod receive;
@@ -13,22 +14,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use glomers::prelude::*;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::Settings;
 use crate::journal::{Committed, Entry};
 use crate::leadership::{Incarnation, Leadership};
 use crate::link::{LAZY, Link};
-use crate::placement;
 use crate::shard::{Role, Shard};
 
 /// How often a broker looks whether others are alive.
 const TICK: Duration = Duration::from_millis(50);
-
-/// A reader gets at most so many messages of a key at a time.
-const POLL_MAX: usize = 1000;
 
 /// A change of leadership to be asked of lin-kv.
 #[derive(Debug)]
@@ -36,13 +31,6 @@ pub struct Proposal {
     pub shard: usize,
     pub from: Leadership,
     pub to: Leadership,
-}
-
-/// A request on its way, for [`Broker::withdraw`].
-#[derive(Clone, Copy, Debug)]
-pub struct Ticket {
-    shard: usize,
-    number: u64,
 }
 
 /// The state of a broker.
@@ -94,57 +82,6 @@ impl Broker {
             self.notes
                 .push(format!("life {life} begins, without memory"));
         }
-    }
-
-    /// Takes a message for a log. Its offset comes on the channel once it is committed.
-    pub fn submit(
-        &mut self,
-        key: Rc<str>,
-        msg: Value,
-        now: Instant,
-    ) -> (Ticket, oneshot::Receiver<u64>) {
-        let shard = self.shard_of(&key);
-        let (number, offset) = self.shards[shard].requests.hold(key, msg);
-        self.release(shard, now);
-        (Ticket { shard, number }, offset)
-    }
-
-    /// Takes a message back that has not gone anywhere; whether it could be.
-    pub fn withdraw(&mut self, ticket: Ticket) -> bool {
-        self.shards[ticket.shard].requests.withdraw(ticket.number)
-    }
-
-    /// Committed messages from these offsets on, as far as this node knows them. Keys with nothing
-    /// to read are left out.
-    pub fn poll(&self, from: &BTreeMap<Rc<str>, u64>) -> BTreeMap<Rc<str>, Vec<(u64, Value)>> {
-        let tail = |(key, from): (&Rc<str>, &u64)| {
-            let journal = &self.shards[self.shard_of(key)].journal;
-            let messages = journal.read(key, *from, POLL_MAX)?.into_iter();
-            let messages = messages.map(|(offset, msg)| (offset, msg.clone()));
-            Some((key.clone(), messages.collect()))
-        };
-        from.iter().filter_map(tail).collect()
-    }
-
-    /// Commits consumers' offsets: the highest counts, here at once, elsewhere soon.
-    pub fn commit_offsets(&mut self, offsets: BTreeMap<Rc<str>, u64>, now: Instant) {
-        for (key, offset) in offsets {
-            if !self.raise_offset(&key, offset) {
-                continue;
-            }
-            for link in self.others() {
-                link.offsets.insert(key.clone(), None);
-                link.send_by(now + LAZY);
-            }
-        }
-    }
-
-    /// The committed offsets of these keys, as far as this node knows them.
-    pub fn committed_offsets(&self, keys: Vec<Rc<str>>) -> BTreeMap<Rc<str>, u64> {
-        let known = keys
-            .into_iter()
-            .filter_map(|key| self.offsets.get(&key).map(|offset| (key, *offset)));
-        known.collect()
     }
 
     /// Does what time demands; the messages that it demands are [due](Self::take_due) then.
@@ -301,26 +238,11 @@ impl Broker {
         known && link.dead_since(now).is_none()
     }
 
-    fn raise_offset(&mut self, key: &Rc<str>, offset: u64) -> bool {
-        match self.offsets.get_mut(key) {
-            Some(known) if *known >= offset => false,
-            Some(known) => {
-                *known = offset;
-                true
-            }
-            None => self.offsets.insert(key.clone(), offset).is_none(),
-        }
-    }
-
     fn others(&mut self) -> impl Iterator<Item = &mut Link> {
         let me = self.me.node;
         let links = self.links.iter_mut().enumerate();
         links
             .filter(move |(node, _)| *node != me)
             .map(|(_, link)| link)
-    }
-
-    fn shard_of(&self, key: &str) -> usize {
-        placement::shard_of(key, self.shards.len())
     }
 }

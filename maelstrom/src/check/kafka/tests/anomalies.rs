@@ -258,6 +258,15 @@ fn transactions_must_not_poll_from_each_other() {
 }
 
 #[test]
+fn transactions_may_send_to_two_keys_in_opposite_orders() {
+    passes(
+        r#"0 ok txn [[:send "x" [0 7]] [:send "y" [1 8]]]
+           1 ok txn [[:send "x" [1 6]] [:send "y" [0 9]]]
+           2 ok poll [[:poll {"x" [[0 7] [1 6]], "y" [[0 9] [1 8]]}]]"#,
+    );
+}
+
+#[test]
 fn a_run_in_which_nothing_depends_on_anything_tests_nothing() {
     caught(
         "empty-transaction-graph",

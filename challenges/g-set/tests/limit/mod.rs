@@ -1,0 +1,145 @@
+//! How soon an element can be everywhere at all, with the partitions that there were.
+//!
+//! Nobody can know what happens on the other side of a cut. So with partitions the latency of a set
+//! is the sum of two: what the network took, which no set can do better than, and what the set added
+//! to it. Here the first is worked out from the history, for each element, as if every node told
+//! every other one everything all the time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use eddy::edn::Value;
+use eddy::history::{Kind, Operation, Process};
+use eddy::simulation::Run;
+
+/// The nodes of every run here.
+pub const NODES: usize = 5;
+
+/// How long a message takes.
+pub const HOP: Duration = Duration::from_millis(100);
+
+/// Three medians over all elements, of times from the moment when the client knows that one is
+/// added: until no read on any node misses it any more, until every node could have had it at the
+/// earliest, and of the difference.
+pub fn median_latencies(run: &Run) -> [Duration; 3] {
+    let cuts = Cuts::of(run);
+    let missed = last_misses(run);
+    let times = succeeded(run, "add").map(|(add, ack)| {
+        let missed = missed.get(&number(&ack.value)).copied();
+        let stable = missed.map_or(Duration::ZERO, |at| at.saturating_sub(ack.time));
+        let limit = cuts.everywhere(node_of(add), ack.time) - ack.time;
+        [stable, limit, stable.saturating_sub(limit)]
+    });
+    let times: Vec<_> = times.collect();
+    [0, 1, 2].map(|which| {
+        let mut times: Vec<Duration> = times.iter().map(|times| times[which]).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    })
+}
+
+/// The node that the client of an operation talks to.
+pub fn node_of(operation: &Operation) -> usize {
+    match operation.process {
+        Process::Client(process) => process as usize % NODES,
+        Process::Nemesis => unreachable!("the nemesis talks to nobody"),
+    }
+}
+
+/// The elements that a read showed.
+pub fn elements(read: &Operation) -> BTreeSet<i64> {
+    match &read.value {
+        Value::Vector(seen) => seen.iter().map(number).collect(),
+        _ => panic!("a read gives a vector: {read:?}"),
+    }
+}
+
+fn number(value: &Value) -> i64 {
+    value.as_int().expect("elements are integers")
+}
+
+fn succeeded<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operation, &'a Operation)> {
+    let pairs = run.history().pairs().filter(move |(op, _)| op.f == f);
+    let pairs = pairs.filter_map(|(op, completion)| Some((op, completion?)));
+    pairs.filter(|(_, completion)| completion.kind == Kind::Ok)
+}
+
+/// When the last read began that missed an element.
+fn last_misses(run: &Run) -> BTreeMap<i64, Duration> {
+    let adds = succeeded(run, "add").map(|(_, ack)| number(&ack.value));
+    let mut pending: BTreeSet<i64> = adds.collect();
+    let mut misses = BTreeMap::new();
+    let mut reads: Vec<_> = succeeded(run, "read").collect();
+    reads.sort_by_key(|(read, _)| std::cmp::Reverse(read.time));
+    for (read, answer) in reads {
+        let seen = elements(answer);
+        for missing in pending.difference(&seen) {
+            misses.insert(*missing, read.time);
+        }
+        pending.retain(|element| seen.contains(element));
+    }
+    misses
+}
+
+/// Who did not hear whom, from when on.
+struct Cuts(Vec<(Duration, BTreeSet<(usize, usize)>)>);
+
+impl Cuts {
+    fn of(run: &Run) -> Self {
+        let mut cuts = vec![(Duration::ZERO, BTreeSet::new())];
+        for op in run.history().iter() {
+            match &*op.f {
+                "stop-partition" => cuts.push((op.time, BTreeSet::new())),
+                "start-partition" => cuts.extend(deaf(&op.value).map(|deaf| (op.time, deaf))),
+                _ => {}
+            }
+        }
+        Self(cuts)
+    }
+
+    /// When a message from one node to another gets through that is sent again and again from
+    /// `at` on.
+    fn opens(&self, from: usize, to: usize, at: Duration) -> Duration {
+        let ends = self.0.iter().skip(1).map(|(begin, _)| *begin);
+        let phases = self.0.iter().zip(ends.chain([Duration::MAX]));
+        let mut open = phases.filter(|((_, deaf), end)| *end > at && !deaf.contains(&(to, from)));
+        let ((begin, _), _) = open.next().expect("every partition is healed in the end");
+        at.max(*begin)
+    }
+
+    /// When every node can have what one node has at `at`.
+    fn everywhere(&self, origin: usize, at: Duration) -> Duration {
+        let mut reached = [Duration::MAX; NODES];
+        reached[origin] = at;
+        // As often as the longest way has hops.
+        for _ in 1..NODES {
+            for from in 0..NODES {
+                for to in 0..NODES {
+                    if from != to && reached[from] < Duration::MAX {
+                        let arrival = self.opens(from, to, reached[from]) + HOP;
+                        reached[to] = reached[to].min(arrival);
+                    }
+                }
+            }
+        }
+        reached.into_iter().max().expect("there are nodes")
+    }
+}
+
+/// `[:isolated {"n1" #{"n2"}}]`: `n1` does not hear `n2`.
+fn deaf(value: &Value) -> Option<BTreeSet<(usize, usize)>> {
+    let [_, Value::Map(isolated)] = value.as_seq()? else {
+        return None;
+    };
+    let node = |name: &Value| name.as_str()?.strip_prefix('n')?.parse().ok();
+    let mut deaf = BTreeSet::new();
+    for (receiver, senders) in isolated {
+        let Value::Set(senders) = senders else {
+            return None;
+        };
+        for sender in senders {
+            deaf.insert((node(receiver)?, node(sender)?));
+        }
+    }
+    Some(deaf)
+}
