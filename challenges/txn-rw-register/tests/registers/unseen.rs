@@ -17,7 +17,9 @@ fn replicas(seed: Seed, flaw: Flaw) -> (Run, Transactions) {
         .nodes(3, move |_: &Context| Replica::new(flaw))
         .latency(Latency::exponential(ms(50)))
         .run(
+            // Long transactions have many parts to be seen without the others.
             transactions("monotonic-atomic-view")
+                .max_txn_length(8)
                 .rate(200.0)
                 .concurrency(6)
                 .lasting(secs(20)),

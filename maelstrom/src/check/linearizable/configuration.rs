@@ -65,7 +65,12 @@ pub(super) struct Detours<S> {
     pub moves: Vec<Move<S>>,
     /// There would be more with fewer calls spent than this, and only then.
     pub missing: Tally,
+    /// What it took to find them.
+    pub effort: usize,
 }
+
+/// So many ways through unanswered calls are compared at the price of one configuration.
+const COMPARED_AT_ONCE: usize = 16;
 
 /// A state that unanswered calls lead to.
 #[derive(Clone)]
@@ -73,6 +78,14 @@ struct Detour<S> {
     state: S,
     used: Tally,
     steps: Vec<Step>,
+}
+
+/// The states that unanswered calls lead to.
+struct Explored<S> {
+    /// The present one first.
+    found: Vec<Detour<S>>,
+    missing: Tally,
+    effort: usize,
 }
 
 impl<M: Model> Problem<M> {
@@ -157,8 +170,14 @@ impl<M: Model> Problem<M> {
         moves
     }
 
-    /// The ways on that use unanswered calls first.
-    pub fn detours(&self, at: &Configuration<M::State>, supply: Supply) -> Detours<M::State> {
+    /// The ways on that use unanswered calls first. None if to find them takes more effort than
+    /// this: with many calls there may be exponentially many ways through them.
+    pub fn detours(
+        &self,
+        at: &Configuration<M::State>,
+        supply: Supply,
+        effort_max: usize,
+    ) -> Option<Detours<M::State>> {
         let candidates = self.candidates(at);
         let reads: Vec<u32> = self.reads[at.layer as usize]
             .iter()
@@ -169,7 +188,11 @@ impl<M: Model> Problem<M> {
         let needed: BTreeSet<M::State> =
             candidates.iter().chain(&reads).filter_map(needs).collect();
         let useful = self.useful(at, &candidates, needed.clone());
-        let (found, missing) = self.explore(at, &useful, supply);
+        let Explored {
+            found,
+            missing,
+            effort,
+        } = self.explore(at, &useful, supply, effort_max)?;
         let mut moves = Vec::new();
         for detour in found
             .into_iter()
@@ -191,7 +214,11 @@ impl<M: Model> Problem<M> {
             }
         }
         self.promising_last(&mut moves);
-        Detours { moves, missing }
+        Some(Detours {
+            moves,
+            missing,
+            effort,
+        })
     }
 
     /// The states that calls of these classes lead to, starting with the present one, each with
@@ -202,18 +229,26 @@ impl<M: Model> Problem<M> {
         at: &Configuration<M::State>,
         classes: &[(u32, u32)],
         supply: Supply,
-    ) -> (Vec<Detour<M::State>>, Tally) {
+        effort_max: usize,
+    ) -> Option<Explored<M::State>> {
         let start = Detour {
             state: at.state,
             used: Tally::default(),
             steps: Vec::new(),
         };
         let (mut found, mut missing) = (vec![start], Tally::default());
-        let mut next = 0;
+        let (mut next, mut compared) = (0, 0);
         while next < found.len() {
+            if compared / COMPARED_AT_ONCE > effort_max {
+                return None;
+            }
             for &(class, available) in classes {
                 let here = &found[next];
                 let op = self.optional[class as usize].op;
+                // What needs no other call before it is not worth one.
+                if next > 0 && self.model.needs(op).is_none() {
+                    continue;
+                }
                 let Some(state) = self.model.step(here.state, op) else {
                     continue;
                 };
@@ -221,6 +256,7 @@ impl<M: Model> Problem<M> {
                 if supply == Supply::Counted {
                     used.add(class, 1);
                 }
+                compared += found.len();
                 if found
                     .iter()
                     .any(|other| other.state == state && other.used.at_most(&used))
@@ -237,7 +273,11 @@ impl<M: Model> Problem<M> {
             }
             next += 1;
         }
-        (found, missing)
+        Some(Explored {
+            found,
+            missing,
+            effort: compared / COMPARED_AT_ONCE,
+        })
     }
 
     /// The classes of unanswered calls, with how many there are, that can play a part on the way to

@@ -36,8 +36,9 @@ use crate::edn::Value;
 use crate::history::History;
 
 /// How many configurations are looked at, or compared, for one key before it is given up as
-/// `unknown`. Ordinary histories take a few per operation; to spend this takes hundreds of
-/// unanswered operations on one key, and seconds, and some 100 MB.
+/// `unknown`, by the search that has the last word; those before it take no more together. Ordinary
+/// histories take a few per operation. To spend this takes hundreds of unanswered operations on one
+/// key of which nearly all would have to take effect, and several seconds, and some 100 MB.
 const BUDGET: usize = 10_000_000;
 
 /// Whether a history of a key-value store with `read`, `write` and `cas` is linearizable.
@@ -87,19 +88,26 @@ fn check_key(history: &History, key: &mut KeyHistory<'_>, budget: usize) -> KeyA
     }
 }
 
-/// Asks whoever is likely to know at once: most histories are decided by a short search, and most
-/// that have no order have none even if unanswered operations take effect again and again.
+/// Asks whoever is likely to know at once, and gives each as much time as its answer is worth.
+///
+/// Most histories are decided by a short search. Most that have no order have none even if
+/// unanswered operations take effect again and again, which is easy to see for a sweep. A sweep that
+/// counts them either ends soon or drowns in choices; then the long search is left, which learns
+/// from its dead ends.
 fn decide(problem: &Problem<Register>, budget: usize) -> Outcome<Symbol> {
-    let outcome = search(problem, [NIL], budget / 20);
+    let outcome = search(problem, [NIL], budget / 50);
     if outcome != Outcome::Undecided {
         return outcome;
     }
-    for supply in [Supply::Unlimited, Supply::Counted] {
-        match sweep(problem, [NIL], supply, budget / 2) {
-            Swept::Stuck(frontier) => return Outcome::Stuck(frontier),
-            Swept::Through if supply == Supply::Counted => return Outcome::Ordered(None),
-            Swept::Through | Swept::Undecided => {}
-        }
+    match sweep(problem, [NIL], Supply::Unlimited, budget / 2) {
+        Swept::Stuck(frontier) => return Outcome::Stuck(frontier),
+        // There may be an order, or not: it has used calls more than once.
+        Swept::Through | Swept::Undecided => {}
+    }
+    match sweep(problem, [NIL], Supply::Counted, budget / 10) {
+        Swept::Stuck(frontier) => return Outcome::Stuck(frontier),
+        Swept::Through => return Outcome::Ordered(None),
+        Swept::Undecided => {}
     }
     search(problem, [NIL], budget)
 }

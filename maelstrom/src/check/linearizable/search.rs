@@ -73,18 +73,23 @@ pub(super) fn search<M: Model>(
         roots: from.into_iter().map(|state| problem.root(state)).collect(),
         dead: Memory::default(),
         frontier: Frontier::default(),
+        budget,
+        effort: 0,
     };
-    let mut looks = 0;
-    while looks + search.dead.comparisons() < budget {
+    while search.left() > 0 {
         let Some(next) = search.next_move() else {
-            return Outcome::Stuck(search.frontier);
+            // It has tried everything, unless it had to stop before.
+            return match search.left() {
+                0 => Outcome::Undecided,
+                _ => Outcome::Stuck(search.frontier),
+            };
         };
         if next.to.layer == problem.layers() {
             let path = search.path.iter().flat_map(|frame| &frame.steps);
             return Outcome::Ordered(Some(path.chain(&next.steps).copied().collect()));
         }
         search.enter(next);
-        looks += 1;
+        search.effort += 1;
     }
     Outcome::Undecided
 }
@@ -99,6 +104,9 @@ struct Search<'a, M: Model> {
     /// Dead ends, each as if it had spent only what makes it one.
     dead: Memory<M::State>,
     frontier: Frontier<M::State>,
+    budget: usize,
+    /// What was spent, beside the memory's comparisons.
+    effort: usize,
 }
 
 /// A configuration on the way.
@@ -115,9 +123,18 @@ struct Frame<S> {
 }
 
 impl<M: Model> Search<'_, M> {
-    /// The next way to try, going back as far as necessary.
+    /// How much of the budget is left.
+    fn left(&self) -> usize {
+        let spent = self.effort + self.dead.comparisons();
+        self.budget.saturating_sub(spent)
+    }
+
+    /// The next way to try, going back as far as necessary. None if there is none, or the budget is
+    /// spent.
     fn next_move(&mut self) -> Option<Move<M::State>> {
-        while let Some(frame) = self.path.last_mut() {
+        while !self.path.is_empty() {
+            let left = self.left();
+            let frame = self.path.last_mut()?;
             if let Some(next) = frame.moves.pop() {
                 return Some(next);
             }
@@ -125,7 +142,17 @@ impl<M: Model> Search<'_, M> {
                 self.leave();
                 continue;
             }
-            let Detours { moves, missing } = self.problem.detours(&frame.at, Supply::Counted);
+            let detours = self.problem.detours(&frame.at, Supply::Counted, left);
+            let Some(Detours {
+                moves,
+                missing,
+                effort,
+            }) = detours
+            else {
+                self.effort = self.budget;
+                return None;
+            };
+            self.effort += effort;
             frame.moves = moves;
             frame.detoured = true;
             for (class, count) in missing.iter() {

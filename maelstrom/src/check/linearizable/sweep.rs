@@ -54,7 +54,11 @@ pub(super) fn sweep<M: Model>(
         if layer.get().seen.holds(&at) {
             frontier.reach(&at);
             moves = problem.moves(&at);
-            moves.extend(problem.detours(&at, supply).moves);
+            let Some(detours) = problem.detours(&at, supply, budget.saturating_sub(looks)) else {
+                return Swept::Undecided;
+            };
+            looks += detours.effort;
+            moves.extend(detours.moves);
         }
     }
     Swept::Undecided

@@ -160,12 +160,18 @@ fn keys_are_judged_each_on_its_own() {
     assert_eq!(analysis.verdict(), Verdict::Invalid);
 }
 
-/// The default budget is enough for long histories, and for one key that holds all of them.
+/// The default budget is enough for long histories, for one key that holds all of them, and for
+/// hundreds of operations on it that were never answered.
 #[test]
 fn ten_thousand_operations_on_one_key_are_decided() {
-    for (processes, values, unanswered) in
-        [(10, 5, 0.03), (20, 5, 0.03), (10, 1000, 0.03), (20, 5, 0.0)]
-    {
+    for (processes, values, unanswered) in [
+        (10, 5, 0.03),
+        (20, 5, 0.03),
+        (10, 5, 0.1),
+        (10, 50, 0.05),
+        (10, 1000, 0.03),
+        (20, 5, 0.0),
+    ] {
         let clients = Clients {
             processes,
             operations: 10_000,
@@ -179,4 +185,30 @@ fn ten_thousand_operations_on_one_key_are_decided() {
         let wrong = simulated::misread(&right, i64::MAX, 0).expect("it has reads");
         assert_eq!(check(&wrong).verdict(), Verdict::Invalid, "{clients:?}");
     }
+}
+
+/// Writes of these values, all at once, that were never answered; and then reads of those, one
+/// after the other.
+fn written_and_never_answered(writes: &[u32], reads: &[u32]) -> History {
+    let invoked = (0..).zip(writes);
+    let invoked = invoked.map(|(process, value)| format!("{process} invoke write {value}"));
+    let read = |value: &u32| format!("1000 invoke read\n1000 ok read {value}");
+    let entries: Vec<String> = invoked.chain(reads.iter().map(read)).collect();
+    history(&entries.join("\n"))
+}
+
+/// They take effect in any order, but once each: a value that was overwritten does not come back,
+/// unless it was written twice.
+#[test]
+fn three_hundred_unanswered_writes_take_effect_late_and_once_each() {
+    let values: Vec<u32> = (0..300).map(|i| i * 77 % 300).collect();
+    let mut reads = values.clone();
+    reads.reverse();
+    let verdict =
+        |writes: &[u32], reads: &[u32]| check(&written_and_never_answered(writes, reads)).verdict();
+    assert_eq!(verdict(&values, &reads), Verdict::Valid);
+    let twice = [&reads[..], &reads[150..151]].concat();
+    assert_eq!(verdict(&values, &twice), Verdict::Invalid);
+    let written_twice = [&values[..], &reads[150..151]].concat();
+    assert_eq!(verdict(&written_twice, &twice), Verdict::Valid);
 }
