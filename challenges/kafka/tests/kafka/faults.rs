@@ -206,7 +206,7 @@ fn waves(seed: Seed, simulation: Simulation) -> Simulation {
 #[test]
 fn everything_at_once_loses_and_repeats_nothing() {
     for nodes in [3, 5] {
-        for_seeds(20, |seed| {
+        for_seeds(10, |seed| {
             let simulation = waves(seed, cluster(seed, nodes))
                 .latency(Latency::exponential(ms(10)))
                 .nemesis(Loss::of(0.05).every(secs(3)))
@@ -246,7 +246,7 @@ fn assert_only_lost(run: &Run) {
     assert!(run.failure().is_none());
     let errors: Vec<_> = analysis(run).errors().keys().collect();
     let is_lost = |error: &&ErrorType| matches!(error, ErrorType::LostWrite | ErrorType::Unseen);
-    assert!(errors.iter().all(|error| is_lost(error)), "{errors:?}");
+    assert!(errors.iter().all(is_lost), "{errors:?}");
     assert_refusals_are_prompt(run);
 }
 
