@@ -206,7 +206,7 @@ fn waves(seed: Seed, simulation: Simulation) -> Simulation {
 #[test]
 fn everything_at_once_loses_and_repeats_nothing() {
     for nodes in [3, 5] {
-        for_seeds(20, |seed| {
+        for_seeds(10, |seed| {
             let simulation = waves(seed, cluster(seed, nodes))
                 .latency(Latency::exponential(ms(10)))
                 .nemesis(Loss::of(0.05).every(secs(3)))
