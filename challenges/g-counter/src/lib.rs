@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use glomers::prelude::*;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -89,7 +89,10 @@ pub struct GCounter {
     reads: Reads,
     /// Tells the background that somebody waits.
     demand: Notify,
-    progress: watch::Sender<Progress>,
+    progress: Cell<Progress>,
+    /// Tells of progress, to whoever waits for it: in the order in which they came, so that a run is
+    /// the same again from the same seed. (A `watch` wakes in random order.)
+    moved: Notify,
 }
 
 /// Who reads, and what is done about it.
@@ -111,7 +114,7 @@ struct Look {
 }
 
 /// How far the background has come.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Progress {
     /// So much of `added` is stored.
     stored: u64,
@@ -131,7 +134,8 @@ impl GCounter {
             others: RefCell::default(),
             reads: Reads::default(),
             demand: Notify::new(),
-            progress: watch::Sender::default(),
+            progress: Cell::default(),
+            moved: Notify::new(),
         }
     }
 
@@ -149,7 +153,7 @@ impl GCounter {
 
     async fn read(&self) -> u64 {
         self.reads.seen.set(true);
-        let last = self.progress.borrow().look;
+        let last = self.progress.get().look;
         if self.age(last) >= 2 * self.period {
             let begun = self.reads.begun.get();
             let next = if self.age(begun) < 2 * self.period {
@@ -179,17 +183,28 @@ impl GCounter {
         own + others.values().map(|share| share.total).sum::<u64>()
     }
 
-    async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) {
-        let mut progress = self.progress.subscribe();
-        let reached = progress.wait_for(reached).await;
-        reached.expect("the sender lives as long as the node");
+    async fn wait_for(&self, reached: impl Fn(Progress) -> bool) {
+        loop {
+            let moved = self.moved.notified();
+            if reached(self.progress.get()) {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    fn progress(&self, change: impl FnOnce(&mut Progress)) {
+        let mut progress = self.progress.get();
+        change(&mut progress);
+        self.progress.set(progress);
+        self.moved.notify_waiters();
     }
 
     /// Waits until there is something to do. With local acknowledgement adds can wait, until
     /// `store_at`.
     async fn demand(&self, store_at: Instant) {
         while !self.reads.waiting.get() {
-            let adds = self.added.get() > self.progress.borrow().stored;
+            let adds = self.added.get() > self.progress.get().stored;
             if adds && self.ack == Ack::SeqKv {
                 return;
             }
@@ -220,11 +235,10 @@ impl GCounter {
         let own = self.own.get().followed_by(self.inherited.get() + added);
         share::replace(self.own.get(), own, cx).await;
         self.own.set(own);
-        self.progress
-            .send_modify(|progress| progress.stored = added);
+        self.progress(|progress| progress.stored = added);
         if let Some(look) = look {
             self.look_at_others(cx).await;
-            self.progress.send_modify(|progress| progress.look = look);
+            self.progress(|progress| progress.look = look);
         }
     }
 

@@ -1,12 +1,13 @@
 //! The grow-only counter in worlds that a seed has drawn.
 
 use eddy::check::Workload;
-use eddy::simulation::{Configuration, Run, Swarm};
+use eddy::simulation::{Configuration, Hazard, Run, Swarm};
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 
+/// Nodes say nothing to each other: links are nothing to them.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::GCounter)
+    Swarm::of(Workload::GCounter).without(&Hazard::OF_LINKS)
 }
 
 fn run(drawn: &Configuration) -> Run {
