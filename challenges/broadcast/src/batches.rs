@@ -9,6 +9,7 @@ use glomers::prelude::*;
 use serde_json::value::RawValue;
 use tokio::time::sleep;
 
+use crate::flood::insist;
 use crate::values::Values;
 
 /// What clients and nodes ask.
@@ -70,14 +71,6 @@ impl Batches {
         for neighbour in neighbours.iter().filter(|node| ***node != *cx.sender()) {
             waiting.entry(neighbour.clone()).or_default().push(message);
         }
-    }
-}
-
-/// Sends a batch until it is acknowledged.
-async fn insist(cx: Context, neighbour: NodeId, batch: Batch) {
-    let attempt = async || cx.call::<Value>(&neighbour, &batch).await;
-    if let Err(error) = cx.retry(Backoff::default(), attempt).await {
-        cx.log(&format!("{neighbour} refuses a batch: {error}"));
     }
 }
 

@@ -103,7 +103,7 @@ impl Flood {
                 continue;
             }
             if self.insists {
-                cx.spawn(insist(cx.clone(), neighbour.clone(), message));
+                cx.spawn(insist(cx.clone(), neighbour.clone(), Forward { message }));
             } else {
                 cx.send(neighbour, &Forward { message });
             }
@@ -111,11 +111,11 @@ impl Flood {
     }
 }
 
-/// Sends a value until it is acknowledged.
-async fn insist(cx: Context, neighbour: NodeId, message: i64) {
-    let attempt = async || cx.call::<Value>(&neighbour, &Forward { message }).await;
+/// Sends a request until it is acknowledged.
+pub(crate) async fn insist(cx: Context, neighbour: NodeId, request: impl Serialize) {
+    let attempt = async || cx.call::<Value>(&neighbour, &request).await;
     if let Err(error) = cx.retry(Backoff::default(), attempt).await {
-        cx.log(&format!("{neighbour} refuses {message}: {error}"));
+        cx.log(&format!("{neighbour} refuses what it is told: {error}"));
     }
 }
 

@@ -37,6 +37,7 @@ mod scenario;
 mod seeds;
 mod swarm;
 mod tally;
+mod watchdog;
 
 use std::cell::RefCell;
 use std::fmt;

@@ -75,6 +75,16 @@ impl Scenario {
         format!("SEED={seed} {command} {name} {separator}--exact --nocapture")
     }
 
+    /// Ends the process: a seed hangs, and nothing else can stop it.
+    pub(super) fn give_up(&self, seed: Seed) -> ! {
+        tell(&format!(
+            "\nseed {seed} of {} does not end: a node spins\nreplay: {}\n",
+            self.name,
+            self.replay(seed)
+        ));
+        std::process::exit(101);
+    }
+
     /// A bar that counts seeds; indicatif draws nothing where there is no terminal.
     pub(super) fn progress_bar(&self, seeds: u64) -> ProgressBar {
         if !self.reports {

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use super::scenario::{Failure, Scenario};
 use super::tally::{self, Tally};
+use super::watchdog::Watchdog;
 use crate::seed::Seed;
 
 /// So many seeds are tried unless `SEEDS` or `SEED` says otherwise.
@@ -74,13 +75,16 @@ fn run_all(
     let next = AtomicU64::new(seeds.start);
     let total = Mutex::new(Tally::default());
     let failure: Mutex<Option<Panicked>> = Mutex::new(None);
+    let watchdog = Watchdog::default();
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end || failure.lock().expect("nobody panics here").is_some() {
                 break;
             }
+            watchdog.begin(seed);
             let outcome = catch_unwind(AssertUnwindSafe(|| scenario(Seed(seed))));
+            watchdog.end(seed);
             let (tally, description) = tally::take();
             total.lock().expect("nobody panics here").add(&tally);
             if let Err(panic) = outcome {
@@ -99,14 +103,22 @@ fn run_all(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = count.min(cores as u64);
     std::thread::scope(|scope| {
-        for _ in 1..workers {
-            // Named as the test, so that a panic's message names it.
-            let thread = std::thread::Builder::new().name(described.name.clone());
-            thread
-                .spawn_scoped(scope, work)
-                .expect("a thread can be spawned");
-        }
-        work();
+        scope.spawn(|| {
+            if let Some(seed) = watchdog.watch() {
+                described.give_up(Seed(seed));
+            }
+        });
+        std::thread::scope(|scope| {
+            for _ in 1..workers {
+                // Named as the test, so that a panic's message names it.
+                let thread = std::thread::Builder::new().name(described.name.clone());
+                thread
+                    .spawn_scoped(scope, work)
+                    .expect("a thread can be spawned");
+            }
+            work();
+        });
+        watchdog.dismiss();
     });
     bar.finish_and_clear();
     let total = total.into_inner().expect("nobody panics here");
