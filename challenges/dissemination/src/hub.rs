@@ -4,8 +4,8 @@
 //! itself: a peer that leaves a message and two questions unanswered is *suspected* until it
 //! answers something that was sent to it since. So those who can reach each other soon agree, on
 //! both sides of a partition; and where the sides disagree about who reaches whom, a node whose
-//! hub has a hub of its own simply links two stars. A node follows only nodes before itself, so
-//! there is no circle.
+//! hub has a hub of its own simply links two stars. A node follows only nodes before itself, or
+//! one that can reach such a node where it cannot; so there is no circle.
 
 use std::time::Duration;
 
