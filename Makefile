@@ -63,10 +63,10 @@ test-list-append: test-txn-list-append ## The same as test-txn-list-append
 
 .PHONY: sim
 sim: ## Runs every simulated scenario over SEEDS seeds
-	@SEEDS=$(SEEDS) scripts/simulate
+	@EDDY_SEEDS=$(SEEDS) $(if $(SEED),EDDY_SEED=$(SEED)) scripts/simulate
 
 sim-%: ## Runs the simulated scenarios of one challenge, such as sim-broadcast
-	@SEEDS=$(SEEDS) scripts/simulate $*
+	@EDDY_SEEDS=$(SEEDS) $(if $(SEED),EDDY_SEED=$(SEED)) scripts/simulate $*
 
 .PHONY: bench
 bench: build ## Measures the runtime and the workbench; ARGS="echo --rounds 3" for less

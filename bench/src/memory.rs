@@ -113,7 +113,7 @@ fn long_simulation(messages: u64) -> Result<f64> {
     let rate = OPERATIONS / lasting.as_secs_f64();
     let run = Simulation::new(1)
         .nodes(NODES as usize, |_: &Context| Chatter)
-        .run(Load::of(Workload::Echo).rate(rate).lasting(lasting));
+        .run(Load::of(Workload::Echo).rate(rate).time_limit(lasting));
     if let Some(failure) = run.failure() {
         bail!("the simulation broke off: {failure:#}");
     }

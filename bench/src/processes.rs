@@ -8,7 +8,7 @@ use eddy::check::Workload;
 use eddy::host::{self, ProcessHost};
 use eddy::nemesis::Nemesis;
 use eddy::net::{Event, EventKind, Latency, Recording};
-use eddy::runner::{self, Outcome, Plan, Silent};
+use eddy::runner::{self, NoopObserver, Outcome, Plan};
 use eddy::seed::Seed;
 use eddy::workload::{self, Settings, topology::Topology};
 
@@ -84,7 +84,7 @@ fn saturate(name: Workload, node: &str, count: usize, seed: u32) -> Result<Outco
             topology: Topology::Total,
         },
         time_limit: LASTING,
-        calm: Duration::ZERO,
+        fault_free_tail: Duration::ZERO,
         latency: Latency::constant(Duration::ZERO),
         nemesis: Nemesis::new(Vec::new()),
         seed: Seed(u64::from(seed)),
@@ -92,7 +92,7 @@ fn saturate(name: Workload, node: &str, count: usize, seed: u32) -> Result<Outco
         log_sent: false,
         log_received: false,
     };
-    let outcome = runner::run(plan, &mut host, &mut Silent);
+    let outcome = runner::run(plan, &mut host, &mut NoopObserver);
     if let Some(failure) = &outcome.failure {
         bail!("{name} broke off: {failure:#}");
     }

@@ -21,9 +21,11 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     let (mut rates, mut times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let busy = Load::of(Workload::Broadcast)
         .rate(100.0)
-        .lasting(secs(10))
+        .time_limit(secs(10))
         .topology(Topology::Total);
-    let official = Load::of(Workload::Broadcast).rate(100.0).lasting(secs(30));
+    let official = Load::of(Workload::Broadcast)
+        .rate(100.0)
+        .time_limit(secs(30));
     for round in 0..rounds {
         let (run, time) = simulate(round, busy.clone())?;
         rates.push(per_second(run.journal().servers.sent, time));

@@ -24,7 +24,11 @@ fn both<M: IntoNode + 'static>(
             .nodes(5, make.clone())
             .latency(Latency::constant(ms(100)))
     };
-    let load = || Load::of(Workload::Broadcast).rate(20.0).lasting(secs(10));
+    let load = || {
+        Load::of(Workload::Broadcast)
+            .rate(20.0)
+            .time_limit(secs(10))
+    };
     let arguments = arguments.iter().map(|&argument| argument.to_owned());
     let program = Path::new(env!("CARGO_BIN_EXE_broadcast"));
     let command = Command::new(program, arguments.collect()).expect("the binary is built");
@@ -36,7 +40,7 @@ fn both<M: IntoNode + 'static>(
 fn assert_equal((simulated, real): (Run, Run)) {
     for run in [&simulated, &real] {
         assert!(run.failure().is_none(), "{:?}", run.failure());
-        assert_eq!(run.complaints(), 0);
+        assert_eq!(run.protocol_violations(), 0);
     }
     assert_eq!(simulated.verdict(), Verdict::Valid);
     assert_eq!(real.verdict(), simulated.verdict());

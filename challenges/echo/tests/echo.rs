@@ -6,7 +6,7 @@ use eddy::nemesis::{Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{
-    Configuration, Hazard, Load, Run, Simulation, Swarm, for_each_seed, ms, secs,
+    Configuration, FaultKind, Load, Run, Simulation, Swarm, for_each_seed, ms, secs,
 };
 use glomers::Context;
 
@@ -17,7 +17,7 @@ fn nodes(seed: Seed, count: usize) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::Echo).rate(100.0).lasting(secs(10))
+    Load::of(Workload::Echo).rate(100.0).time_limit(secs(10))
 }
 
 /// Challenge 1, with three nodes. They say nothing to each other, so there is nothing to be cut.
@@ -80,7 +80,7 @@ fn who_is_paused_answers_late_and_rightly() {
 }
 
 fn swarm() -> Swarm {
-    Swarm::of(Workload::Echo).without(&Hazard::OF_LINKS)
+    Swarm::of(Workload::Echo).without(&FaultKind::OF_LINKS)
 }
 
 fn run(drawn: &Configuration) -> Run {

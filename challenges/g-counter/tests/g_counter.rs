@@ -25,7 +25,9 @@ fn without_memory(_: &Context) -> GCounter {
 
 /// The load of challenge 4.
 fn load() -> Load {
-    Load::of(Workload::GCounter).rate(100.0).lasting(secs(20))
+    Load::of(Workload::GCounter)
+        .rate(100.0)
+        .time_limit(secs(20))
 }
 
 /// So old is what a read may not show, at most, of what seq-kv holds.
@@ -108,7 +110,7 @@ fn the_last_words_of_the_dead_change_nothing() {
             .nodes(3, counter(Ack::SeqKv))
             .latency(Latency::exponential(ms(300)))
             .nemesis(Kill::one().every(ms(150)))
-            .run(load().rate(20.0).lasting(secs(10)).concurrency(12));
+            .run(load().rate(20.0).time_limit(secs(10)).concurrency(12));
         // Some runs are too rough for any add to be acknowledged.
         let counter = run.results().workload().as_dyn();
         assert_eq!(
@@ -178,7 +180,7 @@ fn what_is_asked_of_the_store_twice_counts_once() {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
             .latency(Latency::exponential(ms(400)))
-            .record_everything()
+            .record_all_messages()
             .run(load());
         report(&run);
         run.assert_valid();
@@ -202,7 +204,7 @@ fn a_counter_that_nobody_uses_is_silent() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
-            .run(Load::of(Workload::GCounter).rate(0.0).lasting(secs(20)));
+            .run(Load::of(Workload::GCounter).rate(0.0).time_limit(secs(20)));
         run.assert_valid();
         // Three nodes learn their shares, and look at two others' for the final read.
         let (learn, look) = (4, 2 + 2 * 2);

@@ -1,13 +1,13 @@
 //! The grow-only counter in worlds that a seed has drawn.
 
 use eddy::check::Workload;
-use eddy::simulation::{Configuration, Hazard, Run, Swarm};
+use eddy::simulation::{Configuration, FaultKind, Run, Swarm};
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 
 /// Nodes say nothing to each other: links are nothing to them.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::GCounter).without(&Hazard::OF_LINKS)
+    Swarm::of(Workload::GCounter).without(&FaultKind::OF_LINKS)
 }
 
 fn run(drawn: &Configuration) -> Run {
@@ -19,7 +19,7 @@ fn run(drawn: &Configuration) -> Run {
 /// A run may be too rough for any add to be acknowledged.
 #[test]
 fn no_mixture_of_faults_changes_the_sum() {
-    swarm().for_each(10, |drawn| run(drawn).assert_nothing_wrong_seen());
+    swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]

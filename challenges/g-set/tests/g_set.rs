@@ -25,7 +25,7 @@ fn nodes(seed: Seed) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::GSet).rate(100.0).lasting(secs(20))
+    Load::of(Workload::GSet).rate(100.0).time_limit(secs(20))
 }
 
 fn report(run: &Run) {
@@ -185,7 +185,7 @@ fn a_death_loses_nothing_that_is_older_than_a_round() {
 fn a_set_that_nobody_uses_is_silent() {
     for_each_seed(|seed| {
         let messages = |lasting| {
-            let run = nodes(seed).run(load().rate(0.0).lasting(lasting));
+            let run = nodes(seed).run(load().rate(0.0).time_limit(lasting));
             assert!(run.failure().is_none(), "{:?}", run.failure());
             run.journal().servers.sent
         };

@@ -2,7 +2,7 @@
 
 use dissemination::Windows;
 use eddy::check::Workload;
-use eddy::simulation::{Configuration, Hazard, Run, Swarm, ms, secs};
+use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
 use g_set::GSet;
 use glomers::prelude::*;
 
@@ -11,16 +11,16 @@ fn swarm() -> Swarm {
     Swarm::of(Workload::GSet)
         .nodes(1..=9)
         .latency_up_to(ms(300))
-        .lasting(secs(20), secs(5))
-        .without(&[Hazard::Kill])
+        .time_limit(secs(20), secs(5))
+        .without(&[FaultKind::Kill])
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let windows = Windows::every(ms(drawn.dice().random_range(1..1000)));
+    let windows = Windows::every(ms(drawn.rng().random_range(1..1000)));
     drawn
         .simulation()
         .nodes(drawn.nodes, move |cx: &Context| GSet::new(cx, windows))
-        .noting(format_args!("{windows:?}"))
+        .note(format_args!("{windows:?}"))
         .run(drawn.load())
 }
 

@@ -12,11 +12,11 @@ fn swarm() -> Swarm {
     Swarm::of(Workload::LinKv)
         .rate(50.0..=150.0)
         .latency_up_to(ms(30))
-        .lasting(secs(15), secs(4))
+        .time_limit(secs(15), secs(4))
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let mut dice = drawn.dice();
+    let mut dice = drawn.rng();
     let sync_time = ms(dice.random_range(0..5));
     let disks = Disks::new(sync_time);
     let mut options = Options::patience(PATIENCE);
@@ -30,7 +30,7 @@ fn run(drawn: &Configuration) -> Run {
         let disk = disks.open(cx.id(), &mut cx.rng());
         LinKv::new(cx, disk, options.clone())
     };
-    let simulation = drawn.simulation().nodes(drawn.nodes, make).noting(note);
+    let simulation = drawn.simulation().nodes(drawn.nodes, make).note(note);
     // Some clients read, and as many write: on each node there are as many of either.
     let clients = 2 * drawn.nodes * dice.random_range(1..=5);
     simulation.run(drawn.load().concurrency(clients))
@@ -40,7 +40,7 @@ fn run(drawn: &Configuration) -> Run {
 /// otherwise happens all the time. A run may be too rough for some kind of operation to succeed.
 #[test]
 fn no_mixture_of_faults_shows_in_a_register() {
-    swarm().for_each(10, |drawn| run(drawn).assert_nothing_wrong_seen());
+    swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn turmoil(seed: u64, remember: bool) -> Run {
             Load::of(Workload::LinKv)
                 .rate(100.0)
                 .concurrency(12)
-                .lasting(secs(15)),
+                .time_limit(secs(15)),
         )
 }
 
@@ -76,7 +76,7 @@ fn turmoil(seed: u64, remember: bool) -> Run {
 #[test]
 fn nodes_that_forget_what_they_voted_for_are_found_out() {
     let found = (0..20).find(|&seed| {
-        turmoil(seed, true).assert_nothing_wrong_seen();
+        turmoil(seed, true).assert_safe();
         let run = turmoil(seed, false);
         assert!(run.kills() > 0 && run.net().dropped > 0);
         run.results().workload().as_dyn().verdict() == Verdict::Invalid

@@ -252,8 +252,8 @@ fn schedules(sizes: &[usize], seeds: u64) -> Tally {
 }
 
 fn seeds() -> u64 {
-    let from_env = std::env::var("SEEDS").ok();
-    from_env.map_or(20, |text| text.parse().expect("SEEDS is a number"))
+    let from_env = std::env::var("EDDY_SEEDS").ok();
+    from_env.map_or(20, |text| text.parse().expect("EDDY_SEEDS is a number"))
 }
 
 #[test]

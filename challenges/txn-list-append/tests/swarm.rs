@@ -10,11 +10,11 @@ fn swarm() -> Swarm {
     Swarm::of(Workload::TxnListAppend)
         .rate(50.0..=150.0)
         .latency_up_to(ms(30))
-        .lasting(secs(15), secs(4))
+        .time_limit(secs(15), secs(4))
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let sync_time = ms(drawn.dice().random_range(0..5));
+    let sync_time = ms(drawn.rng().random_range(0..5));
     let disks = Disks::new(sync_time);
     let make = move |cx: &Context| {
         let disk = disks.open(cx.id(), &mut cx.rng());
@@ -23,14 +23,14 @@ fn run(drawn: &Configuration) -> Run {
     drawn
         .simulation()
         .nodes(drawn.nodes, make)
-        .noting(format_args!("syncs of {sync_time:?}"))
+        .note(format_args!("syncs of {sync_time:?}"))
         .run(drawn.load())
 }
 
 /// Disks lose what was not synced. A run may be too rough for any transaction to succeed.
 #[test]
 fn no_mixture_of_faults_shows_in_a_list() {
-    swarm().for_each(10, |drawn| run(drawn).assert_nothing_wrong_seen());
+    swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn on_root(_: &Context) -> OnRoot {
 fn load() -> Load {
     Load::of(Workload::TxnListAppend)
         .rate(100.0)
-        .lasting(LASTING)
+        .time_limit(LASTING)
 }
 
 fn tell(scenario: &str, run: &Run) {
@@ -67,9 +67,9 @@ fn survives(seed: Seed, faults: Vec<Schedule>) -> Run {
         .nodes(5, on_log(&Disks::new(ms(2))))
         .latency(Latency::exponential(ms(10)));
     let simulation = faults.into_iter().fold(simulation, Simulation::nemesis);
-    let run = simulation.run(load().concurrency(10).calm(CALM));
+    let run = simulation.run(load().concurrency(10).fault_free_tail(CALM));
     run.assert_valid();
-    assert_eq!(run.complaints(), 0);
+    assert_eq!(run.protocol_violations(), 0);
     let late: Vec<_> = outcomes(&run, LASTING - CALM + RECOVERY).collect();
     assert!(late.len() > 200, "hardly anything was asked for");
     let lost = late.iter().find(|outcome| outcome.kind != Kind::Ok);
@@ -201,8 +201,8 @@ fn a_seed_determines_every_message() {
             .nodes(3, on_log(&Disks::new(ms(2))))
             .latency(Latency::exponential(ms(5)))
             .nemesis(Kill::one().every(secs(2)))
-            .record_everything()
-            .run(load().lasting(secs(5)))
+            .record_all_messages()
+            .run(load().time_limit(secs(5)))
     };
     let (one, other) = (run(7), run(7));
     assert!(one.kills() > 0, "nobody was killed");

@@ -33,7 +33,7 @@ fn run(setting: &Setting) -> Run {
     }
     let load = Load::of(Workload::TxnRwRegister).consistency_model("monotonic-atomic-view");
     let load = load.rate(1000.0).concurrency(2 * nodes);
-    simulation.run(load.lasting(secs(20)))
+    simulation.run(load.time_limit(secs(20)))
 }
 
 fn main() {

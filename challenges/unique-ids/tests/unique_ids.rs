@@ -10,7 +10,7 @@ use eddy::nemesis::{ClockSkew, Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{
-    Configuration, Hazard, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs,
+    Configuration, FaultKind, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs,
 };
 use unique_ids::UniqueIds;
 
@@ -21,7 +21,9 @@ fn nodes(seed: Seed) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::UniqueIds).rate(300.0).lasting(secs(10))
+    Load::of(Workload::UniqueIds)
+        .rate(300.0)
+        .time_limit(secs(10))
 }
 
 fn assert_began(run: &Run, fault: &str) {
@@ -78,7 +80,7 @@ fn a_partition_keeps_nobody_from_issuing_ids_that_sort_by_time() {
     for_seeds(3, |seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
-            .run(load().rate(1000.0).lasting(secs(30)));
+            .run(load().rate(1000.0).time_limit(secs(30)));
         run.assert_valid();
         assert_began(&run, "start-partition");
         assert_eq!(run.ok_fraction(), 1.0);
@@ -145,7 +147,7 @@ fn who_is_paused_answers_late_and_in_order() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Pause::one().every(secs(1)))
-            .run(load().calm(secs(1)));
+            .run(load().fault_free_tail(secs(1)));
         run.assert_valid();
         assert!(run.pauses() > 2, "{} pauses", run.pauses());
         assert_eq!(run.ok_fraction(), 1.0);
@@ -156,7 +158,7 @@ fn who_is_paused_answers_late_and_in_order() {
 fn swarm() -> Swarm {
     Swarm::of(Workload::UniqueIds)
         .rate(100.0..=1000.0)
-        .without(&Hazard::OF_LINKS)
+        .without(&FaultKind::OF_LINKS)
 }
 
 fn run(drawn: &Configuration) -> Run {

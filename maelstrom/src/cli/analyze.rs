@@ -9,7 +9,7 @@ use super::console;
 use super::values::parse_models;
 use crate::check::{self, Availability, Workload};
 use crate::history;
-use crate::report::{self, Account};
+use crate::report::{self, RunSummary};
 
 #[derive(Args)]
 pub(super) struct AnalyzeOptions {
@@ -46,7 +46,7 @@ pub(super) fn run(options: &AnalyzeOptions) -> Result<u8> {
     let mut results = check::check(&history, options.workload, &check, None);
     if let Some(directory) = &options.report {
         std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
-        let account = Account {
+        let summary = RunSummary {
             workload: options.workload,
             description: &format!("the history {}", options.history.display()),
             command: None,
@@ -54,7 +54,7 @@ pub(super) fn run(options: &AnalyzeOptions) -> Result<u8> {
             journal: None,
             failure: None,
         };
-        for warning in report::write(directory, &account, Some(&mut results)) {
+        for warning in report::write(directory, &summary, Some(&mut results)) {
             eprintln!("eddy: {warning}");
         }
         let written = [

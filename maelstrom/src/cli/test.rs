@@ -12,7 +12,7 @@ use super::{EXIT_CRASH, EXIT_USAGE};
 use crate::check::{self, Results, Verdict};
 use crate::host::{Command, Interrupted, ProcessHost};
 use crate::net::Recording;
-use crate::report::{Account, EVENTS_MAX, Store};
+use crate::report::{EVENTS_MAX, RunSummary, Store};
 use crate::runner::{self, Observer, Plan};
 use crate::seed::Seed;
 use crate::workload;
@@ -82,7 +82,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
         workload: workload::build(options.workload),
         settings: plan.settings.clone(),
         time_limit: Duration::from_secs(options.time_limit),
-        calm: Duration::ZERO,
+        fault_free_tail: Duration::ZERO,
         latency: plan.latency,
         nemesis: options.build_nemesis(),
         seed,
@@ -95,7 +95,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     store.write_history(&outcome.history)?;
     drop(host);
     let command = command_line(plan, seed);
-    let account = Account {
+    let summary = RunSummary {
         workload: options.workload,
         description: &description,
         command: Some(&command),
@@ -104,7 +104,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
         failure: outcome.failure.as_ref(),
     };
     if let Some(failure) = &outcome.failure {
-        for warning in store.write_reports(&account, None) {
+        for warning in store.write_reports(&summary, None) {
             console.warning(&warning);
         }
         console.finish();
@@ -117,7 +117,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     console.say("Analyzing...");
     let net = outcome.journal.to_edn(outcome.operations());
     let mut results = check::check(&outcome.history, options.workload, &plan.check, Some(net));
-    for warning in store.write_reports(&account, Some(&mut results)) {
+    for warning in store.write_reports(&summary, Some(&mut results)) {
         console.warning(&warning);
     }
     store.write_results(&results).context("writing results")?;

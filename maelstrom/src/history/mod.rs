@@ -3,6 +3,7 @@
 //! A history is the only thing that checkers look at. Eddy writes it while a run is under way, and
 //! reads it back from Jepsen's `history.edn` (plain or gzipped) or from its own `history.jsonl`.
 
+mod latencies;
 mod read;
 mod write;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use crate::edn::Value;
 
+pub use latencies::Latencies;
 pub use read::{read_edn, read_file, read_jsonl};
 
 /// Who performed an operation.

@@ -23,7 +23,7 @@ use crate::net::Faults;
 use crate::seed::ChaCha8Rng;
 
 /// What a fault may touch.
-pub struct Arena<'a> {
+pub struct FaultContext<'a> {
     /// The names of the nodes; node *i* is endpoint *i* of the network.
     pub nodes: &'a [String],
     /// The network's faults.
@@ -51,7 +51,7 @@ pub enum Action {
 
 /// What a fault did, for the history.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Deed {
+pub struct FaultRecord {
     /// The function, such as `start-partition`.
     pub f: &'static str,
     /// What was asked for.
@@ -62,16 +62,16 @@ pub struct Deed {
 
 /// Something that can go wrong, and be made good.
 pub trait Fault {
-    /// Strikes.
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed;
+    /// FaultCounts.
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord;
 
     /// Makes good whatever is in force; harmless if nothing is.
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed;
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord;
 
     /// What it is, in a word or two: `loss 5 %`.
     fn name(&self) -> String;
 
-    /// Strikes by turns for this long on average, then heals for as long: gaps are uniform in
+    /// FaultCounts by turns for this long on average, then heals for as long: gaps are uniform in
     /// [0, 2 · interval), and the first strike comes at once.
     fn every(self, interval: Duration) -> Schedule
     where
@@ -80,7 +80,7 @@ pub trait Fault {
         Schedule::new(self, Timing::Every(interval))
     }
 
-    /// Strikes from the beginning to the end of the run's main phase.
+    /// FaultCounts from the beginning to the end of the run's main phase.
     fn always(self) -> Schedule
     where
         Self: Sized + 'static,
@@ -88,7 +88,7 @@ pub trait Fault {
         Schedule::new(self, Timing::Between(Duration::ZERO, None))
     }
 
-    /// Strikes at `from` and heals at `to`.
+    /// FaultCounts at `from` and heals at `to`.
     fn between(self, from: Duration, to: Duration) -> Schedule
     where
         Self: Sized + 'static,
@@ -172,7 +172,7 @@ impl Nemesis {
     }
 
     /// Does the earliest thing that is due at `now`, if any.
-    pub fn act(&mut self, now: Duration, arena: &mut Arena<'_>) -> Option<Deed> {
+    pub fn act(&mut self, now: Duration, arena: &mut FaultContext<'_>) -> Option<FaultRecord> {
         let due = |schedule: &&mut Schedule| schedule.next_at.is_some_and(|at| at <= now);
         let earliest = self.schedules.iter_mut().filter(due);
         let schedule = earliest.min_by_key(|schedule| schedule.next_at)?;
@@ -190,7 +190,7 @@ impl Nemesis {
     }
 
     /// Makes everything good, and does nothing any more.
-    pub fn heal(&mut self, arena: &mut Arena<'_>) -> Vec<Deed> {
+    pub fn heal(&mut self, arena: &mut FaultContext<'_>) -> Vec<FaultRecord> {
         let schedules = self.schedules.iter_mut();
         schedules
             .map(|schedule| {

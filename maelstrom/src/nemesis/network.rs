@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Arena, Deed, Fault};
+use super::{Fault, FaultContext, FaultRecord};
 use crate::edn::Value;
 
 /// Loses messages between nodes.
@@ -18,14 +18,14 @@ impl Loss {
 }
 
 impl Fault for Loss {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().loss = self.probability;
-        deed("start-loss", self.probability.into())
+        record("start-loss", self.probability.into())
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().loss = 0.0;
-        deed("stop-loss", Value::Nil)
+        record("stop-loss", Value::Nil)
     }
 
     fn name(&self) -> String {
@@ -46,14 +46,14 @@ impl Duplication {
 }
 
 impl Fault for Duplication {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().duplication = self.probability;
-        deed("start-duplication", self.probability.into())
+        record("start-duplication", self.probability.into())
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().duplication = 0.0;
-        deed("stop-duplication", Value::Nil)
+        record("stop-duplication", Value::Nil)
     }
 
     fn name(&self) -> String {
@@ -78,15 +78,15 @@ impl Delays {
 }
 
 impl Fault for Delays {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let mut faults = arena.faults.borrow_mut();
         (faults.delay, faults.delay_max) = (self.probability, self.delay_max);
-        deed("start-delays", self.probability.into())
+        record("start-delays", self.probability.into())
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().delay = 0.0;
-        deed("stop-delays", Value::Nil)
+        record("stop-delays", Value::Nil)
     }
 
     fn name(&self) -> String {
@@ -108,14 +108,14 @@ impl LatencySpike {
 }
 
 impl Fault for LatencySpike {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().latency_factor = self.factor;
-        deed("start-latency-spike", self.factor.into())
+        record("start-latency-spike", self.factor.into())
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         arena.faults.borrow_mut().latency_factor = 0;
-        deed("stop-latency-spike", Value::Nil)
+        record("stop-latency-spike", Value::Nil)
     }
 
     fn name(&self) -> String {
@@ -123,8 +123,8 @@ impl Fault for LatencySpike {
     }
 }
 
-fn deed(f: &'static str, request: Value) -> Deed {
-    Deed {
+fn record(f: &'static str, request: Value) -> FaultRecord {
+    FaultRecord {
         f,
         request,
         result: Value::keyword("done"),

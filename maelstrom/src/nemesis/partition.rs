@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::RngExt;
 use rand::seq::{IndexedRandom, IteratorRandom, SliceRandom};
 
-use super::{Arena, Deed, Fault};
+use super::{Fault, FaultContext, FaultRecord};
 use crate::edn::Value;
 use crate::net::{CutId, EndpointId};
 use crate::seed::ChaCha8Rng;
@@ -170,7 +170,7 @@ impl Partition {
 }
 
 impl Fault for Partition {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let kind = *self
             .kinds
             .choose(arena.rng)
@@ -189,18 +189,18 @@ impl Fault for Partition {
         if let Some(old) = self.cut.replace(cut) {
             arena.faults.borrow_mut().heal(old);
         }
-        Deed {
+        FaultRecord {
             f: "start-partition",
             request: Value::keyword(kind.name()),
             result: Value::Vector(vec![Value::keyword("isolated"), shown]),
         }
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         if let Some(cut) = self.cut.take() {
             arena.faults.borrow_mut().heal(cut);
         }
-        Deed {
+        FaultRecord {
             f: "stop-partition",
             request: Value::Nil,
             result: Value::keyword("network-healed"),

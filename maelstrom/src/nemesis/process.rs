@@ -5,7 +5,7 @@ use std::fmt;
 use rand::RngExt;
 
 use super::partition::some_of;
-use super::{Action, Arena, Deed, Fault};
+use super::{Action, Fault, FaultContext, FaultRecord};
 use crate::edn::Value;
 use crate::seed::ChaCha8Rng;
 
@@ -49,7 +49,7 @@ impl fmt::Display for Target {
 }
 
 /// `{"n1" :killed}`.
-fn states(arena: &Arena<'_>, nodes: &[usize], state: &str) -> Value {
+fn states(arena: &FaultContext<'_>, nodes: &[usize], state: &str) -> Value {
     let entry = |&node: &usize| {
         (
             Value::from(arena.nodes[node].as_str()),
@@ -81,26 +81,26 @@ impl Kill {
 }
 
 impl Fault for Kill {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         self.down = self.target.draw(arena.nodes.len(), arena.rng);
         arena
             .actions
             .extend(self.down.iter().map(|&node| Action::Kill(node)));
         let result = states(arena, &self.down, "killed");
-        Deed {
+        FaultRecord {
             f: "kill",
             request: self.target.name(),
             result,
         }
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let down = std::mem::take(&mut self.down);
         arena
             .actions
             .extend(down.iter().map(|&node| Action::Restart(node)));
         let result = states(arena, &down, "started");
-        Deed {
+        FaultRecord {
             f: "start",
             request: Value::keyword("all"),
             result,
@@ -134,26 +134,26 @@ impl Pause {
 }
 
 impl Fault for Pause {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         self.paused = self.target.draw(arena.nodes.len(), arena.rng);
         arena
             .actions
             .extend(self.paused.iter().map(|&node| Action::Pause(node)));
         let result = states(arena, &self.paused, "paused");
-        Deed {
+        FaultRecord {
             f: "pause",
             request: self.target.name(),
             result,
         }
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let paused = std::mem::take(&mut self.paused);
         arena
             .actions
             .extend(paused.iter().map(|&node| Action::Resume(node)));
         let result = states(arena, &paused, "resumed");
-        Deed {
+        FaultRecord {
             f: "resume",
             request: Value::keyword("all"),
             result,
@@ -178,7 +178,7 @@ impl ClockSkew {
 }
 
 impl Fault for ClockSkew {
-    fn start(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let mut offsets = Vec::new();
         for (node, name) in arena.nodes.iter().enumerate() {
             let offset = arena
@@ -188,19 +188,19 @@ impl Fault for ClockSkew {
             offsets.push((Value::from(name.as_str()), Value::from(offset)));
         }
         let result = Value::Map(offsets.into_iter().collect());
-        Deed {
+        FaultRecord {
             f: "bump-clock",
             request: Value::from(self.offset_max_ms),
             result,
         }
     }
 
-    fn stop(&mut self, arena: &mut Arena<'_>) -> Deed {
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let nodes = 0..arena.nodes.len();
         arena
             .actions
             .extend(nodes.map(|node| Action::SetClock(node, 0)));
-        Deed {
+        FaultRecord {
             f: "reset-clock",
             request: Value::Nil,
             result: Value::keyword("clocks-reset"),

@@ -20,7 +20,7 @@ pub struct CutId(u64);
 
 /// How often faults struck: a test without strikes proves nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Strikes {
+pub struct FaultCounts {
     /// Messages that a cut swallowed.
     pub dropped: u64,
     /// Messages lost at random.
@@ -48,7 +48,7 @@ pub struct Faults {
     pub delay_max: Duration,
     /// Latencies are this many times longer (0 stands for 1: no spike).
     pub latency_factor: u32,
-    strikes: Strikes,
+    strikes: FaultCounts,
 }
 
 impl Faults {
@@ -76,7 +76,7 @@ impl Faults {
     }
 
     /// How often faults struck so far.
-    pub fn strikes(&self) -> Strikes {
+    pub fn strikes(&self) -> FaultCounts {
         self.strikes
     }
 

@@ -41,7 +41,7 @@ pub enum Recording {
     /// The first events only, as many as given.
     First(usize),
     /// Everything: to compare two runs message for message.
-    Everything,
+    All,
 }
 
 /// Counts of one group of messages.
@@ -127,7 +127,7 @@ impl Journal {
         }
         let keep = match self.recording {
             Recording::First(count) => self.events.len() < count,
-            Recording::Everything => true,
+            Recording::All => true,
         };
         if keep {
             self.events.push(Event {

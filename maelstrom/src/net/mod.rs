@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use faults::{Cut, CutId, Faults, Strikes};
+pub use faults::{Cut, CutId, FaultCounts, Faults};
 pub use journal::{Counts, Event, EventKind, Journal, Recording, Traffic};
 pub use latency::{Distribution, Latency};
 pub use message::{Body, EndpointId, Message, ParsedLine, parse_line};

@@ -6,7 +6,7 @@ const HUNDRED: Duration = Duration::from_millis(100);
 
 /// A network of two nodes, a service and a client that waits, with a constant latency of 100 ms.
 fn net() -> (Net, [EndpointId; 4]) {
-    let mut net = Net::new(Latency::constant(HUNDRED), Seed(1), Recording::Everything);
+    let mut net = Net::new(Latency::constant(HUNDRED), Seed(1), Recording::All);
     let ids = [
         net.register("n0", Role::Node),
         net.register("n1", Role::Node),

@@ -78,7 +78,7 @@ pub(super) fn intervals(history: &History) -> Vec<Interval> {
     FAMILIES.iter().flat_map(of_family).collect()
 }
 
-/// Every deed is noted twice: what was asked for, and what was done. A repair when nothing is wrong
+/// Every record is noted twice: what was asked for, and what was done. A repair when nothing is wrong
 /// counts for nothing.
 fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
     let mut intervals = Vec::new();

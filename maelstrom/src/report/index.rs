@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Account;
+use super::RunSummary;
 use super::style::{PAGE, verdict_colour, verdict_name};
 use crate::check::{Results, Verdict};
 use crate::edn::{Float, Value};
-use crate::history::{History, Kind, Operation};
+use crate::history::{History, Operation};
 
 /// What may be in the directory, and what it is.
 const FILES: [(&str, &str); 9] = [
@@ -26,8 +26,12 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 /// The page of a run, beside which these files were written.
-pub(super) fn page(account: &Account<'_>, results: Option<&Results>, files: &[String]) -> String {
-    let title = account.workload.name();
+pub(super) fn page(
+    summary: &RunSummary<'_>,
+    results: Option<&Results>,
+    files: &[String],
+) -> String {
+    let title = summary.workload.name();
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -37,12 +41,12 @@ pub(super) fn page(account: &Account<'_>, results: Option<&Results>, files: &[St
                 style { (PreEscaped(PAGE)) }
             }
             body {
-                h1 { (title) " " (verdict(account, results)) }
-                p.quiet { (account.description) }
-                @if let Some(command) = account.command { pre { (command) } }
-                (why(account, results))
-                (troubled::table(account.history))
-                @if let Some(results) = results { (figures(results, account.history)) }
+                h1 { (title) " " (verdict(summary, results)) }
+                p.quiet { (summary.description) }
+                @if let Some(command) = summary.command { pre { (command) } }
+                (why(summary, results))
+                (troubled::table(summary.history))
+                @if let Some(results) = results { (figures(results, summary.history)) }
                 (diagrams(files))
                 (file_list(files))
             }
@@ -51,8 +55,8 @@ pub(super) fn page(account: &Account<'_>, results: Option<&Results>, files: &[St
     .into_string()
 }
 
-fn verdict(account: &Account<'_>, results: Option<&Results>) -> Markup {
-    let (colour, name) = match (account.failure, results) {
+fn verdict(summary: &RunSummary<'_>, results: Option<&Results>) -> Markup {
+    let (colour, name) = match (summary.failure, results) {
         (None, Some(results)) => {
             let verdict = results.verdict();
             (verdict_colour(verdict), verdict_name(verdict))
@@ -62,13 +66,13 @@ fn verdict(account: &Account<'_>, results: Option<&Results>) -> Markup {
     html! { span.verdict style={ "background:" (colour) } { (name) } }
 }
 
-fn why(account: &Account<'_>, results: Option<&Results>) -> Markup {
-    let failure = account.failure.map(|failure| format!("{failure:#}"));
+fn why(summary: &RunSummary<'_>, results: Option<&Results>) -> Markup {
+    let failure = summary.failure.map(|failure| format!("{failure:#}"));
     let reason = failure.or_else(|| results.and_then(Results::explanation));
     html! {
         @if let Some(reason) = reason {
             h2 { "Why" }
-            pre { (with_links(&reason, account.history)) }
+            pre { (with_links(&reason, summary.history)) }
         }
     }
 }
@@ -142,14 +146,14 @@ fn figures(results: &Results, history: &History) -> Markup {
                 th.n { "median" } th.n { "95th" } th.n { "99th" } th.n { "max" }
             }
             @for (f, counts) in counts.chain([("all", &stats.overall)]) {
-                @let latencies = latencies(history, (f != "all").then_some(f));
+                @let latencies = history.ok_latencies((f != "all").then_some(f));
                 tr {
                     td { (f) }
                     @for count in [counts.total(), counts.ok, counts.fail, counts.info] {
                         td.n { (count) }
                     }
                     @for quantile in [0.5, 0.95, 0.99, 1.0] {
-                        td.n { @if let Some(took) = rank(&latencies, quantile) { (milliseconds(took)) } }
+                        td.n { @if let Some(took) = latencies.quantile(quantile) { (milliseconds(took)) } }
                     }
                 }
             }
@@ -164,24 +168,6 @@ fn figures(results: &Results, history: &History) -> Markup {
             }
         }
     }
-}
-
-fn latencies(history: &History, f: Option<&str>) -> Vec<Duration> {
-    let mut latencies: Vec<Duration> = history
-        .pairs()
-        .filter(|(invocation, _)| f.is_none_or(|f| invocation.f == f))
-        .filter_map(|(invocation, completion)| {
-            let ok = completion.filter(|completion| completion.kind == Kind::Ok)?;
-            Some(ok.time.saturating_sub(invocation.time))
-        })
-        .collect();
-    latencies.sort_unstable();
-    latencies
-}
-
-fn rank(sorted: &[Duration], quantile: f64) -> Option<Duration> {
-    let last = sorted.len().checked_sub(1)?;
-    Some(sorted[((sorted.len() as f64 * quantile) as usize).min(last)])
 }
 
 fn as_float(value: &Value) -> f64 {

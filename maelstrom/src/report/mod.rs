@@ -43,7 +43,7 @@ use crate::history::History;
 use crate::net::Journal;
 
 /// A run that is over, as reports tell of it.
-pub struct Account<'a> {
+pub struct RunSummary<'a> {
     /// What the clients did.
     pub workload: Workload,
     /// What was run, in a line.
@@ -62,7 +62,7 @@ pub struct Account<'a> {
 /// not be written, and why.
 pub fn write(
     directory: &Path,
-    account: &Account<'_>,
+    summary: &RunSummary<'_>,
     mut results: Option<&mut Results>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -71,21 +71,21 @@ pub fn write(
         let saved = fs::write(&path, text).with_context(|| format!("{}", path.display()));
         note(&mut warnings, saved)
     };
-    let faults = faults::intervals(account.history);
-    let timings = Timings::of(account.history);
+    let faults = faults::intervals(summary.history);
+    let timings = Timings::of(summary.history);
     let raw = save("latency-raw.svg", latency::raw(&timings, &faults));
     let quantiles = save(
         "latency-quantiles.svg",
         latency::quantiles(&timings, &faults),
     );
     let rate = save("rate.svg", rate::rate(&timings, &faults));
-    let timeline = save("timeline.html", timeline::page(account.history, &faults));
-    if let Some(journal) = account.journal {
+    let timeline = save("timeline.html", timeline::page(summary.history, &faults));
+    if let Some(journal) = summary.journal {
         save("messages.svg", messages::diagram(journal, &faults));
     }
     if let Some(results) = results.as_deref_mut() {
         attach(results, raw.or(quantiles), rate, timeline);
-        let written = details::write(directory, account.history, results);
+        let written = details::write(directory, summary.history, results);
         note(&mut warnings, written);
     }
     let page = file_names(directory).and_then(|mut files| {
@@ -93,7 +93,7 @@ pub fn write(
             // Written last, when everything is noted in them.
             files.extend(["results.edn", "results.json"].map(str::to_owned));
         }
-        let page = index::page(account, results.as_deref(), &files);
+        let page = index::page(summary, results.as_deref(), &files);
         let path = directory.join("index.html");
         fs::write(&path, page).with_context(|| format!("{}", path.display()))
     });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use jiff::Zoned;
 
-use super::Account;
+use super::RunSummary;
 use crate::check::Results;
 use crate::history::{History, Operation};
 
@@ -61,10 +61,10 @@ impl Store {
     /// is told in the warnings returned: reports are a convenience, and cost nobody the results.
     pub fn write_reports(
         &self,
-        account: &Account<'_>,
+        summary: &RunSummary<'_>,
         results: Option<&mut Results>,
     ) -> Vec<String> {
-        super::write(&self.directory, account, results)
+        super::write(&self.directory, summary, results)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<()> {

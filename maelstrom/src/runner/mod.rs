@@ -27,8 +27,8 @@ use crate::edn::Value;
 use crate::generator::{Generator, Threads};
 use crate::history::{History, Kind, Operation, Process};
 use crate::host::{Event, Host};
-use crate::nemesis::{Arena, Deed, Nemesis};
-use crate::net::{Body, EndpointId, Faults, Net, Role, Strikes};
+use crate::nemesis::{FaultContext, FaultRecord, Nemesis};
+use crate::net::{Body, EndpointId, FaultCounts, Faults, Net, Role};
 use crate::seed::ChaCha8Rng;
 use crate::service::{self, Service};
 
@@ -37,7 +37,7 @@ use workers::Worker;
 
 pub use outcome::Outcome;
 pub use phases::RECOVERY;
-pub use plan::{Observer, Plan, Silent};
+pub use plan::{NoopObserver, Observer, Plan};
 
 /// Performs a run.
 ///
@@ -79,8 +79,8 @@ struct Run<'a, H> {
     /// Host time at which history time begins.
     origin: Duration,
     next_client: usize,
-    /// How many complaints there were about each node.
-    complaints: Vec<usize>,
+    /// How many protocol_violations there were about each node.
+    protocol_violations: Vec<usize>,
     kills: usize,
     pauses: usize,
     /// Nodes that are down because the nemesis wants it so.
@@ -114,7 +114,7 @@ impl<'a, H: Host> Run<'a, H> {
             history: History::default(),
             origin: Duration::ZERO,
             next_client: 0,
-            complaints: vec![0; node_count],
+            protocol_violations: vec![0; node_count],
             kills: 0,
             pauses: 0,
             down: vec![false; node_count],
@@ -135,14 +135,14 @@ impl<'a, H: Host> Run<'a, H> {
     }
 
     fn finish(self, failure: Option<anyhow::Error>) -> Outcome {
-        let strikes: Strikes = self.net.faults().borrow().strikes();
+        let strikes: FaultCounts = self.net.faults().borrow().strikes();
         Outcome {
             history: self.history,
             journal: self.net.into_journal(self.origin),
             strikes,
             kills: self.kills,
             pauses: self.pauses,
-            complaints: self.complaints.iter().sum(),
+            protocol_violations: self.protocol_violations.iter().sum(),
             failure,
         }
     }
@@ -192,20 +192,20 @@ impl<'a, H: Host> Run<'a, H> {
     /// Lets the nemesis do something, writes it down, and carries out what it wants of nodes.
     fn with_arena(
         &mut self,
-        act: impl FnOnce(&mut Nemesis, &mut Arena<'_>) -> Vec<Deed>,
+        act: impl FnOnce(&mut Nemesis, &mut FaultContext<'_>) -> Vec<FaultRecord>,
     ) -> Result<()> {
         let nodes = self.plan.settings.nodes.clone();
         let faults = self.net.faults();
         let rng = &mut self.nemesis_rng;
-        let mut arena = Arena {
+        let mut arena = FaultContext {
             nodes: &nodes,
             faults,
             rng,
             actions: Vec::new(),
         };
-        let deeds = act(&mut self.plan.nemesis, &mut arena);
+        let records = act(&mut self.plan.nemesis, &mut arena);
         let actions = arena.actions;
-        for Deed { f, request, result } in deeds {
+        for FaultRecord { f, request, result } in records {
             for value in [request, result] {
                 self.record(Operation {
                     time: self.now(),

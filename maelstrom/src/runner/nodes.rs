@@ -15,7 +15,7 @@ use crate::net::{EndpointId, Message, Role, SendError, parse_line};
 /// How long a node may take to answer `init`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many complaints about a node are shown; the rest are counted.
+/// So many protocol_violations about a node are shown; the rest are counted.
 const COMPLAINTS_SHOWN: usize = 5;
 
 /// So much of an offending line is shown.
@@ -159,7 +159,7 @@ impl<H: Host> Run<'_, H> {
     /// Tells the user that a node does what the protocol forbids.
     pub(super) fn complain(&mut self, node: EndpointId, text: &str) {
         let name = self.net.name(node).clone();
-        let Some(count) = self.complaints.get_mut(node.index()) else {
+        let Some(count) = self.protocol_violations.get_mut(node.index()) else {
             self.observer.warning(&format!("{name} wrote {text}"));
             return;
         };
@@ -169,7 +169,7 @@ impl<H: Host> Run<'_, H> {
                 self.observer.warning(&format!("{name} wrote {text}"));
             }
             std::cmp::Ordering::Equal => self.observer.warning(&format!(
-                "{name} wrote {text}\n  (further complaints about {name} are counted, not shown)"
+                "{name} wrote {text}\n  (further protocol_violations about {name} are counted, not shown)"
             )),
             std::cmp::Ordering::Greater => {}
         }

@@ -1,7 +1,7 @@
 //! What a run leaves behind.
 
 use crate::history::{History, Kind};
-use crate::net::{Journal, Strikes};
+use crate::net::{FaultCounts, Journal};
 
 /// Everything that was seen in a run.
 #[derive(Debug)]
@@ -11,13 +11,13 @@ pub struct Outcome {
     /// What went over the network.
     pub journal: Journal,
     /// How often network faults struck.
-    pub strikes: Strikes,
+    pub strikes: FaultCounts,
     /// How many times a node was killed.
     pub kills: usize,
     /// How many times a node was paused.
     pub pauses: usize,
     /// How many times a node did what the protocol forbids.
-    pub complaints: usize,
+    pub protocol_violations: usize,
     /// Why the run came to no end; the history is incomplete then.
     pub failure: Option<anyhow::Error>,
 }

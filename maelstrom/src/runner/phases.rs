@@ -26,14 +26,16 @@ impl<H: Host> Run<'_, H> {
     /// Operations and faults, until the time limit.
     pub(super) fn main_phase(&mut self) -> Result<()> {
         let Plan {
-            time_limit, calm, ..
+            time_limit,
+            fault_free_tail,
+            ..
         } = self.plan;
         if self.plan.settings.rate > 0.0 {
             let generator = self.plan.workload.generator(&self.plan.settings);
             self.generator = Some(generator.map_err(|problem| anyhow!(problem))?);
         }
         let begin = self.now();
-        let faults_end = begin + time_limit.saturating_sub(calm);
+        let faults_end = begin + time_limit.saturating_sub(fault_free_tail);
         let mut cutoff = begin + time_limit;
         let mut first = true;
         while self.now() < cutoff {
@@ -138,7 +140,7 @@ impl<H: Host> Run<'_, H> {
         }
     }
 
-    /// Performs what the nemesis has due before `end`, and tells when it is due next. If a calm
+    /// Performs what the nemesis has due before `end`, and tells when it is due next. If a fault_free_tail
     /// follows, everything is healed at the end.
     fn let_nemesis_act(&mut self, end: Duration) -> Result<Option<Duration>> {
         loop {
@@ -151,7 +153,9 @@ impl<H: Host> Run<'_, H> {
                     })?;
                     self.threads.dispatch(None);
                 }
-                None if self.plan.calm.is_zero() || self.plan.nemesis.is_over() => return Ok(None),
+                None if self.plan.fault_free_tail.is_zero() || self.plan.nemesis.is_over() => {
+                    return Ok(None);
+                }
                 None if now < end => return Ok(Some(end)),
                 None => self.heal()?,
             }

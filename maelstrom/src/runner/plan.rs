@@ -17,7 +17,7 @@ pub struct Plan {
     /// How long the main phase lasts.
     pub time_limit: Duration,
     /// How long the nemesis rests at the end of the main phase, all faults healed.
-    pub calm: Duration,
+    pub fault_free_tail: Duration,
     /// How long messages take.
     pub latency: Latency,
     /// What goes wrong.
@@ -48,6 +48,6 @@ pub trait Observer {
 }
 
 /// An observer that takes no notice.
-pub struct Silent;
+pub struct NoopObserver;
 
-impl Observer for Silent {}
+impl Observer for NoopObserver {}

@@ -12,8 +12,8 @@ use crate::workload::topology::Topology;
 pub struct Load {
     pub(super) workload: Workload,
     pub(super) rate: f64,
-    pub(super) lasting: Duration,
-    pub(super) calm: Duration,
+    pub(super) time_limit: Duration,
+    pub(super) fault_free_tail: Duration,
     pub(super) concurrency: Option<usize>,
     pub(super) key_count: usize,
     pub(super) max_txn_length: usize,
@@ -30,8 +30,8 @@ impl Load {
         Load {
             workload,
             rate: 10.0,
-            lasting: secs(10),
-            calm: Duration::ZERO,
+            time_limit: secs(10),
+            fault_free_tail: Duration::ZERO,
             concurrency: None,
             key_count: 10,
             max_txn_length: 4,
@@ -48,13 +48,16 @@ impl Load {
     }
 
     /// How long the main phase lasts.
-    pub fn lasting(self, lasting: Duration) -> Load {
-        Load { lasting, ..self }
+    pub fn time_limit(self, time_limit: Duration) -> Load {
+        Load { time_limit, ..self }
     }
 
     /// At the end of the main phase, so long without faults: everything must work again there.
-    pub fn calm(self, calm: Duration) -> Load {
-        Load { calm, ..self }
+    pub fn fault_free_tail(self, fault_free_tail: Duration) -> Load {
+        Load {
+            fault_free_tail,
+            ..self
+        }
     }
 
     /// How many client threads there are; thread *i* talks to node *i* mod the number of nodes.
@@ -93,7 +96,7 @@ impl Load {
 
     /// At the very end, once faults are healed and the cluster had time to recover, every client
     /// thread performs this, instead of what the workload has for that phase.
-    pub fn finally(self, invocation: Invocation) -> Load {
+    pub fn final_operation(self, invocation: Invocation) -> Load {
         Load {
             finale: Some(invocation),
             ..self

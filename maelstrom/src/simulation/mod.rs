@@ -24,13 +24,13 @@
 //!     let run = Simulation::new(seed)
 //!         .nodes(3, |_: &Context| Echo)
 //!         .latency(Latency::exponential(ms(100)))
-//!         .run(Load::of(Workload::Echo).rate(50.0).lasting(secs(5)));
+//!         .run(Load::of(Workload::Echo).rate(50.0).time_limit(secs(5)));
 //!     run.assert_valid();
 //! });
 //! ```
 
+mod fault_kind;
 mod finale;
-mod hazard;
 mod load;
 mod run;
 mod scenario;
@@ -49,18 +49,18 @@ use std::time::Duration;
 use anyhow::Result;
 use glomers::{Context, IntoNode};
 
-pub use hazard::Hazard;
+pub use fault_kind::FaultKind;
 pub use load::Load;
 pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
 pub use swarm::{Configuration, Swarm};
-pub use tally::Tally;
+pub use tally::Totals;
 
 use crate::check;
 use crate::host::{Command, Host, NodeFactory, ProcessHost, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
-use crate::runner::{self, Plan, Silent};
+use crate::runner::{self, NoopObserver, Plan};
 use crate::seed::Seed;
 use crate::workload::{self, Settings};
 
@@ -74,7 +74,7 @@ pub const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-type Script = Box<dyn FnOnce(World) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
+type Script = Box<dyn FnOnce(NetworkControl) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
 
 /// A run to be simulated.
 pub struct Simulation {
@@ -91,11 +91,11 @@ pub struct Simulation {
 
 /// What a script of faults can reach.
 #[derive(Clone)]
-pub struct World {
+pub struct NetworkControl {
     faults: Rc<RefCell<Faults>>,
 }
 
-impl World {
+impl NetworkControl {
     /// Cuts the nodes of `left` off from those of `right`, in both directions, until the result is
     /// dropped.
     pub fn cut(&self, left: &[usize], right: &[usize]) -> crate::net::Cut {
@@ -134,7 +134,7 @@ impl Simulation {
             schedules: Vec::new(),
             scripts: Vec::new(),
             recording: Recording::First(0),
-            verbose: std::env::var_os("VERBOSE").is_some(),
+            verbose: std::env::var_os("EDDY_VERBOSE").is_some(),
             notes: Vec::new(),
         }
     }
@@ -166,7 +166,7 @@ impl Simulation {
     /// Adds a script of faults, which runs beside the nodes, on their clock.
     pub fn script<F: Future<Output = ()> + 'static>(
         mut self,
-        script: impl FnOnce(World) -> F + 'static,
+        script: impl FnOnce(NetworkControl) -> F + 'static,
     ) -> Simulation {
         self.scripts
             .push(Box::new(move |world| Box::pin(script(world))));
@@ -174,20 +174,20 @@ impl Simulation {
     }
 
     /// Keeps every message, so that two runs can be compared.
-    pub fn record_everything(self) -> Simulation {
+    pub fn record_all_messages(self) -> Simulation {
         Simulation {
-            recording: Recording::Everything,
+            recording: Recording::All,
             ..self
         }
     }
 
     /// Adds to what the run says of itself: what else was drawn from the seed.
-    pub fn noting(mut self, note: impl fmt::Display) -> Simulation {
+    pub fn note(mut self, note: impl fmt::Display) -> Simulation {
         self.notes.push(note.to_string());
         self
     }
 
-    /// Simulates the run and checks it. A run that is replayed (`SEED=n`), or fails, says first
+    /// Simulates the run and checks it. A run that is replayed (`EDDY_SEED=n`), or fails, says first
     /// what it is to do.
     ///
     /// # Panics
@@ -204,7 +204,7 @@ impl Simulation {
         self.run_on(&mut host, load, |faults, host| {
             for script in scripts {
                 let faults = faults.clone();
-                host.spawn(script(World { faults }));
+                host.spawn(script(NetworkControl { faults }));
             }
         })
     }
@@ -244,8 +244,8 @@ impl Simulation {
                 topology: load.topology,
                 nodes: self.names(),
             },
-            time_limit: load.lasting,
-            calm: load.calm,
+            time_limit: load.time_limit,
+            fault_free_tail: load.fault_free_tail,
             latency: self.latency,
             nemesis: Nemesis::new(self.schedules),
             seed: self.seed,
@@ -253,7 +253,7 @@ impl Simulation {
             log_sent: false,
             log_received: false,
         };
-        let outcome = runner::run_with(plan, host, &mut Silent, prepare);
+        let outcome = runner::run_with(plan, host, &mut NoopObserver, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
         let results = check::check(&outcome.history, load.workload, &load.options, Some(net));
         Run::new(self.seed, description, outcome, results, host.now())
@@ -266,10 +266,13 @@ impl Simulation {
             format!("{} nodes", self.count),
             format!("{} clients", load.concurrency.unwrap_or(self.count)),
             format!("latency {}", self.latency),
-            format!("{:.0} op/s for {:?}", load.rate, load.lasting),
+            format!("{:.0} op/s for {:?}", load.rate, load.time_limit),
         ];
-        if !load.calm.is_zero() {
-            parts.push(format!("calm for the last {:?}", load.calm));
+        if !load.fault_free_tail.is_zero() {
+            parts.push(format!(
+                "fault_free_tail for the last {:?}",
+                load.fault_free_tail
+            ));
         }
         parts.extend(self.schedules.iter().map(Schedule::to_string));
         if self.schedules.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::tally;
 use crate::check::{Results, Verdict};
 use crate::history::History;
-use crate::net::{Journal, Strikes};
+use crate::net::{FaultCounts, Journal};
 use crate::runner::Outcome;
 use crate::seed::Seed;
 
@@ -52,7 +52,7 @@ impl Run {
 
     /// The same of the workload's own checker alone: of a run that may be too rough for any
     /// operation of some kind to succeed.
-    pub fn assert_nothing_wrong_seen(&self) {
+    pub fn assert_safe(&self) {
         self.assert_ended();
         let analysis = self.results.workload().as_dyn();
         self.assert_verdict(analysis.verdict(), analysis.explanation());
@@ -125,7 +125,7 @@ impl Run {
     }
 
     /// How often network faults struck.
-    pub fn net(&self) -> Strikes {
+    pub fn net(&self) -> FaultCounts {
         self.outcome.strikes
     }
 
@@ -140,8 +140,8 @@ impl Run {
     }
 
     /// How many times a node did what the protocol forbids.
-    pub fn complaints(&self) -> usize {
-        self.outcome.complaints
+    pub fn protocol_violations(&self) -> usize {
+        self.outcome.protocol_violations
     }
 
     /// How much time passed for the nodes.
@@ -194,22 +194,8 @@ impl Run {
     ///
     /// If there was none.
     pub fn latency_of(&self, f: &str, quantile: f64) -> Duration {
-        let mut latencies: Vec<Duration> = self
-            .outcome
-            .history
-            .pairs()
-            .filter(|(invocation, _)| invocation.f == f)
-            .filter_map(|(invocation, completion)| {
-                let completion = completion?;
-                let ok = completion.kind == crate::history::Kind::Ok;
-                ok.then(|| completion.time.saturating_sub(invocation.time))
-            })
-            .collect();
-        latencies.sort_unstable();
-        let last = latencies
-            .len()
-            .checked_sub(1)
-            .expect("some operation ended ok");
-        latencies[((latencies.len() as f64 * quantile) as usize).min(last)]
+        let latencies = self.history().ok_latencies(Some(f));
+        let latency = latencies.quantile(quantile);
+        latency.expect("some operation ended ok")
     }
 }

@@ -1,6 +1,6 @@
 //! A scenario as people see it: where cargo finds it, how far it is, and how it ended.
 //!
-//! Under `SIM_REPORT` (as `make sim` sets it) each scenario is a line, and a failure a paragraph,
+//! Under `EDDY_SIM_REPORT` (as `make sim` sets it) each scenario is a line, and a failure a paragraph,
 //! written past the test harness, which would keep them to itself.
 
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::tally::Tally;
+use super::tally::Totals;
 use crate::seed::Seed;
 
 /// A test that runs many seeds.
@@ -60,7 +60,7 @@ impl Scenario {
             name,
             command,
             heading,
-            reports: std::env::var_os("SIM_REPORT").is_some(),
+            reports: std::env::var_os("EDDY_SIM_REPORT").is_some(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Scenario {
         } else {
             ""
         };
-        format!("SEED={seed} {command} {name} {separator}--exact --nocapture")
+        format!("EDDY_SEED={seed} {command} {name} {separator}--exact --nocapture")
     }
 
     /// Ends the process: a seed hangs, and nothing else can stop it.
@@ -105,7 +105,7 @@ impl Scenario {
     }
 
     /// The scenario's line, and what is to be known of its failure.
-    pub(super) fn end(&self, tally: &Tally, wall: Duration, failure: Option<Failure>) {
+    pub(super) fn end(&self, tally: &Totals, wall: Duration, failure: Option<Failure>) {
         let replay = failure
             .as_ref()
             .map(|failure| format!("replay: {}", self.replay(failure.seed)));
@@ -203,7 +203,7 @@ mod tests {
         };
         assert_eq!(
             scenario.replay(Seed(7)),
-            "SEED=7 cargo test -q -p g-set --test g_set faults::nothing_is_lost -- --exact --nocapture"
+            "EDDY_SEED=7 cargo test -q -p g-set --test g_set faults::nothing_is_lost -- --exact --nocapture"
         );
         assert_eq!(program_name(Path::new("/deps/g_set-0a1b2c")), "g_set");
         assert_eq!(program_name(Path::new("/bin/swarm")), "swarm");

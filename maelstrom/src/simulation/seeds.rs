@@ -1,6 +1,6 @@
 //! Many seeds of one scenario.
 //!
-//! `SEED=7319` replays one, `SEEDS=1000` widens; the default is a small fixed range. Seeds run in
+//! `EDDY_SEED=7319` replays one, `EDDY_SEEDS=1000` widens; the default is a small fixed range. Seeds run in
 //! parallel on all cores. A failure names its seed and the command that replays it.
 
 use std::any::Any;
@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::scenario::{Failure, Scenario};
-use super::tally::{self, Tally};
+use super::tally::{self, Totals};
 use super::watchdog::Watchdog;
 use crate::seed::Seed;
 
-/// So many seeds are tried unless `SEEDS` or `SEED` says otherwise.
+/// So many seeds are tried unless `EDDY_SEEDS` or `EDDY_SEED` says otherwise.
 const SEEDS_DEFAULT: u64 = 10;
 
 /// A seed for which the scenario panicked, what the last run was to do, and the panic.
@@ -25,12 +25,12 @@ struct Panicked {
     panic: Box<dyn Any + Send>,
 }
 
-/// Runs a scenario for every seed of the range that `SEED` or `SEEDS` asks for.
+/// Runs a scenario for every seed of the range that `EDDY_SEED` or `EDDY_SEEDS` asks for.
 ///
 /// # Panics
 ///
 /// If the scenario does, for the smallest seed for which it does.
-pub fn for_each_seed(scenario: impl Fn(Seed) + Sync) -> Tally {
+pub fn for_each_seed(scenario: impl Fn(Seed) + Sync) -> Totals {
     for_seeds(SEEDS_DEFAULT, scenario)
 }
 
@@ -39,10 +39,10 @@ pub fn for_each_seed(scenario: impl Fn(Seed) + Sync) -> Tally {
 /// # Panics
 ///
 /// If the scenario does.
-pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Tally {
-    let seeds = match number_from_env("SEED") {
+pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Totals {
+    let seeds = match number_from_env("EDDY_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number_from_env("SEEDS").unwrap_or(count),
+        None => 0..number_from_env("EDDY_SEEDS").unwrap_or(count),
     };
     #[expect(
         clippy::disallowed_methods,
@@ -69,11 +69,11 @@ fn run_all(
     seeds: Range<u64>,
     described: &Scenario,
     scenario: &(impl Fn(Seed) + Sync),
-) -> (Tally, Option<Panicked>) {
+) -> (Totals, Option<Panicked>) {
     let count = seeds.end - seeds.start;
     let bar = described.progress_bar(count);
     let next = AtomicU64::new(seeds.start);
-    let total = Mutex::new(Tally::default());
+    let total = Mutex::new(Totals::default());
     let failure: Mutex<Option<Panicked>> = Mutex::new(None);
     let watchdog = Watchdog::default();
     let work = || {

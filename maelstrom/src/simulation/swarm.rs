@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! # use eddy::check::Workload;
-//! # use eddy::simulation::{Hazard, Swarm};
+//! # use eddy::simulation::{FaultKind, Swarm};
 //! # use glomers::Context;
 //! # fn make(_: &Context) -> impl glomers::Node + use<> { Silent }
 //! # struct Silent;
@@ -17,7 +17,7 @@
 //! # }
 //! Swarm::of(Workload::GSet)
 //!     .nodes(2..=9)
-//!     .without(&[Hazard::Kill])
+//!     .without(&[FaultKind::Kill])
 //!     .for_each(20, |drawn| drawn.simulation().nodes(drawn.nodes, make).run(drawn.load()).assert_valid());
 //! ```
 
@@ -28,13 +28,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::hazard::{Hazard, Threat};
+use super::fault_kind::{FaultKind, ScheduledFault};
 use super::{Load, Run, Simulation, for_seeds, ms, secs};
 use crate::check::Workload;
 use crate::net::Latency;
 use crate::seed::{ChaCha8Rng, Seed};
 
-/// A hazard that so many configurations contain must strike in some of them.
+/// A kind that so many configurations contain must strike in some of them.
 const DRAWN_OFTEN: usize = 5;
 
 /// What configurations are drawn from.
@@ -45,15 +45,15 @@ pub struct Swarm {
     clients_per_node: RangeInclusive<usize>,
     rate: RangeInclusive<f64>,
     latency_max: Duration,
-    lasting: Duration,
-    calm: Duration,
-    hazards: Vec<Hazard>,
+    time_limit: Duration,
+    fault_free_tail: Duration,
+    kinds: Vec<FaultKind>,
 }
 
 impl Swarm {
     /// Between one and seven nodes, with up to three clients each; 10 to 100 operations a second
-    /// for 15 s, of which the last 5 are calm; latencies of any distribution with a mean of 100 ms
-    /// at most; and every hazard.
+    /// for 15 s, of which the last 5 are fault_free_tail; latencies of any distribution with a mean of 100 ms
+    /// at most; and every kind.
     pub fn of(workload: Workload) -> Swarm {
         Swarm {
             workload,
@@ -61,9 +61,9 @@ impl Swarm {
             clients_per_node: 1..=3,
             rate: 10.0..=100.0,
             latency_max: ms(100),
-            lasting: secs(15),
-            calm: secs(5),
-            hazards: Hazard::ALL.to_vec(),
+            time_limit: secs(15),
+            fault_free_tail: secs(5),
+            kinds: FaultKind::ALL.to_vec(),
         }
     }
 
@@ -94,51 +94,51 @@ impl Swarm {
     }
 
     /// How long the main phase lasts, and how much of that, at its end, is without faults.
-    pub fn lasting(self, lasting: Duration, calm: Duration) -> Swarm {
+    pub fn time_limit(self, time_limit: Duration, fault_free_tail: Duration) -> Swarm {
         Swarm {
-            lasting,
-            calm,
+            time_limit,
+            fault_free_tail,
             ..self
         }
     }
 
-    /// Leaves out hazards that the nodes do not claim to survive.
-    pub fn without(mut self, hazards: &[Hazard]) -> Swarm {
-        self.hazards.retain(|hazard| !hazards.contains(hazard));
+    /// Leaves out kinds that the nodes do not claim to survive.
+    pub fn without(mut self, kinds: &[FaultKind]) -> Swarm {
+        self.kinds.retain(|kind| !kinds.contains(kind));
         self
     }
 
     /// The configuration that a seed stands for.
     pub fn draw(&self, seed: Seed) -> Configuration {
-        let mut dice = seed.stream("configuration");
-        let nodes = dice.random_range(self.nodes.clone());
-        let clients_per_node = dice.random_range(self.clients_per_node.clone());
-        let rate = dice.random_range(self.rate.clone()).round();
+        let mut rng = seed.stream("configuration");
+        let nodes = rng.random_range(self.nodes.clone());
+        let clients_per_node = rng.random_range(self.clients_per_node.clone());
+        let rate = rng.random_range(self.rate.clone()).round();
         let latency_max_ms = self.latency_max.as_millis() as u64;
-        let mean = ms(dice.random_range(0..=latency_max_ms));
-        let latency = match dice.random_range(0..3) {
+        let mean = ms(rng.random_range(0..=latency_max_ms));
+        let latency = match rng.random_range(0..3) {
             0 => Latency::constant(mean),
             1 => Latency::uniform(mean),
             _ => Latency::exponential(mean),
         };
-        let faults_end = self.lasting.saturating_sub(self.calm);
-        let threats = self.hazards.iter().filter_map(|hazard| {
-            // Dice of its own, so that a hazard more or less does not change the others.
-            let mut dice = seed.stream(hazard.name());
-            let is_there: bool = dice.random();
-            is_there.then(|| hazard.draw(faults_end, &mut dice))
+        let faults_end = self.time_limit.saturating_sub(self.fault_free_tail);
+        let faults = self.kinds.iter().filter_map(|kind| {
+            // Dice of its own, so that a kind more or less does not change the others.
+            let mut rng = seed.stream(kind.name());
+            let is_there: bool = rng.random();
+            is_there.then(|| kind.draw(faults_end, &mut rng))
         });
         Configuration {
             seed,
             nodes,
             latency,
-            threats: threats.collect(),
-            records_everything: false,
+            faults: faults.collect(),
+            records_all_messages: false,
             workload: self.workload,
             clients: nodes * clients_per_node,
             rate,
-            lasting: self.lasting,
-            calm: self.calm,
+            time_limit: self.time_limit,
+            fault_free_tail: self.fault_free_tail,
         }
     }
 
@@ -146,23 +146,23 @@ impl Swarm {
     ///
     /// # Panics
     ///
-    /// If the scenario does, or if a hazard was drawn time and again and never struck.
+    /// If the scenario does, or if a kind was drawn time and again and never struck.
     pub fn for_each(&self, seeds: u64, scenario: impl Fn(&Configuration) + Sync) {
-        let drawn: Mutex<BTreeMap<Hazard, usize>> = Mutex::default();
+        let drawn: Mutex<BTreeMap<FaultKind, usize>> = Mutex::default();
         let total = for_seeds(seeds, |seed| {
             let configuration = self.draw(seed);
             let mut drawn_so_far = drawn.lock().expect("nobody panics here");
-            for threat in &configuration.threats {
-                *drawn_so_far.entry(threat.hazard).or_default() += 1;
+            for fault in &configuration.faults {
+                *drawn_so_far.entry(fault.kind).or_default() += 1;
             }
             drop(drawn_so_far);
             scenario(&configuration);
         });
-        for (hazard, count) in drawn.into_inner().expect("nobody panics here") {
+        for (kind, count) in drawn.into_inner().expect("nobody panics here") {
             assert!(
-                count < DRAWN_OFTEN || hazard.strikes(&total) > 0,
+                count < DRAWN_OFTEN || kind.strikes(&total) > 0,
                 "{} was drawn {count} times and never struck: {total}",
-                hazard.name()
+                kind.name()
             );
         }
     }
@@ -176,7 +176,7 @@ impl Swarm {
     pub fn assert_repeatable(&self, seeds: u64, run: impl Fn(&Configuration) -> Run + Sync) {
         for_seeds(seeds, |seed| {
             let configuration = Configuration {
-                records_everything: true,
+                records_all_messages: true,
                 ..self.draw(seed)
             };
             let first = run(&configuration);
@@ -194,23 +194,23 @@ pub struct Configuration {
     /// How many nodes there are.
     pub nodes: usize,
     latency: Latency,
-    threats: Vec<Threat>,
-    records_everything: bool,
+    faults: Vec<ScheduledFault>,
+    records_all_messages: bool,
     workload: Workload,
     clients: usize,
     rate: f64,
-    lasting: Duration,
-    calm: Duration,
+    time_limit: Duration,
+    fault_free_tail: Duration,
 }
 
 impl Configuration {
     /// The run, but for its nodes. Like every run it says what it is to do before it does it.
     pub fn simulation(&self) -> Simulation {
         let mut simulation = Simulation::new(self.seed).latency(self.latency);
-        if self.records_everything {
-            simulation = simulation.record_everything();
+        if self.records_all_messages {
+            simulation = simulation.record_all_messages();
         }
-        let schedules = self.threats.iter().map(Threat::schedule);
+        let schedules = self.faults.iter().map(ScheduledFault::schedule);
         schedules.fold(simulation, Simulation::nemesis)
     }
 
@@ -223,12 +223,12 @@ impl Configuration {
     pub fn load_like(&self, load: Load) -> Load {
         load.concurrency(self.clients)
             .rate(self.rate)
-            .lasting(self.lasting)
-            .calm(self.calm)
+            .time_limit(self.time_limit)
+            .fault_free_tail(self.fault_free_tail)
     }
 
     /// Dice for what else the scenario wants to draw.
-    pub fn dice(&self) -> ChaCha8Rng {
+    pub fn rng(&self) -> ChaCha8Rng {
         self.seed.stream("scenario")
     }
 }
@@ -237,22 +237,22 @@ impl Configuration {
 mod tests {
     use super::*;
 
-    fn threats(swarm: &Swarm, seed: u64) -> Vec<String> {
+    fn faults(swarm: &Swarm, seed: u64) -> Vec<String> {
         let drawn = swarm.draw(Seed(seed));
-        let schedules = drawn.threats.iter().map(Threat::schedule);
+        let schedules = drawn.faults.iter().map(ScheduledFault::schedule);
         schedules.map(|schedule| schedule.to_string()).collect()
     }
 
     #[test]
     fn every_hazard_is_drawn_about_half_of_the_time() {
         let swarm = Swarm::of(Workload::GSet);
-        let mut drawn: BTreeMap<Hazard, usize> = BTreeMap::new();
+        let mut drawn: BTreeMap<FaultKind, usize> = BTreeMap::new();
         for seed in 0..400 {
-            for threat in swarm.draw(Seed(seed)).threats {
-                *drawn.entry(threat.hazard).or_default() += 1;
+            for fault in swarm.draw(Seed(seed)).faults {
+                *drawn.entry(fault.kind).or_default() += 1;
             }
         }
-        assert_eq!(drawn.len(), Hazard::ALL.len());
+        assert_eq!(drawn.len(), FaultKind::ALL.len());
         assert!(
             drawn.values().all(|count| (150..250).contains(count)),
             "{drawn:?}"
@@ -262,11 +262,11 @@ mod tests {
     #[test]
     fn what_is_left_out_is_never_drawn_and_the_rest_is_the_same() {
         let all = Swarm::of(Workload::GSet);
-        let some = all.clone().without(&[Hazard::Loss]);
+        let some = all.clone().without(&[FaultKind::Loss]);
         for seed in 0..50 {
-            let mut expected = threats(&all, seed);
-            expected.retain(|threat| !threat.starts_with("loss"));
-            assert_eq!(threats(&some, seed), expected);
+            let mut expected = faults(&all, seed);
+            expected.retain(|fault| !fault.starts_with("loss"));
+            assert_eq!(faults(&some, seed), expected);
         }
     }
 

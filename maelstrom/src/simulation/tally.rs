@@ -9,7 +9,7 @@ use crate::seed::Seed;
 
 /// The sums over the runs of a scenario.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct Totals {
     /// Runs.
     pub runs: u64,
     /// How much time passed for the nodes.
@@ -33,7 +33,7 @@ pub struct Tally {
 /// The runs of the current thread since it began its seed.
 #[derive(Default)]
 struct Latest {
-    tally: Tally,
+    tally: Totals,
     /// What the last of them was to do.
     description: Option<String>,
 }
@@ -45,7 +45,7 @@ thread_local! {
 /// Says what the current thread is about to simulate: at once if somebody is watching a single
 /// seed, and otherwise in case that it comes to no good end.
 pub(super) fn announce(seed: Seed, description: &str) {
-    if std::env::var_os("SEED").is_some() {
+    if std::env::var_os("EDDY_SEED").is_some() {
         eprintln!("seed {seed}: {description}");
     }
     LATEST.with_borrow_mut(|latest| latest.description = Some(description.to_owned()));
@@ -53,20 +53,20 @@ pub(super) fn announce(seed: Seed, description: &str) {
 
 /// Counts a run of the current thread.
 pub(super) fn count(run: &Run) {
-    LATEST.with_borrow_mut(|latest| latest.tally.add(&Tally::of(run)));
+    LATEST.with_borrow_mut(|latest| latest.tally.add(&Totals::of(run)));
 }
 
 /// What the current thread has simulated since it was last asked, and what its last run was to do.
-pub(super) fn take() -> (Tally, Option<String>) {
+pub(super) fn take() -> (Totals, Option<String>) {
     let Latest { tally, description } = LATEST.take();
     (tally, description)
 }
 
-impl Tally {
-    fn of(run: &Run) -> Tally {
+impl Totals {
+    fn of(run: &Run) -> Totals {
         let net = run.net();
         let bumps = run.history().iter().filter(|op| op.f == "bump-clock");
-        Tally {
+        Totals {
             runs: 1,
             virtual_time: run.virtual_time(),
             dropped: net.dropped,
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn add(&mut self, other: &Tally) {
+    pub(super) fn add(&mut self, other: &Totals) {
         self.runs += other.runs;
         self.virtual_time += other.virtual_time;
         self.dropped += other.dropped;
@@ -93,7 +93,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Totals {
     /// The faults that struck: `104 dropped, 3 kills`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults = [

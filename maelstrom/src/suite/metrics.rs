@@ -1,13 +1,12 @@
 //! The figures of a run, read off its results and its history, whichever bench wrote them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::check::Verdict;
 use crate::edn::{Float, Value};
-use crate::history::{History, Kind};
+use crate::history::History;
 
 /// A figure that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -92,7 +91,7 @@ impl Metrics {
             (Figure::Max, 1.0),
         ];
         let stable = at(&["workload", "stable-latencies"]).and_then(Value::as_map);
-        let latencies = ok_latencies(history);
+        let latencies = history.ok_latencies(None);
         for (figure, quantile) in quantiles {
             note(
                 figure,
@@ -101,7 +100,9 @@ impl Metrics {
                         .iter()
                         .find(|(key, _)| as_number(key) == Some(quantile))
                         .and_then(|(_, ms)| as_number(ms)),
-                    None => quantile_ms(&latencies, quantile),
+                    None => latencies
+                        .quantile(quantile)
+                        .map(|latency| latency.as_secs_f64() * 1000.0),
                 },
             );
         }
@@ -118,23 +119,4 @@ fn as_number(value: &Value) -> Option<f64> {
         Value::Float(Float(x)) => Some(*x),
         _ => None,
     }
-}
-
-/// How long each ok operation took, in order of length.
-fn ok_latencies(history: &History) -> Vec<Duration> {
-    let mut latencies: Vec<Duration> = history
-        .pairs()
-        .filter_map(|(invocation, completion)| {
-            let ok = completion.filter(|completion| completion.kind == Kind::Ok)?;
-            Some(ok.time.saturating_sub(invocation.time))
-        })
-        .collect();
-    latencies.sort_unstable();
-    latencies
-}
-
-fn quantile_ms(latencies: &[Duration], quantile: f64) -> Option<f64> {
-    let last = latencies.len().checked_sub(1)?;
-    let latency = latencies[((latencies.len() as f64 * quantile) as usize).min(last)];
-    Some(latency.as_secs_f64() * 1000.0)
 }

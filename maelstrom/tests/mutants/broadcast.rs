@@ -205,7 +205,9 @@ impl Node for Leaky {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(5, move |_: &Context| Leaky::new(flaw));
-    let load = Load::of(Workload::Broadcast).rate(30.0).lasting(secs(10));
+    let load = Load::of(Workload::Broadcast)
+        .rate(30.0)
+        .time_limit(secs(10));
     world.around(nodes).run(load)
 }
 

@@ -105,7 +105,7 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
         flaw,
         last: RefCell::default(),
     });
-    let load = Load::of(Workload::Echo).rate(100.0).lasting(secs(10));
+    let load = Load::of(Workload::Echo).rate(100.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(9))
 }
 

@@ -110,7 +110,7 @@ fn run<M: Adder>(world: World, seed: Seed) -> Run {
         cx.set_call_timeout(secs(4));
         Counter::<M>::default()
     });
-    let load = Load::of(Workload::GCounter).rate(20.0).lasting(secs(10));
+    let load = Load::of(Workload::GCounter).rate(20.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(12))
 }
 

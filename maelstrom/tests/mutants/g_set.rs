@@ -155,7 +155,7 @@ impl Node for GSet {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(3, move |_: &Context| GSet::new(flaw));
-    let load = Load::of(Workload::GSet).rate(20.0).lasting(secs(10));
+    let load = Load::of(Workload::GSet).rate(20.0).time_limit(secs(10));
     world.around(nodes).run(load)
 }
 

@@ -165,7 +165,7 @@ impl<M: Logs> Node for Broker<M> {
 
 fn run<M: Logs>(world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(2, |_: &Context| Broker::<M>::default());
-    let load = Load::of(Workload::Kafka).rate(500.0).lasting(secs(10));
+    let load = Load::of(Workload::Kafka).rate(500.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(4))
 }
 

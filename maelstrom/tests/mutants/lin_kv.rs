@@ -235,7 +235,7 @@ fn run(bug: Bug, world: World, seed: Seed) -> Run {
         disk: Rc::clone(&disk),
     };
     let nodes = Simulation::new(seed).nodes(3, make);
-    let load = Load::of(Workload::LinKv).rate(200.0).lasting(secs(10));
+    let load = Load::of(Workload::LinKv).rate(200.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(6))
 }
 

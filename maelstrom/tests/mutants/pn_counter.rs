@@ -161,7 +161,9 @@ impl Node for PnCounter {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| PnCounter::new(flaw, cx));
-    let load = Load::of(Workload::PnCounter).rate(20.0).lasting(secs(10));
+    let load = Load::of(Workload::PnCounter)
+        .rate(20.0)
+        .time_limit(secs(10));
     world.around(nodes).run(load)
 }
 

@@ -75,7 +75,7 @@ impl Specimens {
         for (mutant, needed) in self.mutants.iter().zip(self.seeds_needed()) {
             for seed in 0..*needed.as_ref().unwrap_or(&SEEDS) {
                 if tried.insert((mutant.world, seed)) {
-                    (self.right)(mutant.world, Seed(seed)).assert_nothing_wrong_seen();
+                    (self.right)(mutant.world, Seed(seed)).assert_safe();
                 }
             }
         }

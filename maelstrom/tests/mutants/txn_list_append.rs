@@ -208,7 +208,7 @@ fn run(bug: Bug, world: World, seed: Seed) -> Run {
     let load = Load::of(Workload::TxnListAppend).rate(100.0);
     world
         .around(nodes)
-        .run(load.lasting(secs(10)).concurrency(9))
+        .run(load.time_limit(secs(10)).concurrency(9))
 }
 
 #[test]

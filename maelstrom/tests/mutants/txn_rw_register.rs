@@ -154,8 +154,8 @@ fn run<D: Database>(level: &str, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(1, |_: &Context| Server(D::default()));
     let load = Load::of(Workload::TxnRwRegister).consistency_model(level);
     let load = load.rate(400.0).concurrency(8).key_count(4);
-    let run = world.around(nodes).run(load.lasting(secs(10)));
-    assert_eq!(run.complaints(), 0);
+    let run = world.around(nodes).run(load.time_limit(secs(10)));
+    assert_eq!(run.protocol_violations(), 0);
     run
 }
 
@@ -174,7 +174,7 @@ fn a_serial_database_is_accepted_wherever_a_mutant_is_not() {
 fn what_satisfies_a_level_is_accepted_at_it() {
     let accepted = |run: fn(&str, World, Seed) -> Run, level: &str| {
         for seed in 0..2 {
-            run(level, World::Calm, Seed(seed)).assert_nothing_wrong_seen();
+            run(level, World::Calm, Seed(seed)).assert_safe();
         }
     };
     accepted(run::<TakesBack>, "read-uncommitted");

@@ -174,7 +174,9 @@ impl Node for Ids {
 
 fn run(recipe: Recipe, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| Ids::new(recipe, cx));
-    let load = Load::of(Workload::UniqueIds).rate(300.0).lasting(secs(10));
+    let load = Load::of(Workload::UniqueIds)
+        .rate(300.0)
+        .time_limit(secs(10));
     world.around(nodes).run(load.concurrency(9))
 }
 

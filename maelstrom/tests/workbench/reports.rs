@@ -1,124 +1,18 @@
 //! What a run leaves to look at is well-formed, complete up to its limits, and safe whatever the
 //! nodes say.
 
-use std::cell::Cell;
+mod rig;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use eddy::check::{self, Options, Results, Workload};
+use eddy::check::{self, Options, Workload};
 use eddy::edn::Value as Edn;
 use eddy::history::{self, History, Kind, Operation, Process};
-use eddy::nemesis::{Fault, Kill, Partition};
-use eddy::net::{EventKind, Latency};
-use eddy::report::{self, Account, EVENTS_MAX};
-use eddy::simulation::{Load, Run, Simulation, ms, secs};
-use glomers::prelude::*;
-use roxmltree::Document;
-use serde_json::json;
-
-const HOSTILE: &str = "</text></title><script>alert(1)</script>\" ' & \u{1} \u{ffff} ]]> 🦀";
-
-/// A node of the broadcast workload that gossips hostile values, and refuses every third read.
-#[derive(Default)]
-struct Gossip {
-    reads: Cell<u64>,
-}
-
-impl Node for Gossip {
-    type Request = Value;
-    type Reply = Value;
-
-    async fn handle(&self, request: Value, cx: &Context) -> Result<Value> {
-        match request["type"].as_str().unwrap_or_default() {
-            "broadcast" => {
-                let gossip = json!({ "type": "gossip", HOSTILE: HOSTILE });
-                for peer in cx.peers() {
-                    cx.send(peer, &gossip);
-                }
-                Ok(json!({ "type": "broadcast_ok" }))
-            }
-            "read" => {
-                self.reads.set(self.reads.get() + 1);
-                match self.reads.get() % 3 {
-                    0 => Err(Error::new(ErrorCode::TemporarilyUnavailable, HOSTILE)),
-                    _ => Ok(json!({ "type": "read_ok", "messages": [HOSTILE] })),
-                }
-            }
-            "topology" => Ok(json!({ "type": "topology_ok" })),
-            _ => Ok(json!({ "type": "gossip_ok" })),
-        }
-    }
-}
-
-fn gossip(rate: f64) -> Run {
-    let load = Load::of(Workload::Broadcast).rate(rate).lasting(secs(5));
-    Simulation::new(7)
-        .nodes(3, |_: &Context| Gossip::default())
-        .latency(Latency::constant(ms(5)))
-        .nemesis(Partition::one().every(secs(1)))
-        .nemesis(Kill::one().between(secs(1), secs(2)))
-        .record_everything()
-        .run(load)
-}
-
-/// The reports of a run, by file name.
-struct Reports {
-    directory: tempfile::TempDir,
-    results: Results,
-    warnings: Vec<String>,
-}
-
-impl Reports {
-    fn of(run: &Run) -> Reports {
-        Reports::write(run.history(), Some(run), Workload::Broadcast)
-    }
-
-    fn write(history: &History, run: Option<&Run>, workload: Workload) -> Reports {
-        let directory = tempfile::tempdir().unwrap();
-        let mut results = check::check(history, workload, &Options::default(), None);
-        let account = Account {
-            workload,
-            description: HOSTILE,
-            command: Some(HOSTILE),
-            history,
-            journal: run.map(Run::journal),
-            failure: None,
-        };
-        let warnings = report::write(directory.path(), &account, Some(&mut results));
-        Reports {
-            directory,
-            results,
-            warnings,
-        }
-    }
-
-    fn read(&self, name: &str) -> String {
-        let path = self.directory.path().join(name);
-        fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    fn size(&self, name: &str) -> u64 {
-        fs::metadata(self.directory.path().join(name))
-            .unwrap()
-            .len()
-    }
-}
-
-/// How many elements of this name have this class among theirs.
-fn count(svg: &Document<'_>, name: &str, class: &str) -> usize {
-    svg.descendants()
-        .filter(|node| node.has_tag_name(name))
-        .filter(|node| {
-            let classes = node.attribute("class").unwrap_or_default();
-            classes.split(' ').any(|found| found == class)
-        })
-        .count()
-}
-
-fn parse(svg: &str) -> Document<'_> {
-    Document::parse(svg).unwrap_or_else(|error| panic!("{error}:\n{svg:.2000}"))
-}
+use eddy::net::EventKind;
+use eddy::report::{self, EVENTS_MAX, RunSummary};
+use rig::{Reports, count, gossip, parse};
 
 #[test]
 fn every_message_that_was_received_has_one_arrow_and_initialisation_has_none() {
@@ -274,7 +168,7 @@ fn a_report_that_cannot_be_written_is_a_warning_and_costs_no_verdict() {
     let history = History::default();
     let mut results = check::check(&history, Workload::Echo, &Options::default(), None);
     let verdict = results.verdict();
-    let account = Account {
+    let summary = RunSummary {
         workload: Workload::Echo,
         description: "",
         command: None,
@@ -283,7 +177,7 @@ fn a_report_that_cannot_be_written_is_a_warning_and_costs_no_verdict() {
         failure: None,
     };
     let nowhere = Path::new("/nonexistent/directory");
-    let warnings = report::write(nowhere, &account, Some(&mut results));
+    let warnings = report::write(nowhere, &summary, Some(&mut results));
     assert_eq!(warnings.len(), 5, "{warnings:?}");
     assert!(warnings[0].contains("latency-raw.svg"), "{warnings:?}");
     assert_eq!(results.verdict(), verdict);
@@ -296,7 +190,7 @@ fn a_run_that_broke_off_is_drawn_with_the_reason() {
     let run = gossip(20.0);
     let directory = tempfile::tempdir().unwrap();
     let failure = anyhow::anyhow!("node <n0> crashed");
-    let account = Account {
+    let summary = RunSummary {
         workload: Workload::Broadcast,
         description: "",
         command: None,
@@ -304,7 +198,7 @@ fn a_run_that_broke_off_is_drawn_with_the_reason() {
         journal: Some(run.journal()),
         failure: Some(&failure),
     };
-    let warnings = report::write(directory.path(), &account, None);
+    let warnings = report::write(directory.path(), &summary, None);
     assert_eq!(warnings, [""; 0]);
     let page = fs::read_to_string(directory.path().join("index.html")).unwrap();
     assert!(page.contains("broke off") && page.contains("node &lt;n0&gt; crashed"));

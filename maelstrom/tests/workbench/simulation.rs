@@ -75,8 +75,12 @@ fn storm(seed: u64) -> Run {
         .nemesis(Duplication::of(0.05).every(secs(2)))
         .nemesis(Delays::of(0.1, ms(200)).every(secs(2)))
         .nemesis(ClockSkew::up_to_ms(500).every(secs(2)))
-        .record_everything()
-        .run(Load::of(Workload::Broadcast).rate(50.0).lasting(secs(10)))
+        .record_all_messages()
+        .run(
+            Load::of(Workload::Broadcast)
+                .rate(50.0)
+                .time_limit(secs(10)),
+        )
 }
 
 /// One seed, one run: whatever can go wrong goes wrong in the same way again.
@@ -116,7 +120,7 @@ impl Node for Spinner {
 fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
     let run = Simulation::new(1)
         .nodes(1, |_: &Context| Spinner)
-        .run(Load::of(Workload::Echo).lasting(secs(1)));
+        .run(Load::of(Workload::Echo).time_limit(secs(1)));
     let failure = format!("{:#}", run.failure().expect("the run breaks off"));
     assert!(failure.contains("spins"), "{failure}");
     assert_eq!(run.verdict(), Verdict::Invalid);
@@ -127,7 +131,7 @@ fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
 fn who_asserts_that_it_is_valid_is_told_the_seed() {
     Simulation::new(1)
         .nodes(1, |_: &Context| Spinner)
-        .run(Load::of(Workload::Echo).lasting(secs(1)))
+        .run(Load::of(Workload::Echo).time_limit(secs(1)))
         .assert_valid();
 }
 
@@ -148,7 +152,7 @@ impl Node for PingPong {
 fn nodes_that_talk_without_letting_time_pass_fail_their_run() {
     let run = Simulation::new(1)
         .nodes(2, |_: &Context| PingPong)
-        .run(Load::of(Workload::Echo).lasting(secs(1)));
+        .run(Load::of(Workload::Echo).time_limit(secs(1)));
     let failure = format!("{:#}", run.failure().expect("the run breaks off"));
     assert!(failure.contains("without letting time pass"), "{failure}");
 }
@@ -196,7 +200,11 @@ fn a_paused_node_does_not_tick_and_a_killed_one_forgets() {
             Some(schedule) => simulation.nemesis(schedule),
             None => simulation,
         };
-        simulation.run(Load::of(Workload::UniqueIds).rate(100.0).lasting(secs(10)))
+        simulation.run(
+            Load::of(Workload::UniqueIds)
+                .rate(100.0)
+                .time_limit(secs(10)),
+        )
     };
     let whole = ticks(&simulate(None));
     assert!((990..=1001).contains(&whole), "{whole}");
@@ -218,7 +226,7 @@ fn a_scripted_cut_lasts_as_long_as_its_guard() {
                 tokio::time::sleep(secs(2)).await;
                 drop(cut);
             })
-            .run(Load::of(Workload::Broadcast).rate(50.0).lasting(secs(6)));
+            .run(Load::of(Workload::Broadcast).rate(50.0).time_limit(secs(6)));
         let dropped = run.net().dropped;
         // About a third of the 150 broadcasts falls into the cut.
         assert!(

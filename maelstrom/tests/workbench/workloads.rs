@@ -40,7 +40,7 @@ where
         .nodes(1, move |_: &Context| Plain(RefCell::new(node())))
         .run(load);
     assert!(run.failure().is_none(), "{:?}", run.failure());
-    assert_eq!(run.complaints(), 0);
+    assert_eq!(run.protocol_violations(), 0);
     run
 }
 
@@ -192,7 +192,7 @@ fn lin_kv_accepts_the_service_behind_three_nodes() {
             .latency(Latency::exponential(ms(5)))
             .run(Load::of(Workload::LinKv).rate(100.0).concurrency(12));
         assert!(run.failure().is_none(), "{:?}", run.failure());
-        assert_eq!(run.complaints(), 0);
+        assert_eq!(run.protocol_violations(), 0);
         // A compare-and-set fails where the value is another one, and a read where there is none.
         assert_ok_but(&run, &["cas", "read"]);
         let denied = run.history().clients().filter_map(|op| op.error.as_ref());

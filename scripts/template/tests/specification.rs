@@ -13,7 +13,7 @@ fn every_client_is_answered_whatever_happens_between_nodes() {
             .nodes(3, @TYPE@::new)
             .latency(Latency::exponential(ms(100)))
             .nemesis(Partition::any().every(secs(2)))
-            .run(Load::of(Workload::Echo).rate(100.0).lasting(secs(10)));
+            .run(Load::of(Workload::Echo).rate(100.0).time_limit(secs(10)));
         run.assert_valid();
         assert_eq!(run.ok_fraction(), 1.0);
         assert_eq!(run.messages_per_op(), 0.0);

@@ -147,7 +147,11 @@ fn measure<M: IntoNode + 'static>(
         if partitions {
             simulation = simulation.nemesis(Partition::any().every(secs(5)));
         }
-        let run = simulation.run(Load::of(Workload::Broadcast).rate(100.0).lasting(secs(20)));
+        let run = simulation.run(
+            Load::of(Workload::Broadcast)
+                .rate(100.0)
+                .time_limit(secs(20)),
+        );
         assert!(run.failure().is_none(), "{:?}", run.failure());
         assert!(partitions || run.verdict() == Verdict::Valid);
         figures.take(&run);

@@ -87,7 +87,7 @@ fn gossip(run: &Run) -> Vec<(Duration, serde_json::Value)> {
 fn an_idle_cluster_is_silent() {
     for_each_seed(|seed| {
         let run = cluster(seed, 25, Windows::balanced())
-            .record_everything()
+            .record_all_messages()
             .run(load());
         run.assert_valid();
         let last_value = acknowledged(&run, 25).last().expect("there are values").at;
@@ -101,7 +101,7 @@ fn an_idle_cluster_is_silent() {
 fn reliability_costs_less_than_a_twentieth_of_the_messages() {
     for windows in [Windows::frugal(), Windows::balanced(), Windows::swift()] {
         for_each_seed(|seed| {
-            let run = cluster(seed, 25, windows).record_everything().run(load());
+            let run = cluster(seed, 25, windows).record_all_messages().run(load());
             run.assert_valid();
             let all = gossip(&run);
             let repair = all

@@ -12,7 +12,9 @@ use crate::rig::{cluster, load};
 #[test]
 fn a_single_node_needs_nobody() {
     for_each_seed(|seed| {
-        let load = Load::of(Workload::Broadcast).rate(10.0).lasting(secs(20));
+        let load = Load::of(Workload::Broadcast)
+            .rate(10.0)
+            .time_limit(secs(20));
         let run = cluster(seed, 1, Windows::balanced()).run(load);
         run.assert_valid();
         assert_eq!(run.messages_per_op(), 0.0);
@@ -23,7 +25,9 @@ fn a_single_node_needs_nobody() {
 #[test]
 fn five_nodes_know_everything_within_a_second() {
     for_each_seed(|seed| {
-        let load = Load::of(Workload::Broadcast).rate(10.0).lasting(secs(20));
+        let load = Load::of(Workload::Broadcast)
+            .rate(10.0)
+            .time_limit(secs(20));
         let run = cluster(seed, 5, Windows::balanced())
             .latency(Latency::constant(ms(0)))
             .run(load);
@@ -37,7 +41,9 @@ fn five_nodes_know_everything_within_a_second() {
 #[test]
 fn every_value_reaches_every_node_after_a_partition() {
     for_each_seed(|seed| {
-        let load = Load::of(Workload::Broadcast).rate(10.0).lasting(secs(20));
+        let load = Load::of(Workload::Broadcast)
+            .rate(10.0)
+            .time_limit(secs(20));
         let run = cluster(seed, 5, Windows::balanced())
             .latency(Latency::constant(ms(0)))
             .nemesis(Partition::halves().every(secs(5)))

@@ -21,7 +21,9 @@ pub fn cluster(seed: Seed, count: usize, windows: Windows) -> Simulation {
 
 /// The load of challenges 3d and 3e.
 pub fn load() -> Load {
-    Load::of(Workload::Broadcast).rate(100.0).lasting(secs(20))
+    Load::of(Workload::Broadcast)
+        .rate(100.0)
+        .time_limit(secs(20))
 }
 
 /// A value that was acknowledged, and where and when.

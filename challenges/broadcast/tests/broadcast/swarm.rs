@@ -2,7 +2,7 @@
 
 use broadcast::{Broadcast, Windows};
 use eddy::check::Workload;
-use eddy::simulation::{Configuration, Hazard, Run, Swarm, ms, secs};
+use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
 use glomers::prelude::*;
 
 /// But for deaths: a node takes along what it has told nobody yet.
@@ -10,12 +10,12 @@ fn swarm() -> Swarm {
     Swarm::of(Workload::Broadcast)
         .nodes(2..=12)
         .latency_up_to(ms(200))
-        .lasting(secs(15), secs(0))
-        .without(&[Hazard::Kill])
+        .time_limit(secs(15), secs(0))
+        .without(&[FaultKind::Kill])
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let mut dice = drawn.dice();
+    let mut dice = drawn.rng();
     let windows = match dice.random_range(0..4) {
         0 => Windows::frugal(),
         1 => Windows::balanced(),
@@ -25,7 +25,7 @@ fn run(drawn: &Configuration) -> Run {
     drawn
         .simulation()
         .nodes(drawn.nodes, move |cx: &Context| Broadcast::new(cx, windows))
-        .noting(format_args!("{windows:?}"))
+        .note(format_args!("{windows:?}"))
         .run(drawn.load())
 }
 

@@ -25,7 +25,9 @@ fn survive(nodes: usize, rate: f64, simulation: Simulation) -> Run {
 }
 
 fn survive_for(lasting: Duration, nodes: usize, rate: f64, simulation: Simulation) -> Run {
-    let load = load(nodes, rate).lasting(lasting).calm(secs(6));
+    let load = load(nodes, rate)
+        .time_limit(lasting)
+        .fault_free_tail(secs(6));
     let run = simulation.run(load);
     run.assert_valid();
     if run.pauses() == 0 {

@@ -1,7 +1,6 @@
 //! Kafka-style logs, as they must behave: with the challenges' options, and when things go wrong.
 
 mod faults;
-mod figures;
 mod official;
 mod swarm;
 
@@ -37,7 +36,7 @@ fn load(nodes: usize, rate: f64) -> Load {
     Load::of(Workload::Kafka)
         .rate(rate)
         .concurrency(2 * nodes)
-        .lasting(secs(20))
+        .time_limit(secs(20))
 }
 
 fn analysis(run: &Run) -> &KafkaAnalysis {

@@ -92,8 +92,8 @@ fn a_seed_determines_every_message() {
         Simulation::new(7)
             .nodes(3, move |cx: &Context| Kafka::new(cx, settings))
             .latency(Latency::exponential(ms(5)))
-            .record_everything()
-            .run(load(3, 300.0).lasting(secs(5)))
+            .record_all_messages()
+            .run(load(3, 300.0).time_limit(secs(5)))
     };
     let (one, other) = (run(Settings::default()), run(Settings::default()));
     assert!(one.journal().events() == other.journal().events());

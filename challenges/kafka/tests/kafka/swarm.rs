@@ -2,7 +2,7 @@
 
 use eddy::check::Workload;
 use eddy::nemesis::{Fault, Kill};
-use eddy::simulation::{Configuration, Hazard, Run, Swarm, ms, secs};
+use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
 use glomers::prelude::*;
 use kafka::{Kafka, Settings};
 
@@ -13,13 +13,13 @@ fn swarm() -> Swarm {
         .clients_per_node(2..=3)
         .rate(50.0..=300.0)
         .latency_up_to(ms(20))
-        .lasting(secs(20), secs(6))
-        .without(&[Hazard::Kill])
+        .time_limit(secs(20), secs(6))
+        .without(&[FaultKind::Kill])
 }
 
 fn run(drawn: &Configuration) -> Run {
     let settings = Settings::default();
-    let at = ms(drawn.dice().random_range(0..12_000));
+    let at = ms(drawn.rng().random_range(0..12_000));
     drawn
         .simulation()
         .nodes(drawn.nodes, move |cx: &Context| Kafka::new(cx, settings))

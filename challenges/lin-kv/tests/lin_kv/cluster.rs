@@ -62,8 +62,8 @@ pub fn load(count: usize) -> Load {
     Load::of(Workload::LinKv)
         .rate(100.0)
         .concurrency(10 * count)
-        .lasting(LASTING)
-        .calm(CALM)
+        .time_limit(LASTING)
+        .fault_free_tail(CALM)
 }
 
 /// A run of so many nodes in which all this goes wrong; valid, and recovered at its end.
@@ -81,7 +81,7 @@ pub fn survives(seed: Seed, count: usize, faults: Vec<Schedule>) -> Run {
 /// answered.
 pub fn assert_recovered(run: &Run) {
     run.assert_valid();
-    assert_eq!(run.complaints(), 0);
+    assert_eq!(run.protocol_violations(), 0);
     let recovered = LASTING - CALM + RECOVERY;
     let asked = || operations(run).filter(|(invocation, _)| invocation.time >= recovered);
     assert!(asked().count() > 200, "hardly anything was asked for");

@@ -38,7 +38,7 @@ fn quiet(seed: Seed, count: usize) -> Run {
             load(count)
                 .rate(4.0)
                 .concurrency(2 * count)
-                .lasting(secs(90)),
+                .time_limit(secs(90)),
         );
     run.assert_valid();
     assert_eq!(answered(&run, ELECTED), 1.0);

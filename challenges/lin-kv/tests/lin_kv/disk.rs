@@ -130,7 +130,7 @@ fn crashes_in_the_middle_of_a_write_are_survived() {
         torn.fetch_add(disks.losses().torn, Ordering::Relaxed);
     });
     // A single seed may be spared.
-    if std::env::var_os("SEED").is_none() {
+    if std::env::var_os("EDDY_SEED").is_none() {
         assert!(unsynced.into_inner() > 0, "no crash struck before a sync");
         assert!(torn.into_inner() > 0, "no crash tore a write");
     }

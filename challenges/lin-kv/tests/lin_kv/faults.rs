@@ -100,7 +100,7 @@ fn clocks_may_disagree_by_seconds() {
 /// Everything at once, with logs so short that servers need snapshots to catch up.
 #[test]
 fn all_of_it_at_once_is_survived() {
-    for_each_seed(|seed| {
+    let total = for_each_seed(|seed| {
         let disks = Disks::new(SYNC);
         let mut options = options();
         options.log_bytes_min = 10_000;
@@ -123,8 +123,12 @@ fn all_of_it_at_once_is_survived() {
         for count in [net.dropped, net.lost, net.duplicated, net.delayed] {
             assert!(count > 0, "{net:?}");
         }
-        assert!(run.kills() > 0 && run.pauses() > 0, "nobody was struck");
     });
+    // On a single seed chance may spare everybody.
+    assert!(
+        total.kills > 0 && total.pauses > 0,
+        "nobody was struck: {total}"
+    );
 }
 
 /// A minority without a leader says so in time, and definitely: such an operation has not happened

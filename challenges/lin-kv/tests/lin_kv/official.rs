@@ -85,8 +85,8 @@ fn a_seed_determines_every_message() {
         let disks = Disks::new(SYNC);
         cluster(seed.into(), 3, &disks)
             .nemesis(partitions())
-            .record_everything()
-            .run(load(3).lasting(secs(8)))
+            .record_all_messages()
+            .run(load(3).time_limit(secs(8)))
     };
     let (one, other) = (run(7), run(7));
     assert!(one.net().dropped > 0, "the partition never cut anything");

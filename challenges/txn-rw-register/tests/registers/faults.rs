@@ -23,7 +23,7 @@ fn survives(schedules: impl Fn() -> Vec<Schedule> + Sync, struck: Struck, then: 
         let simulation = schedules()
             .into_iter()
             .fold(five_nodes(seed), Simulation::nemesis);
-        let run = simulation.run(load().lasting(secs(15)));
+        let run = simulation.run(load().time_limit(secs(15)));
         assert!(struck(&run), "the faults never struck: {:?}", run.net());
         then(&run);
     });
@@ -77,7 +77,7 @@ fn links_that_work_in_one_direction_only_are_survived() {
                 sleep(secs(1)).await;
             }
         });
-        let run = simulation.run(load().lasting(secs(20)));
+        let run = simulation.run(load().time_limit(secs(20)));
         assert!(run.net().dropped > 20, "{:?}", run.net());
         totally_available(&run);
     });

@@ -20,7 +20,7 @@ pub fn transactions(model: &str) -> Load {
     let reads = Invocation::new("txn", reads_of_all(KEYS));
     Load::of(Workload::TxnRwRegister)
         .consistency_model(model)
-        .finally(reads.with("final?", true))
+        .final_operation(reads.with("final?", true))
 }
 
 /// The node as it is by default.
@@ -44,7 +44,7 @@ pub fn assert_model(run: &Run, model: &str) {
 /// on in the end.
 pub fn assert_read_atomic(run: &Run) -> (Transactions, FinalState) {
     run.assert_valid();
-    assert_eq!(run.complaints(), 0);
+    assert_eq!(run.protocol_violations(), 0);
     assert_model(run, "read-atomic");
     let transactions = Transactions::of(run.history());
     let state = final_state(&transactions).expect("the nodes agree in the end");

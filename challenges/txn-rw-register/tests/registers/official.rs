@@ -15,7 +15,7 @@ fn official(seed: Seed, nodes: usize, partition: bool, model: &str) -> Run {
         simulation = simulation.nemesis(Partition::halves().every(secs(5)));
     }
     let load = transactions(model).rate(1000.0).concurrency(2 * nodes);
-    let run = simulation.run(load.lasting(secs(20)));
+    let run = simulation.run(load.time_limit(secs(20)));
     assert_eq!(run.ok_fraction(), 1.0);
     assert!(run.history().len() > 30_000, "the load was not what it is");
     run

@@ -14,11 +14,11 @@ fn swarm() -> Swarm {
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let round = ms(drawn.dice().random_range(1..500));
+    let round = ms(drawn.rng().random_range(1..500));
     drawn
         .simulation()
         .nodes(drawn.nodes, move |cx: &Context| Registers::new(cx, round))
-        .noting(format_args!("rounds of {round:?}"))
+        .note(format_args!("rounds of {round:?}"))
         .run(drawn.load_like(transactions("monotonic-atomic-view")))
 }
 

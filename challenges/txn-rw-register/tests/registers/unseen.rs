@@ -22,7 +22,7 @@ fn replicas(seed: Seed, flaw: Flaw) -> (Run, Transactions) {
                 .max_txn_length(8)
                 .rate(200.0)
                 .concurrency(6)
-                .lasting(secs(20)),
+                .time_limit(secs(20)),
         );
     run.assert_valid();
     let transactions = Transactions::of(run.history());
@@ -75,7 +75,7 @@ fn dirty_writes_are_found() {
         let load = load.max_writes_per_key(3).max_txn_length(6);
         let run = Simulation::new(seed)
             .nodes(1, |_: &Context| DirtyWrites::default())
-            .run(load.rate(500.0).concurrency(10).lasting(secs(8)));
+            .run(load.rate(500.0).concurrency(10).time_limit(secs(8)));
         assert_eq!(run.verdict(), Verdict::Valid);
         let transactions = Transactions::of(run.history());
         let state = final_state(&transactions).expect("a node agrees with itself");

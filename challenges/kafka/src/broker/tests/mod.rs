@@ -30,9 +30,9 @@ const STORM: Weather = Weather {
 
 fn storms(nodes: usize, replicas: usize) {
     let (mut kills, mut changes) = (0, 0);
-    // As in simulations, `SEEDS=1000` widens.
-    let seeds = std::env::var("SEEDS").map(|count| count.parse());
-    for seed in 0..seeds.unwrap_or(Ok(20)).expect("SEEDS is a number") {
+    // As in simulations, `EDDY_SEEDS=1000` widens.
+    let seeds = std::env::var("EDDY_SEEDS").map(|count| count.parse());
+    for seed in 0..seeds.unwrap_or(Ok(20)).expect("EDDY_SEEDS is a number") {
         eprintln!("seed {seed}");
         let mut world = World::new(seed, nodes, replicas, STORM);
         for _ in 0..20_000 {

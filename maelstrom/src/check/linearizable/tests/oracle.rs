@@ -16,7 +16,9 @@ use crate::history::History;
 
 /// How many seeds each property is tried on; `SEEDS` in the environment widens it.
 fn seeds() -> u64 {
-    let given = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok());
+    let given = std::env::var("EDDY_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok());
     given.unwrap_or(2_000)
 }
 

@@ -1,0 +1,66 @@
+//! Prints the figures of the README: what a budget and replicas cost, simulated.
+#![allow(clippy::print_stdout, reason = "the figures are for people")]
+
+use std::time::Duration;
+
+use eddy::check::{Workload, WorkloadAnalysis};
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use glomers::Context;
+use kafka::Settings;
+
+/// Means are over so many seeds.
+const SEEDS: u64 = 5;
+
+/// How long a run lasts, as the challenges have it.
+const LASTING: Duration = secs(20);
+
+/// A run with the challenges' rate, and two clients for each node.
+fn run(nodes: usize, settings: Settings, seed: u64) -> Run {
+    let load = Load::of(Workload::Kafka).rate(1000.0);
+    let run = Simulation::new(Seed(seed))
+        .nodes(nodes, move |cx: &Context| kafka::Kafka::new(cx, settings))
+        .run(load.concurrency(2 * nodes).time_limit(LASTING));
+    run.assert_valid();
+    run
+}
+
+fn worst_lag(run: &Run) -> Duration {
+    match run.results().workload() {
+        WorkloadAnalysis::Kafka(analysis) => analysis.worst_realtime_lag(),
+        _ => unreachable!("the workload is kafka"),
+    }
+}
+
+/// Prints the means over all seeds.
+fn row(nodes: usize, replicas: usize, budget: Duration) {
+    let settings = Settings { replicas, budget };
+    let runs: Vec<Run> = (0..SEEDS).map(|seed| run(nodes, settings, seed)).collect();
+    let mean = |figure: &dyn Fn(&Run) -> f64| runs.iter().map(figure).sum::<f64>() / SEEDS as f64;
+    let mean_ms =
+        |latency: &dyn Fn(&Run) -> Duration| mean(&|run| latency(run).as_secs_f64() * 1e3);
+    println!(
+        "| {nodes} | {replicas} | {} ms | {:.2} | {:.0} | {:.1} ms | {:.1} ms | {:.1} ms | {:.0} ms |",
+        budget.as_millis(),
+        mean(&Run::messages_per_op),
+        mean(&|run| run.operations() as f64 / LASTING.as_secs_f64()),
+        mean_ms(&|run| run.latency_of("send", 0.5)),
+        mean_ms(&|run| run.latency_of("send", 0.99)),
+        mean_ms(&|run| run.latency_of("poll", 0.99)),
+        mean_ms(&worst_lag),
+    );
+}
+
+fn main() {
+    println!(
+        "| nodes | replicas | budget | msgs/op | op/s | send p50 | send p99 | poll p99 | worst lag |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for budget_ms in 3..=7 {
+        row(2, 2, ms(budget_ms));
+    }
+    let budget = Settings::default().budget;
+    for (nodes, replicas) in [(1, 1), (2, 2), (2, 1), (3, 3), (3, 1), (5, 3), (5, 1)] {
+        row(nodes, replicas, budget);
+    }
+}

@@ -1,0 +1,117 @@
+//! A run to be reported, by nodes that mean no good, and what is made of it.
+
+use std::cell::Cell;
+use std::fs;
+
+use eddy::check::{self, Options, Results, Workload};
+use eddy::history::History;
+use eddy::nemesis::{Fault, Kill, Partition};
+use eddy::net::Latency;
+use eddy::report::{self, RunSummary};
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use glomers::prelude::*;
+use roxmltree::Document;
+use serde_json::json;
+
+pub const HOSTILE: &str = "</text></title><script>alert(1)</script>\" ' & \u{1} \u{ffff} ]]> 🦀";
+
+/// A node of the broadcast workload that gossips hostile values, and refuses every third read.
+#[derive(Default)]
+struct Gossip {
+    reads: Cell<u64>,
+}
+
+impl Node for Gossip {
+    type Request = Value;
+    type Reply = Value;
+
+    async fn handle(&self, request: Value, cx: &Context) -> Result<Value> {
+        match request["type"].as_str().unwrap_or_default() {
+            "broadcast" => {
+                let gossip = json!({ "type": "gossip", HOSTILE: HOSTILE });
+                for peer in cx.peers() {
+                    cx.send(peer, &gossip);
+                }
+                Ok(json!({ "type": "broadcast_ok" }))
+            }
+            "read" => {
+                self.reads.set(self.reads.get() + 1);
+                match self.reads.get() % 3 {
+                    0 => Err(Error::new(ErrorCode::TemporarilyUnavailable, HOSTILE)),
+                    _ => Ok(json!({ "type": "read_ok", "messages": [HOSTILE] })),
+                }
+            }
+            "topology" => Ok(json!({ "type": "topology_ok" })),
+            _ => Ok(json!({ "type": "gossip_ok" })),
+        }
+    }
+}
+
+pub fn gossip(rate: f64) -> Run {
+    let load = Load::of(Workload::Broadcast).rate(rate).time_limit(secs(5));
+    Simulation::new(7)
+        .nodes(3, |_: &Context| Gossip::default())
+        .latency(Latency::constant(ms(5)))
+        .nemesis(Partition::one().every(secs(1)))
+        .nemesis(Kill::one().between(secs(1), secs(2)))
+        .record_all_messages()
+        .run(load)
+}
+
+/// The reports of a run, by file name.
+pub struct Reports {
+    directory: tempfile::TempDir,
+    pub results: Results,
+    pub warnings: Vec<String>,
+}
+
+impl Reports {
+    pub fn of(run: &Run) -> Reports {
+        Reports::write(run.history(), Some(run), Workload::Broadcast)
+    }
+
+    pub fn write(history: &History, run: Option<&Run>, workload: Workload) -> Reports {
+        let directory = tempfile::tempdir().unwrap();
+        let mut results = check::check(history, workload, &Options::default(), None);
+        let summary = RunSummary {
+            workload,
+            description: HOSTILE,
+            command: Some(HOSTILE),
+            history,
+            journal: run.map(Run::journal),
+            failure: None,
+        };
+        let warnings = report::write(directory.path(), &summary, Some(&mut results));
+        Reports {
+            directory,
+            results,
+            warnings,
+        }
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        let path = self.directory.path().join(name);
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn size(&self, name: &str) -> u64 {
+        fs::metadata(self.directory.path().join(name))
+            .unwrap()
+            .len()
+    }
+}
+
+/// How many elements of this name have this class among theirs.
+pub fn count(svg: &Document<'_>, name: &str, class: &str) -> usize {
+    svg.descendants()
+        .filter(|node| node.has_tag_name(name))
+        .filter(|node| {
+            let classes = node.attribute("class").unwrap_or_default();
+            classes.split(' ').any(|found| found == class)
+        })
+        .count()
+}
+
+pub fn parse(svg: &str) -> Document<'_> {
+    Document::parse(svg).unwrap_or_else(|error| panic!("{error}:\n{svg:.2000}"))
+}
