@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bench::Chatter;
-use eddy::check::Workload;
 use eddy::simulation::{Load, Simulation};
+use eddy::workload;
 use glomers::prelude::{Context, Deserialize, Node, Value};
 use glomers::{Link, Seams};
 use serde_json::json;
@@ -113,7 +113,7 @@ fn long_simulation(messages: u64) -> Result<f64> {
     let rate = OPERATIONS / lasting.as_secs_f64();
     let run = Simulation::new(1)
         .nodes(NODES as usize, |_: &Context| Chatter)
-        .run(Load::of(Workload::Echo).rate(rate).time_limit(lasting));
+        .run(Load::of(workload::Echo).rate(rate).time_limit(lasting));
     if let Some(failure) = run.failure() {
         bail!("the simulation broke off: {failure:#}");
     }

@@ -1,16 +1,16 @@
 //! Eddy on real processes: how much goes through it, and what a run costs beside its time.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use eddy::check::Workload;
 use eddy::host::{self, ProcessHost};
 use eddy::nemesis::Nemesis;
 use eddy::net::{Event, EventKind, Latency, Recording};
 use eddy::runner::{self, NoopObserver, Outcome, Plan};
 use eddy::seed::Seed;
-use eddy::workload::{self, Settings, topology::Topology};
+use eddy::workload::{AnyWorkload, Broadcast, Echo, Settings, Topology};
 
 use crate::figures::{Table, Target, per_second};
 use crate::program;
@@ -38,9 +38,9 @@ const UPSTREAM_ECHO: f64 = 1900.0;
 pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     let (mut echoes, mut floods, mut overheads) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
-        let outcome = saturate(Workload::Echo, "echo", 5, round)?;
+        let outcome = saturate(Arc::new(Echo), "echo", 5, round)?;
         echoes.push(per_second(outcome.operations() as u64, LASTING));
-        let outcome = saturate(Workload::Broadcast, "flood", FLOODERS, round)?;
+        let outcome = saturate(Arc::new(Broadcast), "flood", FLOODERS, round)?;
         floods.push(throughput(&outcome)?);
         overheads.push(overhead()?);
     }
@@ -66,24 +66,22 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
 }
 
 /// A run at a rate that nobody can follow.
-fn saturate(name: Workload, node: &str, count: usize, seed: u32) -> Result<Outcome> {
+fn saturate(workload: AnyWorkload, node: &str, count: usize, seed: u32) -> Result<Outcome> {
     let place = tempfile::tempdir().context("a temporary directory")?;
     let nodes: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
     let command = host::Command::new(&program(node)?, Vec::new())?;
     let mut host = ProcessHost::new(command, &nodes, place.path())?;
-    let plan = Plan {
-        workload: workload::build(name),
-        settings: Settings {
-            nodes,
-            rate: UNREACHABLE,
-            concurrency: 10 * count,
-            latency: Duration::ZERO,
-            key_count: 10,
-            max_txn_length: 4,
-            max_writes_per_key: 16,
-            topology: Topology::Total,
-        },
+    let mut settings = Settings {
+        rate: UNREACHABLE,
+        concurrency: 10 * count,
         time_limit: LASTING,
+        ..Settings::new(&*workload, nodes)
+    };
+    settings.options.set("topology", Topology::Total);
+    let plan = Plan {
+        workload: workload.clone(),
+        settings,
+        final_operation: None,
         fault_free_tail: Duration::ZERO,
         latency: Latency::constant(Duration::ZERO),
         nemesis: Nemesis::new(Vec::new()),
@@ -94,7 +92,7 @@ fn saturate(name: Workload, node: &str, count: usize, seed: u32) -> Result<Outco
     };
     let outcome = runner::run(plan, &mut host, &mut NoopObserver);
     if let Some(failure) = &outcome.failure {
-        bail!("{name} broke off: {failure:#}");
+        bail!("{workload:?} broke off: {failure:#}");
     }
     Ok(outcome)
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use bench::Flood;
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::net::Latency;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
-use eddy::workload::topology::Topology;
+use eddy::workload::{self, Topology};
 use glomers::Context;
 
 use crate::figures::{Table, Target, per_second, processor_time};
@@ -19,11 +19,11 @@ use crate::figures::{Table, Target, per_second, processor_time};
 /// A run is not valid.
 pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     let (mut rates, mut times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    let busy = Load::of(Workload::Broadcast)
+    let busy = Load::of(workload::Broadcast)
         .rate(100.0)
         .time_limit(secs(10))
         .topology(Topology::Total);
-    let official = Load::of(Workload::Broadcast)
+    let official = Load::of(workload::Broadcast)
         .rate(100.0)
         .time_limit(secs(30));
     for round in 0..rounds {

@@ -1,5 +1,6 @@
 //! Eddy: a Maelstrom-compatible workbench.
 
+pub mod chart;
 pub mod check;
 pub mod cli;
 pub mod edn;
@@ -14,4 +15,7 @@ pub mod seed;
 pub mod service;
 pub mod simulation;
 pub mod suite;
+mod workbench;
 pub mod workload;
+
+pub use workbench::Workbench;

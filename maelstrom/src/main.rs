@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    eddy::cli::main()
+    eddy::Workbench::new().main()
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use broadcast::flood::{Flood, Graph};
 use broadcast::{Broadcast, Windows};
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::host::Command;
 use eddy::net::Latency;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::{Context, IntoNode};
 
 /// So much may figures differ.
@@ -25,7 +26,7 @@ fn both<M: IntoNode + 'static>(
             .latency(Latency::constant(ms(100)))
     };
     let load = || {
-        Load::of(Workload::Broadcast)
+        Load::of(workload::Broadcast)
             .rate(20.0)
             .time_limit(secs(10))
     };

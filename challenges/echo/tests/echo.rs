@@ -1,13 +1,13 @@
 //! Echo, as it must behave.
 
 use echo::Echo;
-use eddy::check::Workload;
 use eddy::nemesis::{Fault, Kill, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{
     Configuration, FaultKind, Load, Run, Simulation, Swarm, for_each_seed, ms, secs,
 };
+use eddy::workload;
 use glomers::Context;
 
 fn nodes(seed: Seed, count: usize) -> Simulation {
@@ -17,7 +17,7 @@ fn nodes(seed: Seed, count: usize) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::Echo).rate(100.0).time_limit(secs(10))
+    Load::of(workload::Echo).rate(100.0).time_limit(secs(10))
 }
 
 /// Challenge 1, with three nodes. They say nothing to each other, so there is nothing to be cut.
@@ -80,7 +80,7 @@ fn who_is_paused_answers_late_and_rightly() {
 }
 
 fn swarm() -> Swarm {
-    Swarm::of(Workload::Echo).without(&FaultKind::OF_LINKS)
+    Swarm::of(workload::Echo).without(&FaultKind::OF_LINKS)
 }
 
 fn run(drawn: &Configuration) -> Run {

@@ -5,11 +5,12 @@ mod reads;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::nemesis::{Fault, Kill, Partition, Pause};
 use eddy::net::{EventKind, Latency};
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, for_each_seed, for_seeds, ms, secs};
+use eddy::workload;
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 use reads::{assert_reads_are_fresh, assert_reads_grow};
@@ -25,7 +26,7 @@ fn without_memory(_: &Context) -> GCounter {
 
 /// The load of challenge 4.
 fn load() -> Load {
-    Load::of(Workload::GCounter)
+    Load::of(workload::GCounter)
         .rate(100.0)
         .time_limit(secs(20))
 }
@@ -112,7 +113,7 @@ fn the_last_words_of_the_dead_change_nothing() {
             .nemesis(Kill::one().every(ms(150)))
             .run(load().rate(20.0).time_limit(secs(10)).concurrency(12));
         // Some runs are too rough for any add to be acknowledged.
-        let counter = run.results().workload().as_dyn();
+        let counter = run.results().workload();
         assert_eq!(
             counter.verdict(),
             Verdict::Valid,
@@ -204,7 +205,7 @@ fn a_counter_that_nobody_uses_is_silent() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
-            .run(Load::of(Workload::GCounter).rate(0.0).time_limit(secs(20)));
+            .run(Load::of(workload::GCounter).rate(0.0).time_limit(secs(20)));
         run.assert_valid();
         // Three nodes learn their shares, and look at two others' for the final read.
         let (learn, look) = (4, 2 + 2 * 2);

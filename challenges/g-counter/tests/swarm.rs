@@ -1,13 +1,13 @@
 //! The grow-only counter in worlds that a seed has drawn.
 
-use eddy::check::Workload;
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm};
+use eddy::workload;
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 
 /// Nodes say nothing to each other: links are nothing to them.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::GCounter).without(&FaultKind::OF_LINKS)
+    Swarm::of(workload::GCounter).without(&FaultKind::OF_LINKS)
 }
 
 fn run(drawn: &Configuration) -> Run {

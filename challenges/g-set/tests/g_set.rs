@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dissemination::Windows;
-use eddy::check::Workload;
 use eddy::edn::Value;
 use eddy::history::{Kind, Operation};
 use eddy::nemesis::{Delays, Duplication, Fault, Kill, Loss, Partition, PartitionKind, Pause};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, for_each_seed, ms, secs};
+use eddy::workload;
 use g_set::{GSet, ROUND};
 use glomers::Context;
 use limit::{HOP, NODES, elements, median_latencies, node_of};
@@ -25,7 +25,7 @@ fn nodes(seed: Seed) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::GSet).rate(100.0).time_limit(secs(20))
+    Load::of(workload::GSet).rate(100.0).time_limit(secs(20))
 }
 
 fn report(run: &Run) {

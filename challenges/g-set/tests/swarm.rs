@@ -1,14 +1,14 @@
 //! The grow-only set in worlds that a seed has drawn.
 
 use dissemination::Windows;
-use eddy::check::Workload;
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
+use eddy::workload;
 use g_set::GSet;
 use glomers::prelude::*;
 
 /// But for deaths: a node takes along what it has told nobody yet.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::GSet)
+    Swarm::of(workload::GSet)
         .nodes(1..=9)
         .latency_up_to(ms(300))
         .time_limit(secs(20), secs(5))

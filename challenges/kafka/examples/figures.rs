@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use eddy::check::{Workload, WorkloadAnalysis};
+use eddy::check::log::LogAnalysis;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::Context;
 use kafka::Settings;
 
@@ -17,7 +18,7 @@ const LASTING: Duration = secs(20);
 
 /// A run with the challenges' rate, and two clients for each node.
 fn run(nodes: usize, settings: Settings, seed: u64) -> Run {
-    let load = Load::of(Workload::Kafka).rate(1000.0);
+    let load = Load::of(workload::Kafka).rate(1000.0);
     let run = Simulation::new(Seed(seed))
         .nodes(nodes, move |cx: &Context| kafka::Kafka::new(cx, settings))
         .run(load.concurrency(2 * nodes).time_limit(LASTING));
@@ -26,10 +27,10 @@ fn run(nodes: usize, settings: Settings, seed: u64) -> Run {
 }
 
 fn worst_lag(run: &Run) -> Duration {
-    match run.results().workload() {
-        WorkloadAnalysis::Kafka(analysis) => analysis.worst_realtime_lag(),
-        _ => unreachable!("the workload is kafka"),
-    }
+    let analysis = run.results().workload_as::<LogAnalysis>();
+    analysis
+        .expect("the workload is kafka")
+        .worst_realtime_lag()
 }
 
 /// Prints the means over all seeds.

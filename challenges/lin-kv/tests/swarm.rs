@@ -1,15 +1,16 @@
 //! Lin-kv in worlds that a seed has drawn.
 
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::nemesis::{Fault, Kill, Partition};
 use eddy::net::Latency;
 use eddy::simulation::{Configuration, Load, Run, Simulation, Swarm, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use lin_kv::{LinKv, PATIENCE};
 use raft::{Disks, Options};
 
 fn swarm() -> Swarm {
-    Swarm::of(Workload::LinKv)
+    Swarm::of(workload::LinKv)
         .rate(50.0..=150.0)
         .latency_up_to(ms(30))
         .time_limit(secs(15), secs(4))
@@ -64,7 +65,7 @@ fn turmoil(seed: u64, remember: bool) -> Run {
         .nemesis(Kill::one().every(ms(700)))
         .nemesis(Partition::one().every(ms(900)))
         .run(
-            Load::of(Workload::LinKv)
+            Load::of(workload::LinKv)
                 .rate(100.0)
                 .concurrency(12)
                 .time_limit(secs(15)),
@@ -79,7 +80,7 @@ fn nodes_that_forget_what_they_voted_for_are_found_out() {
         turmoil(seed, true).assert_safe();
         let run = turmoil(seed, false);
         assert!(run.kills() > 0 && run.net().dropped > 0);
-        run.results().workload().as_dyn().verdict() == Verdict::Invalid
+        run.results().workload().verdict() == Verdict::Invalid
     });
     assert!(found.is_some(), "nobody noticed");
 }

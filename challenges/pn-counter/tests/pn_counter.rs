@@ -5,11 +5,11 @@ mod sums;
 use std::time::Duration;
 
 use dissemination::Windows;
-use eddy::check::Workload;
 use eddy::nemesis::{Delays, Duplication, Fault, Kill, Loss, Partition, Pause};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
+use eddy::workload;
 use glomers::Context;
 use pn_counter::{PnCounter, ROUND};
 use sums::{NODES, assert_reads_are_recent, assert_the_dead_count_once};
@@ -24,7 +24,7 @@ fn nodes(seed: Seed) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::PnCounter)
+    Load::of(workload::PnCounter)
         .rate(100.0)
         .time_limit(secs(20))
 }

@@ -1,14 +1,14 @@
 //! The counter that goes up and down in worlds that a seed has drawn.
 
 use dissemination::Windows;
-use eddy::check::Workload;
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use pn_counter::PnCounter;
 
 /// But for deaths: a node takes along what it has told nobody yet.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::PnCounter)
+    Swarm::of(workload::PnCounter)
         .nodes(1..=9)
         .latency_up_to(ms(300))
         .time_limit(secs(20), secs(5))

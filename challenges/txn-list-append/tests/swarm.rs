@@ -1,13 +1,13 @@
 //! Txn-list-append in worlds that a seed has drawn.
 
-use eddy::check::Workload;
 use eddy::simulation::{Configuration, Run, Swarm, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use raft::{Disks, Options};
 use txn_list_append::{OnLog, PATIENCE};
 
 fn swarm() -> Swarm {
-    Swarm::of(Workload::TxnListAppend)
+    Swarm::of(workload::TxnListAppend)
         .rate(50.0..=150.0)
         .latency_up_to(ms(30))
         .time_limit(secs(15), secs(4))

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use eddy::check::Workload;
 use eddy::history::{Kind, Operation};
 use eddy::nemesis::{
     ClockSkew, Delays, Duplication, Fault, Kill, Loss, Partition, PartitionKind, Pause, Schedule,
@@ -12,6 +11,7 @@ use eddy::nemesis::{
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, for_each_seed, for_seeds, ms, secs};
+use eddy::workload;
 use glomers::Context;
 use raft::{Disks, Options};
 use txn_list_append::{OnLog, OnRoot, PATIENCE};
@@ -39,7 +39,7 @@ fn on_root(_: &Context) -> OnRoot {
 
 /// `--rate 100`. The checker holds it to strict serializability, which is the default.
 fn load() -> Load {
-    Load::of(Workload::TxnListAppend)
+    Load::of(workload::TxnListAppend)
         .rate(100.0)
         .time_limit(LASTING)
 }

@@ -2,11 +2,12 @@
 #![allow(clippy::print_stdout, reason = "the figures are for people")]
 
 use eddy::check::txn::rw_register;
-use eddy::check::{Analysis as _, Verdict, Workload};
+use eddy::check::{Analysis as _, Verdict};
 use eddy::nemesis::{Fault, Partition};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::Context;
 use txn_rw_register::Registers;
 
@@ -31,7 +32,7 @@ fn run(setting: &Setting) -> Run {
     if partition {
         simulation = simulation.nemesis(Partition::halves().every(secs(10)));
     }
-    let load = Load::of(Workload::TxnRwRegister).consistency_model("monotonic-atomic-view");
+    let load = Load::of(workload::TxnRwRegister).consistency_model("monotonic-atomic-view");
     let load = load.rate(1000.0).concurrency(2 * nodes);
     simulation.run(load.time_limit(secs(20)))
 }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use eddy::check::Workload;
 use eddy::edn::Value;
 use eddy::history::Kind;
 use eddy::nemesis::{ClockSkew, Fault, Kill, Partition, Pause, Target};
@@ -12,6 +11,7 @@ use eddy::seed::Seed;
 use eddy::simulation::{
     Configuration, FaultKind, Load, Run, Simulation, Swarm, for_each_seed, for_seeds, ms, secs,
 };
+use eddy::workload;
 use unique_ids::UniqueIds;
 
 fn nodes(seed: Seed) -> Simulation {
@@ -21,7 +21,7 @@ fn nodes(seed: Seed) -> Simulation {
 }
 
 fn load() -> Load {
-    Load::of(Workload::UniqueIds)
+    Load::of(workload::UniqueIds)
         .rate(300.0)
         .time_limit(secs(10))
 }
@@ -156,7 +156,7 @@ fn who_is_paused_answers_late_and_in_order() {
 }
 
 fn swarm() -> Swarm {
-    Swarm::of(Workload::UniqueIds)
+    Swarm::of(workload::UniqueIds)
         .rate(100.0..=1000.0)
         .without(&FaultKind::OF_LINKS)
 }

@@ -6,27 +6,27 @@
 
 pub mod availability;
 pub mod counter;
-pub mod echo;
 pub mod exceptions;
 mod guard;
-pub mod kafka;
 pub mod linearizable;
+pub mod log;
 pub mod results;
 pub mod set_full;
 pub mod stats;
 pub mod txn;
-pub mod unique_ids;
-mod workload;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::any::Any;
+use std::fmt::Debug;
+
+use crate::chart::Chart;
 use crate::edn::Value;
-use crate::history::Operation;
+use crate::history::{History, Operation};
 
 pub use availability::Availability;
-pub use results::{Options, Results, WorkloadAnalysis, check};
-pub use workload::Workload;
+pub use results::{Results, check};
 
 /// What a checker thinks of a run. The order is the order of severity, so that the verdict of
 /// several checkers is their [`max`](Ord::max): invalid beats unknown, unknown beats valid.
@@ -80,16 +80,78 @@ impl Verdict {
 }
 
 /// What every checker's analysis can say about itself.
-pub trait Analysis {
+///
+/// The type of an analysis is known to those who ask for it:
+/// [`Results::workload_as`] gives it back.
+pub trait Analysis: Any + Debug {
     /// The verdict.
     fn verdict(&self) -> Verdict;
 
     /// The results map under Maelstrom's keys, `:valid?` among them.
     fn to_edn(&self) -> Value;
 
-    /// In a few lines of plain words, why the verdict is not `valid`: what was expected, what was
-    /// seen, and the operations that show it. `None` when there is nothing to explain.
-    fn explanation(&self) -> Option<String>;
+    /// What is wrong, the most important first. Empty if nothing needs an explanation.
+    fn findings(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    /// Why the verdict is not `valid`, in a few lines: what was expected, what was seen, and the
+    /// operations that show it. `None` if there is nothing to explain.
+    fn explanation(&self) -> Option<String> {
+        let texts: Vec<String> = self
+            .findings()
+            .into_iter()
+            .map(|finding| finding.text)
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// Figures that the run reached, which tables show and suites set targets for.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
+
+    /// Pictures for the run's page.
+    fn charts(&self, _history: &History) -> Vec<Chart> {
+        Vec::new()
+    }
+
+    /// Whether upstream's whole analysis breaks on this history, so that the run's verdict is
+    /// `unknown` whatever the other checkers say.
+    fn aborts_run(&self) -> bool {
+        false
+    }
+}
+
+/// Something wrong that a checker found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The name of the anomaly, such as `lost` or `two-leaders-in-a-term`.
+    pub anomaly: String,
+    /// What was expected and what was seen, in whole sentences.
+    pub text: String,
+    /// The indices in the history of the operations that prove it.
+    pub operations: Vec<usize>,
+}
+
+/// A figure that a run reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// The name, as suites refer to it, such as `split-brain-ms`. It ends in its unit, if it has
+    /// one.
+    pub name: String,
+    /// The value; `None` if the run has no such value, such as a failover time without a failover.
+    pub value: Option<f64>,
+}
+
+impl Figure {
+    /// A figure with a value.
+    pub fn new(name: impl Into<String>, value: f64) -> Figure {
+        Figure {
+            name: name.into(),
+            value: Some(value),
+        }
+    }
 }
 
 /// A checker that could not do its work: the run's verdict becomes `unknown`, not `invalid`.
@@ -134,6 +196,10 @@ impl Analysis for CheckerError {
 
     fn explanation(&self) -> Option<String> {
         Some(format!("the checker failed: {}", self.message))
+    }
+
+    fn aborts_run(&self) -> bool {
+        self.fatal
     }
 }
 

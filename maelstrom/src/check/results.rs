@@ -1,130 +1,22 @@
 //! The whole analysis of a run: every checker's verdict, and the worst of them.
 
+use std::any::Any;
 use std::fmt;
+use std::rc::Rc;
 
-use super::availability::{self, Availability, AvailabilityAnalysis};
-use super::counter::{self, CounterAnalysis};
-use super::echo::{self, EchoAnalysis};
+use super::availability::{self, AvailabilityAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
-use super::kafka::{self, KafkaAnalysis};
-use super::linearizable::{self, LinKvAnalysis};
-use super::set_full::{self, SetAnalysis};
 use super::stats::{self, StatsAnalysis};
-use super::txn::{self, TxnAnalysis};
-use super::unique_ids::{self, UniqueIdsAnalysis};
-use super::workload::Workload;
-use super::{Analysis, CheckerError, Verdict};
+use super::{Analysis, Verdict};
 use crate::edn::Value;
 use crate::history::History;
-
-/// What a run is held to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// How available it must be.
-    pub availability: Option<Availability>,
-    /// The consistency models that transactions must satisfy, all of them.
-    pub consistency_models: Vec<String>,
-}
-
-impl Default for Options {
-    /// Any availability; strict serializability.
-    fn default() -> Options {
-        Options {
-            availability: None,
-            consistency_models: vec!["strict-serializable".to_owned()],
-        }
-    }
-}
-
-/// The workload's own analysis.
-#[derive(Clone, Debug)]
-pub enum WorkloadAnalysis {
-    /// Of echo.
-    Echo(EchoAnalysis),
-    /// Of unique-ids.
-    UniqueIds(UniqueIdsAnalysis),
-    /// Of broadcast and g-set.
-    Set(SetAnalysis),
-    /// Of g-counter and pn-counter.
-    Counter(CounterAnalysis),
-    /// Of kafka.
-    Kafka(KafkaAnalysis),
-    /// Of lin-kv.
-    LinKv(LinKvAnalysis),
-    /// Of transactions.
-    Txn(TxnAnalysis),
-    /// None: the checker failed.
-    Failed(CheckerError),
-}
-
-impl WorkloadAnalysis {
-    fn of(history: &History, workload: Workload, options: &Options) -> WorkloadAnalysis {
-        let analysis = guarded(|| match workload {
-            Workload::Echo => Ok(WorkloadAnalysis::Echo(echo::check(history))),
-            Workload::UniqueIds => Ok(WorkloadAnalysis::UniqueIds(unique_ids::check(history))),
-            Workload::Broadcast => Ok(WorkloadAnalysis::Set(set_full::check(history, "broadcast"))),
-            Workload::GSet => Ok(WorkloadAnalysis::Set(set_full::check(history, "add"))),
-            Workload::GCounter | Workload::PnCounter => {
-                Ok(WorkloadAnalysis::Counter(counter::check(history)))
-            }
-            Workload::Kafka => Ok(WorkloadAnalysis::Kafka(kafka::check(history))),
-            Workload::LinKv => Ok(WorkloadAnalysis::LinKv(linearizable::check(history))),
-            Workload::TxnListAppend => {
-                let models = &options.consistency_models;
-                Ok(WorkloadAnalysis::Txn(txn::list_append::check(
-                    history, models,
-                )))
-            }
-            Workload::TxnRwRegister => {
-                let models = &options.consistency_models;
-                Ok(WorkloadAnalysis::Txn(txn::rw_register::check(
-                    history, models,
-                )))
-            }
-        });
-        analysis
-            .and_then(|analysis| analysis)
-            .unwrap_or_else(WorkloadAnalysis::Failed)
-    }
-
-    /// Whether upstream's whole analysis breaks on this history, so that all that it reports is
-    /// that nothing is known.
-    fn aborts_run(&self) -> bool {
-        match self {
-            WorkloadAnalysis::Txn(analysis) => analysis.aborts_run(),
-            WorkloadAnalysis::Failed(error) => error.fatal,
-            _ => false,
-        }
-    }
-
-    /// The analysis without its type.
-    pub fn as_dyn(&self) -> &dyn Analysis {
-        match self {
-            WorkloadAnalysis::Echo(analysis) => analysis,
-            WorkloadAnalysis::UniqueIds(analysis) => analysis,
-            WorkloadAnalysis::Set(analysis) => analysis,
-            WorkloadAnalysis::Counter(analysis) => analysis,
-            WorkloadAnalysis::Kafka(analysis) => analysis,
-            WorkloadAnalysis::LinKv(analysis) => analysis,
-            WorkloadAnalysis::Txn(analysis) => analysis,
-            WorkloadAnalysis::Failed(error) => error,
-        }
-    }
-
-    /// The analysis of a set, if it is one.
-    pub fn as_set(&self) -> Option<&SetAnalysis> {
-        match self {
-            WorkloadAnalysis::Set(analysis) => Some(analysis),
-            _ => None,
-        }
-    }
-}
+use crate::workload::{Settings, Workload};
 
 /// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Results {
-    workload: WorkloadAnalysis,
+    workload: Rc<dyn Analysis>,
     stats: StatsAnalysis,
     availability: AvailabilityAnalysis,
     exceptions: ExceptionsAnalysis,
@@ -135,14 +27,15 @@ pub struct Results {
 /// Checks a finished history. `net` holds the network's statistics, if there are any.
 pub fn check(
     history: &History,
-    workload: Workload,
-    options: &Options,
+    workload: &dyn Workload,
+    settings: &Settings,
     net: Option<Value>,
 ) -> Results {
     let mut results = Results {
-        workload: WorkloadAnalysis::of(history, workload, options),
+        workload: guarded(|| workload.check(history, settings))
+            .map_or_else(|error| Rc::new(error) as Rc<dyn Analysis>, Rc::from),
         stats: stats::check(history),
-        availability: availability::check(history, options.availability),
+        availability: availability::check(history, settings.availability),
         exceptions: exceptions::check(history),
         attached: Vec::new(),
     };
@@ -173,8 +66,14 @@ impl Results {
     }
 
     /// The workload's analysis.
-    pub fn workload(&self) -> &WorkloadAnalysis {
-        &self.workload
+    pub fn workload(&self) -> &dyn Analysis {
+        &*self.workload
+    }
+
+    /// The workload's analysis as the type that it is; `None` if it is another, such as
+    /// [`CheckerError`] of a checker that failed.
+    pub fn workload_as<A: Analysis>(&self) -> Option<&A> {
+        (self.workload() as &dyn Any).downcast_ref()
     }
 
     /// How many operations there were, and how they ended.
@@ -200,7 +99,7 @@ impl Results {
 
     fn sections(&self) -> [(&'static str, &dyn Analysis); 4] {
         [
-            ("workload", self.workload.as_dyn()),
+            ("workload", &*self.workload),
             ("stats", &self.stats),
             ("availability", &self.availability),
             ("exceptions", &self.exceptions),
@@ -246,19 +145,22 @@ impl fmt::Display for Results {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::CheckerError;
     use crate::check::tests::{history, value};
+    use crate::workload::{Echo, GSet, TxnListAppend};
 
     const ECHO: &str = "0 invoke echo 1\n0 ok echo {:echo 1}";
 
-    fn check(text: &str, workload: Workload) -> Results {
-        super::check(&history(text), workload, &Options::default(), None)
+    fn check(text: &str, workload: impl Workload) -> Results {
+        let settings = Settings::of_history(&workload);
+        super::check(&history(text), &workload, &settings, None)
     }
 
     #[test]
     fn results_are_those_of_every_checker() {
         let net = value("{:valid? true, :all {:msg-count 2}}");
-        let options = Options::default();
-        let mut results = super::check(&history(ECHO), Workload::Echo, &options, Some(net.clone()));
+        let settings = Settings::of_history(&Echo);
+        let mut results = super::check(&history(ECHO), &Echo, &settings, Some(net.clone()));
         results.attach("timeline", value("{:valid? true}"));
         assert_eq!(results.attached("net"), Some(&net));
         assert_eq!(
@@ -278,17 +180,17 @@ mod tests {
 
     #[test]
     fn the_worst_verdict_is_the_verdict() {
-        let unknown = check("0 invoke add 1\n0 ok add 1", Workload::GSet);
+        let unknown = check("0 invoke add 1\n0 ok add 1", GSet);
         assert_eq!(unknown.verdict(), Verdict::Unknown);
         // The same without an ok: invalid statistics beat the undecided workload.
-        let invalid = check("0 invoke add 1\n0 info add 1", Workload::GSet);
-        assert_eq!(invalid.workload().as_dyn().verdict(), Verdict::Unknown);
+        let invalid = check("0 invoke add 1\n0 info add 1", GSet);
+        assert_eq!(invalid.workload().verdict(), Verdict::Unknown);
         assert_eq!(invalid.verdict(), Verdict::Invalid);
         let text = invalid.explanation().unwrap();
         assert!(text.starts_with("workload: no element is stable"), "{text}");
         assert!(text.contains("\nstats: no add ended ok"), "{text}");
 
-        let mut attached = check(ECHO, Workload::Echo);
+        let mut attached = check(ECHO, Echo);
         assert_eq!(attached.verdict(), Verdict::Valid);
         attached.attach("perf", value("{:valid? :unknown}"));
         assert_eq!(attached.verdict(), Verdict::Unknown);
@@ -296,7 +198,7 @@ mod tests {
 
     #[test]
     fn people_read_results_indented() {
-        let text = format!("{:#}", check(ECHO, Workload::Echo));
+        let text = format!("{:#}", check(ECHO, Echo));
         assert!(
             text.contains("\n :workload {:errors (), :valid? true}}"),
             "{text}"
@@ -309,10 +211,10 @@ mod tests {
 
     #[test]
     fn a_fatal_error_leaves_everything_undecided_and_another_only_the_workload() {
-        let mut results = check("0 invoke txn []\n0 fail txn []", Workload::TxnListAppend);
-        results.workload = WorkloadAnalysis::Failed(CheckerError::new("odd"));
+        let mut results = check("0 invoke txn []\n0 fail txn []", TxnListAppend);
+        results.workload = Rc::new(CheckerError::new("odd"));
         assert_eq!(results.verdict(), Verdict::Invalid);
-        results.workload = WorkloadAnalysis::Failed(CheckerError::fatal("odd"));
+        results.workload = Rc::new(CheckerError::fatal("odd"));
         assert_eq!(results.verdict(), Verdict::Unknown);
         let workload = results.to_edn().get("workload").cloned();
         assert_eq!(workload, Some(value("{:valid? :unknown, :error \"odd\"}")));

@@ -1,15 +1,16 @@
 //! `eddy analyze`: the checkers alone, on a saved history.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::console;
-use super::values::parse_models;
-use crate::check::{self, Availability, Workload};
+use super::{EXIT_USAGE, console};
+use crate::check::{self, Availability};
 use crate::history;
 use crate::report::{self, RunSummary};
+use crate::workload::{Settings, Workloads};
 
 #[derive(Args)]
 pub(super) struct AnalyzeOptions {
@@ -17,16 +18,12 @@ pub(super) struct AnalyzeOptions {
     history: PathBuf,
 
     /// What clients did
-    #[arg(short, long, value_name = "NAME", value_parser = Workload::from_name)]
-    workload: Workload,
+    #[arg(short, long, value_name = "NAME")]
+    workload: String,
 
     /// The least fraction of operations that must succeed: total, or a number from 0 to 1
     #[arg(long, value_name = "X")]
     availability: Option<Availability>,
-
-    /// Consistency models that transactions must satisfy, separated by " , " (with spaces)
-    #[arg(long, value_name = "LIST", default_value = "strict-serializable")]
-    consistency_models: String,
 
     /// Write reports (index.html and what it leads to) into this directory
     #[arg(long, value_name = "DIR")]
@@ -35,19 +32,33 @@ pub(super) struct AnalyzeOptions {
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
+
+    /// The options of workloads that were given, by name.
+    #[arg(skip)]
+    pub(super) workload_options: BTreeMap<String, String>,
 }
 
-pub(super) fn run(options: &AnalyzeOptions) -> Result<u8> {
-    let history = history::read_file(&options.history)?;
-    let check = check::Options {
-        availability: options.availability,
-        consistency_models: parse_models(&options.consistency_models),
+pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8> {
+    let workload = match workloads.find(&options.workload) {
+        Ok(workload) => workload,
+        Err(problem) => {
+            eprintln!("eddy: {problem}");
+            return Ok(EXIT_USAGE);
+        }
     };
-    let mut results = check::check(&history, options.workload, &check, None);
+    let history = history::read_file(&options.history)?;
+    let mut settings = Settings {
+        availability: options.availability,
+        ..Settings::of_history(&*workload)
+    };
+    for (name, value) in &options.workload_options {
+        settings.options.set(name.as_str(), value);
+    }
+    let mut results = check::check(&history, &*workload, &settings, None);
     if let Some(directory) = &options.report {
         std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
         let summary = RunSummary {
-            workload: options.workload,
+            workload: workload.name(),
             description: &format!("the history {}", options.history.display()),
             command: None,
             history: &history,

@@ -1,10 +1,9 @@
 //! The command that performs a run again.
 
 use super::options::TestPlan;
-use crate::check::{self, Availability};
+use crate::check::Availability;
 use crate::net::Distribution;
 use crate::seed::Seed;
-use crate::workload::topology::Topology;
 
 /// The command line of a single run of `plan` from `seed`, for a shell. Options that have their
 /// default are left out.
@@ -25,7 +24,7 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
         (value != default).then(|| value.to_string())
     }
 
-    add("-w", Some(options.workload.name().to_owned()));
+    add("-w", Some(plan.workload.name().to_owned()));
     add("--bin", Some(options.bin.display().to_string()));
     let count = settings.nodes.len();
     if !are_numbered(&settings.nodes, 1) || count != 5 {
@@ -46,7 +45,6 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     add("--nemesis", faults.filter(|faults| !faults.is_empty()));
     let interval = options.nemesis_interval.as_secs_f64();
     add("--nemesis-interval", unless(10.0, interval));
-    add("--topology", unless(Topology::Grid, options.topology));
     add(
         "--availability",
         options.availability.map(|availability| match availability {
@@ -54,19 +52,12 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
             Availability::Fraction(fraction) => fraction.to_string(),
         }),
     );
-    if plan.check.consistency_models != check::Options::default().consistency_models {
-        let models = plan.check.consistency_models.join(" , ");
-        add("--consistency-models", Some(models));
+    for spec in plan.workload.options() {
+        let value = settings.options.text(&spec.name);
+        if value != spec.default {
+            add(&format!("--{}", spec.name), Some(value.to_owned()));
+        }
     }
-    add(
-        "--key-count",
-        options.key_count.map(|count| count.to_string()),
-    );
-    add("--max-txn-length", unless(4, options.max_txn_length));
-    add(
-        "--max-writes-per-key",
-        unless(16, options.max_writes_per_key),
-    );
     add("--seed", Some(seed.to_string()));
     if !options.node_args.is_empty() {
         words.push("--".to_owned());
@@ -93,19 +84,16 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::cli::TestOptions;
+    use crate::cli::workload_args::parse_test;
+    use crate::workload::Workloads;
 
-    #[derive(Parser)]
-    struct Test {
-        #[command(flatten)]
-        options: TestOptions,
-    }
-
+    /// The plan of a command line such as `test -w echo`.
     fn plan<'a>(words: impl IntoIterator<Item = &'a str>) -> TestPlan {
-        Test::try_parse_from(words).unwrap().options.plan().unwrap()
+        let workloads = Workloads::default();
+        let arguments = words.into_iter().skip(1).map(Into::into);
+        let options = parse_test(arguments, &workloads).unwrap();
+        options.plan(&workloads).unwrap()
     }
 
     #[test]
@@ -113,11 +101,12 @@ mod tests {
         for line in [
             "test -w echo --bin ./echo",
             "test -w broadcast --bin b --node-count 25 --time-limit 20 --rate 100 --latency 100",
-            "test --bin b --nodes a,b --concurrency 4n --latency 5 --latency-dist uniform",
-            "test --bin b --nemesis partition,kill --nemesis-interval 1/2 --availability 1/2",
-            "test --bin b --nemesis partition,kill --nemesis-interval 0.5 --availability total",
-            "test --bin b --key-count 3 --max-txn-length 2 --max-writes-per-key 9 --topology tree4",
-            "test --bin b --rate 2.5 -- --profile swift",
+            "test --bin b -w echo --nodes a,b --concurrency 4n --latency 5 --latency-dist uniform",
+            "test --bin b -w echo --nemesis partition,kill --nemesis-interval 1/2 --availability 1/2",
+            "test --bin b -w echo --nemesis partition,kill --nemesis-interval 0.5 --availability total",
+            "test --bin b -w txn-list-append --key-count 3 --max-txn-length 2 --max-writes-per-key 9",
+            "test --bin b -w broadcast --topology tree4",
+            "test --bin b -w echo --rate 2.5 -- --profile swift",
         ] {
             let line = line.replace("--availability 1/2", "--availability 0.5");
             let given = plan(line.split(' '));
@@ -130,8 +119,8 @@ mod tests {
                 let faults = faults.unwrap_or_default();
                 let (args, bin) = (options.node_args.clone(), options.bin.clone());
                 format!(
-                    "{:?} {:?} {:?} {} {faults:?} {interval:?} {args:?} {bin:?}",
-                    plan.settings, plan.latency, plan.check, options.time_limit
+                    "{:?} {:?} {faults:?} {interval:?} {args:?} {bin:?}",
+                    plan.settings, plan.latency
                 )
             };
             assert_eq!(facts(&again), facts(&given), "{command}");
@@ -144,8 +133,8 @@ mod tests {
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");
         assert_eq!(quoted("./node"), "./node");
-        let mut plan = plan("test --bin b".split(' '));
-        plan.check.consistency_models = vec!["a".to_owned(), "b".to_owned()];
+        let mut plan = plan("test --bin b -w txn-list-append".split(' '));
+        plan.settings.options.set("consistency-models", "a , b");
         let command = command_line(&plan, Seed(1));
         assert!(
             command.contains("--consistency-models 'a , b'"),

@@ -8,15 +8,19 @@ mod serve;
 mod suite;
 mod test;
 mod values;
+mod workload_args;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use options::{TestOptions, TestPlan};
 pub use test::{Finished, perform};
 pub use values::{Concurrency, Faults};
+
+use crate::workload::Workloads;
+use workload_args::{given, with_options};
 
 /// Bad arguments.
 pub const EXIT_USAGE: u8 = 254;
@@ -49,13 +53,12 @@ enum Command {
     Serve(serve::ServeOptions),
 }
 
-/// Parses the arguments of this process and does what they say.
-pub fn main() -> ExitCode {
-    run(std::env::args_os())
-}
-
-fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+/// Parses the arguments and does what they say.
+pub(crate) fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    workloads: &Workloads,
+) -> ExitCode {
+    let cli = match parse(arguments, workloads) {
         Ok(cli) => cli,
         Err(error) => {
             let asked_for = !error.use_stderr();
@@ -69,9 +72,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = match cli.command {
-        Command::Test(options) => test::run(*options),
-        Command::Suite(options) => suite::run(&options),
-        Command::Analyze(options) => analyze::run(&options),
+        Command::Test(options) => test::run(*options, workloads),
+        Command::Suite(options) => suite::run(&options, workloads),
+        Command::Analyze(options) => analyze::run(&options, workloads),
         Command::Serve(options) => serve::run(&options),
     };
     match outcome {
@@ -81,4 +84,30 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(EXIT_CRASH)
         }
     }
+}
+
+fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    workloads: &Workloads,
+) -> Result<Cli, clap::Error> {
+    let command = ["test", "analyze"]
+        .into_iter()
+        .fold(Cli::command(), |command, name| {
+            command.mut_subcommand(name, |command| with_options(command, workloads))
+        });
+    let matches = command.try_get_matches_from(arguments)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let given = matches.subcommand().map(|(_, matches)| matches);
+    match &mut cli.command {
+        Command::Test(options) => {
+            options.workload_options =
+                given.map_or_else(Default::default, |m| self::given(m, workloads));
+        }
+        Command::Analyze(options) => {
+            options.workload_options =
+                given.map_or_else(Default::default, |m| self::given(m, workloads));
+        }
+        Command::Suite(_) | Command::Serve(_) => {}
+    }
+    Ok(cli)
 }

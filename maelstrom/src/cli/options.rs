@@ -1,20 +1,20 @@
 //! The options of `eddy test`: upstream's, and a few of ours.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::values::{
-    Concurrency, Faults, parse_concurrency, parse_faults, parse_interval, parse_models, parse_rate,
-    positive,
+    Concurrency, Faults, parse_concurrency, parse_faults, parse_interval, parse_rate, positive,
 };
-use crate::check::{self, Availability, Workload};
+use crate::check::Availability;
 use crate::nemesis::{
     Delays, Duplication, Fault, Kill, Loss, Nemesis, Partition, Pause, Schedule, Target,
 };
 use crate::net::{Distribution, Latency};
-use crate::workload::{Settings, topology::Topology};
+use crate::workload::{AnyWorkload, Settings, Workloads};
 
 /// The options of `eddy test`.
 #[derive(Args, Clone, Debug)]
@@ -24,20 +24,12 @@ pub struct TestOptions {
     pub bin: PathBuf,
 
     /// What clients do
-    #[arg(short, long, value_name = "NAME", default_value = "lin-kv", value_parser = Workload::from_name)]
-    pub workload: Workload,
+    #[arg(short, long, value_name = "NAME", default_value = "lin-kv")]
+    pub workload: String,
 
     /// The least fraction of operations that must succeed: total, or a number from 0 to 1
     #[arg(long, value_name = "X")]
     pub availability: Option<Availability>,
-
-    /// Consistency models that transactions must satisfy, separated by " , " (with spaces)
-    #[arg(long, value_name = "LIST", default_value = "strict-serializable")]
-    pub consistency_models: String,
-
-    /// Active keys at a time [default: 10]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub key_count: Option<u64>,
 
     /// Mean latency between servers, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
@@ -59,14 +51,6 @@ pub struct TestOptions {
     #[arg(long)]
     pub log_stderr: bool,
 
-    /// Operations per transaction, at most
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = positive)]
-    pub max_txn_length: u64,
-
-    /// Writes per key, at most
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = positive)]
-    pub max_writes_per_key: u64,
-
     /// Number of nodes, named n0, n1, …
     #[arg(long, value_name = "N", value_parser = positive)]
     pub node_count: Option<u64>,
@@ -82,10 +66,6 @@ pub struct TestOptions {
     /// Operations a second over all clients; 0 for none
     #[arg(long, value_name = "HZ", default_value = "5", allow_negative_numbers = true, value_parser = parse_rate)]
     pub rate: f64,
-
-    /// Broadcast's topology: line, grid, tree, tree2, tree3, tree4 or total
-    #[arg(long, value_name = "NAME", default_value = "grid")]
-    pub topology: Topology,
 
     /// A node's name; may be repeated [default: n1 n2 n3 n4 n5]
     #[arg(short = 'n', long = "node", value_name = "NAME")]
@@ -140,6 +120,10 @@ pub struct TestOptions {
     /// Accepted for compatibility, without effect
     #[arg(long, hide = true)]
     pub no_ssh: bool,
+
+    /// The options of workloads that were given, by name.
+    #[arg(skip)]
+    pub workload_options: BTreeMap<String, String>,
 }
 
 /// What options amount to, once they are put together.
@@ -147,12 +131,12 @@ pub struct TestOptions {
 pub struct TestPlan {
     /// The options.
     pub options: TestOptions,
+    /// The workload.
+    pub workload: AnyWorkload,
     /// What the workload is told.
     pub settings: Settings,
     /// How long messages take.
     pub latency: Latency,
-    /// What the run is held to.
-    pub check: check::Options,
 }
 
 impl TestOptions {
@@ -160,28 +144,30 @@ impl TestOptions {
     ///
     /// # Errors
     ///
-    /// Options that do not fit together, or a file of nodes that cannot be read.
-    pub fn plan(self) -> Result<TestPlan, String> {
+    /// Options that do not fit together, an unknown workload, or a file of nodes that cannot be
+    /// read.
+    pub fn plan(self, workloads: &Workloads) -> Result<TestPlan, String> {
+        let workload = workloads.find(&self.workload)?;
         let nodes = self.node_names()?;
         let latency = Latency::new(self.latency, self.latency_dist)?;
-        let settings = Settings {
+        let mut settings = Settings {
             rate: self.rate,
             concurrency: self.concurrency.of(nodes.len()),
             latency: latency.mean(),
-            key_count: self.key_count.unwrap_or(10) as usize,
-            max_txn_length: self.max_txn_length as usize,
-            max_writes_per_key: self.max_writes_per_key,
-            topology: self.topology,
-            nodes,
-        };
-        let check = check::Options {
+            time_limit: Duration::from_secs(self.time_limit),
             availability: self.availability,
-            consistency_models: parse_models(&self.consistency_models),
+            ..Settings::new(&*workload, nodes)
         };
+        for spec in workload.options() {
+            if let Some(value) = self.workload_options.get(&*spec.name) {
+                settings.options.set(spec.name, value);
+            }
+        }
+        workload.validate(&settings)?;
         Ok(TestPlan {
+            workload,
             settings,
             latency,
-            check,
             options: self,
         })
     }
@@ -244,28 +230,25 @@ fn is_service(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use std::ffi::OsString;
 
     use super::*;
-
-    #[derive(Parser)]
-    struct Test {
-        #[command(flatten)]
-        options: TestOptions,
-    }
+    use crate::cli::workload_args::parse_test;
 
     fn plan(arguments: &str) -> Result<TestPlan, String> {
-        let arguments = ["test", "--bin", "node"]
+        let words = ["--bin", "node"]
             .into_iter()
             .chain(arguments.split_whitespace());
-        let parsed = Test::try_parse_from(arguments).map_err(|error| error.to_string())?;
-        parsed.options.plan()
+        let workloads = Workloads::default();
+        let options = parse_test(words.map(OsString::from), &workloads);
+        let options = options.map_err(|error| error.to_string())?;
+        options.plan(&workloads)
     }
 
     #[test]
     fn nodes_are_n1_to_n5_unless_named_or_counted() {
         assert_eq!(
-            plan("").unwrap().settings.nodes,
+            plan("-w echo").unwrap().settings.nodes,
             ["n1", "n2", "n3", "n4", "n5"]
         );
         assert_eq!(plan("--node-count 2").unwrap().settings.nodes, ["n0", "n1"]);
@@ -300,13 +283,6 @@ mod tests {
             let error = plan(arguments).map(|_| ()).expect_err(arguments);
             assert!(error.contains(expected), "{arguments}: {error}");
         }
-    }
-
-    #[test]
-    fn models_are_separated_by_a_comma_with_space_around_it() {
-        assert_eq!(parse_models("a , b"), ["a", "b"]);
-        assert_eq!(parse_models("a,b"), ["a,b"]);
-        assert_eq!(parse_models("a, b"), ["a, b"]);
     }
 
     #[test]

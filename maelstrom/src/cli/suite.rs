@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 use jiff::Zoned;
 
 use super::console::print;
-use super::options::TestOptions;
 use super::test::perform;
+use super::workload_args::parse_test;
 use super::{EXIT_CRASH, EXIT_USAGE};
 use crate::check::Verdict;
 use crate::history;
 use crate::host::Interrupted;
 use crate::seed::Seed;
 use crate::suite::{Metrics, Row, Suite, Upstream, table};
+use crate::workload::Workloads;
 
 #[derive(Args)]
 pub(super) struct SuiteOptions {
@@ -52,15 +53,7 @@ enum Bench {
     Both,
 }
 
-/// A suite's options, as `eddy test` would parse them.
-#[derive(Parser)]
-#[command(name = "eddy test", args_override_self = true)]
-struct SuiteTest {
-    #[command(flatten)]
-    options: TestOptions,
-}
-
-pub(super) fn run(options: &SuiteOptions) -> Result<u8> {
+pub(super) fn run(options: &SuiteOptions, workloads: &Workloads) -> Result<u8> {
     let prepared = Suite::named(&options.name).and_then(|suites| {
         let upstream = (options.bench != Bench::Eddy)
             .then(Upstream::find)
@@ -85,7 +78,7 @@ pub(super) fn run(options: &SuiteOptions) -> Result<u8> {
     for suite in suites {
         let bin = bin_dir.join(&suite.bin);
         if options.bench != Bench::Maelstrom {
-            let mut run = |round| on_eddy(&suite, &bin, &options.extra, round);
+            let mut run = |round| on_eddy(&suite, &bin, &options.extra, round, workloads);
             rows.push(repeat(&suite, "eddy", options.repeat, &mut run)?);
         }
         if let Some(upstream) = &upstream {
@@ -130,19 +123,20 @@ fn repeat(
     Ok(row)
 }
 
-fn on_eddy(suite: &Suite, bin: &Path, extra: &[String], round: u64) -> Result<Metrics> {
+fn on_eddy(
+    suite: &Suite,
+    bin: &Path,
+    extra: &[String],
+    round: u64,
+    workloads: &Workloads,
+) -> Result<Metrics> {
     let (flags, arguments) = suite.arguments(extra);
-    let line = ["eddy test", "--bin"]
-        .map(std::ffi::OsString::from)
-        .into_iter();
-    let line = line
-        .chain([bin.as_os_str().to_owned()])
-        .chain(flags.into_iter().map(Into::into));
-    let line = line
+    let line = ["--bin".into(), bin.as_os_str().to_owned()]
+        .into_iter()
+        .chain(flags.into_iter().map(Into::into))
         .chain(["--".into()])
         .chain(arguments.into_iter().map(Into::into));
-    let parsed = SuiteTest::try_parse_from(line)?;
-    let plan = match parsed.options.plan() {
+    let plan = match parse_test(line, workloads)?.plan(workloads) {
         Ok(plan) => plan,
         Err(problem) => bail!(problem),
     };

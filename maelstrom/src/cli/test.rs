@@ -15,7 +15,7 @@ use crate::net::Recording;
 use crate::report::{EVENTS_MAX, RunSummary, Store};
 use crate::runner::{self, Observer, Plan};
 use crate::seed::Seed;
-use crate::workload;
+use crate::workload::Workloads;
 
 /// A node's initialisation takes so many events, which the diagram of messages does not show.
 const EVENTS_PER_INIT: usize = 4;
@@ -28,8 +28,8 @@ pub struct Finished {
     pub directory: PathBuf,
 }
 
-pub(super) fn run(options: TestOptions) -> Result<u8> {
-    let plan = match options.plan() {
+pub(super) fn run(options: TestOptions, workloads: &Workloads) -> Result<u8> {
+    let plan = match options.plan(workloads) {
         Ok(plan) => plan,
         Err(problem) => {
             eprintln!("eddy: {problem}");
@@ -66,7 +66,7 @@ pub(super) fn run(options: TestOptions) -> Result<u8> {
 pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let options = &plan.options;
     let command = Command::new(&options.bin, options.node_args.clone())?;
-    let store = Store::create(Path::new("store"), options.workload.name())?;
+    let store = Store::create(Path::new("store"), plan.workload.name())?;
     let mut console = Console::new(&store.path("eddy.log"), quiet)?;
     let description = describe(plan, seed);
     console.say(&description);
@@ -79,9 +79,9 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let mut host = ProcessHost::new(command, &plan.settings.nodes, &store.path("node-logs"))?
         .echo_stderr(options.log_stderr);
     let run = Plan {
-        workload: workload::build(options.workload),
+        workload: plan.workload.clone(),
         settings: plan.settings.clone(),
-        time_limit: Duration::from_secs(options.time_limit),
+        final_operation: None,
         fault_free_tail: Duration::ZERO,
         latency: plan.latency,
         nemesis: options.build_nemesis(),
@@ -96,7 +96,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     drop(host);
     let command = command_line(plan, seed);
     let summary = RunSummary {
-        workload: options.workload,
+        workload: plan.workload.name(),
         description: &description,
         command: Some(&command),
         history: &outcome.history,
@@ -116,7 +116,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     }
     console.say("Analyzing...");
     let net = outcome.journal.to_edn(outcome.operations());
-    let mut results = check::check(&outcome.history, options.workload, &plan.check, Some(net));
+    let mut results = check::check(&outcome.history, &*plan.workload, &plan.settings, Some(net));
     for warning in store.write_reports(&summary, Some(&mut results)) {
         console.warning(&warning);
     }
@@ -151,7 +151,7 @@ fn describe(plan: &TestPlan, seed: Seed) -> String {
     };
     format!(
         "seed {seed}: {}, {} nodes, {} clients, {} op/s for {} s, latency {latency}, {faults}",
-        options.workload,
+        plan.workload.name(),
         settings.nodes.len(),
         settings.concurrency,
         settings.rate,

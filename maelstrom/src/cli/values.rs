@@ -88,33 +88,3 @@ pub(super) fn parse_faults(text: &str) -> Result<Faults, String> {
         None => Ok(Faults(names)),
     }
 }
-
-/// As upstream: a comma separates only with white space on both sides, so that `a,b` is one name,
-/// which the checker will not know.
-pub(super) fn parse_models(text: &str) -> Vec<String> {
-    let mut models = vec![String::new()];
-    let mut rest = text.trim();
-    while let Some(comma) = rest.find(',') {
-        let (before, after) = (&rest[..comma], &rest[comma + 1..]);
-        let last = models.last_mut().expect("there is always a last one");
-        let spaced =
-            before.ends_with(char::is_whitespace) && after.starts_with(char::is_whitespace);
-        if spaced {
-            last.push_str(before.trim_end());
-            models.push(String::new());
-            rest = after.trim_start();
-        } else {
-            last.push_str(before);
-            last.push(',');
-            rest = after;
-        }
-    }
-    models
-        .last_mut()
-        .expect("there is always a last one")
-        .push_str(rest);
-    models
-        .into_iter()
-        .map(|model| model.trim_start_matches(':').to_owned())
-        .collect()
-}

@@ -7,6 +7,7 @@
 mod keys;
 mod threads;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -22,26 +23,30 @@ use crate::seed::ChaCha8Rng;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     /// The function, such as `read`.
-    pub f: &'static str,
+    pub f: Cow<'static, str>,
     /// Its argument.
     pub value: Value,
     /// Further entries of the operation in the history, such as `final?`.
-    pub extra: Vec<(&'static str, Value)>,
+    pub extra: Vec<(Cow<'static, str>, Value)>,
 }
 
 impl Invocation {
     /// An invocation of `f` with `value`.
-    pub fn new(f: &'static str, value: impl Into<Value>) -> Invocation {
+    pub fn new(f: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Invocation {
         Invocation {
-            f,
+            f: f.into(),
             value: value.into(),
             extra: Vec::new(),
         }
     }
 
     /// The same with a further entry, such as `:final? true`.
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Invocation {
-        self.extra.push((name, value.into()));
+    pub fn with(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Value>,
+    ) -> Invocation {
+        self.extra.push((name.into(), value.into()));
         self
     }
 }

@@ -5,19 +5,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::check::{Results, WorkloadAnalysis};
+use crate::check::Results;
+use crate::check::txn::TxnAnalysis;
 use crate::edn::Value;
 use crate::history::{History, Operation};
 
 /// Writes `independent/<key>/{history,results}.edn` where results are by key, and
 /// `elle/<anomaly>.txt` where transactions show anomalies.
 pub(super) fn write(directory: &Path, history: &History, results: &Results) -> Result<()> {
-    if let WorkloadAnalysis::Txn(analysis) = results.workload() {
+    if let Some(analysis) = results.workload_as::<TxnAnalysis>() {
         for (anomaly, text) in analysis.descriptions() {
             save(&directory.join("elle"), &format!("{anomaly}.txt"), &text)?;
         }
     }
-    let workload = results.workload().as_dyn().to_edn();
+    let workload = results.workload().to_edn();
     if let Some(by_key) = workload.get("results").and_then(Value::as_map) {
         for (key, results) in by_key {
             let directory = directory.join("independent").join(file_name(key));

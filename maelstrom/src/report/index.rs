@@ -31,7 +31,7 @@ pub(super) fn page(
     results: Option<&Results>,
     files: &[String],
 ) -> String {
-    let title = summary.workload.name();
+    let title = summary.workload;
     html! {
         (DOCTYPE)
         html lang="en" {

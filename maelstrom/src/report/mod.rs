@@ -37,7 +37,7 @@ pub use messages::EVENTS_MAX;
 pub use store::Store;
 
 use self::latency::Timings;
-use crate::check::{Results, Workload};
+use crate::check::Results;
 use crate::edn::Value;
 use crate::history::History;
 use crate::net::Journal;
@@ -45,7 +45,7 @@ use crate::net::Journal;
 /// A run that is over, as reports tell of it.
 pub struct RunSummary<'a> {
     /// What the clients did.
-    pub workload: Workload,
+    pub workload: &'a str,
     /// What was run, in a line.
     pub description: &'a str,
     /// The command that runs it again.

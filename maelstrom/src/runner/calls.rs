@@ -1,5 +1,6 @@
 //! Calls: a client's request to a node, and what becomes of it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -66,12 +67,12 @@ impl Calls {
 }
 
 /// What a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Initialise this node.
     Init(usize),
-    /// Set this node up for the workload.
-    SetUp(usize),
+    /// Set this node up for the workload; the answer must be of this type.
+    SetUp(usize, Cow<'static, str>),
     /// The operation of this thread.
     Operation(usize),
 }
@@ -180,11 +181,9 @@ impl<H: Host> Run<'_, H> {
                 self.net.unregister(client);
                 self.expect_answer(node, "init", "init_ok", answer)
             }
-            Purpose::SetUp(node) => {
-                let set_up = self.plan.workload.set_up(&self.plan.settings, "");
-                let reply_type = set_up.map_or("", |(_, reply_type)| reply_type);
+            Purpose::SetUp(node, reply_type) => {
                 let request = reply_type.trim_end_matches("_ok");
-                self.expect_answer(node, request, reply_type, answer)
+                self.expect_answer(node, request, &reply_type, answer)
             }
             Purpose::Operation(thread) => self.proceed(thread, answer),
         }

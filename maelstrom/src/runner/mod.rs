@@ -16,6 +16,7 @@ mod phases;
 mod plan;
 mod workers;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,6 +32,7 @@ use crate::nemesis::{FaultContext, FaultRecord, Nemesis};
 use crate::net::{Body, EndpointId, FaultCounts, Faults, Net, Role};
 use crate::seed::ChaCha8Rng;
 use crate::service::{self, Service};
+use crate::workload::{FinalPhase, Phases, Rules};
 
 use calls::Calls;
 use workers::Worker;
@@ -73,6 +75,7 @@ struct Run<'a, H> {
     threads: Threads,
     workers: Vec<Worker>,
     calls: Calls,
+    rules: Rules,
     /// The generator of the current phase.
     generator: Option<Box<dyn Generator>>,
     history: History,
@@ -110,6 +113,7 @@ impl<'a, H: Host> Run<'a, H> {
                 .map(|thread| Worker::new(thread % node_count))
                 .collect(),
             calls: Calls::default(),
+            rules: plan.workload.rules(&plan.settings),
             generator: None,
             history: History::default(),
             origin: Duration::ZERO,
@@ -130,8 +134,13 @@ impl<'a, H: Host> Run<'a, H> {
         self.origin = self.host.now();
         self.set_up_clients()?;
         self.observer.milestone("Relative time begins now");
-        self.main_phase()?;
-        self.final_phase()
+        let Phases { main, last } = self.plan.workload.phases(&self.plan.settings);
+        self.main_phase(main)?;
+        let last = match self.plan.final_operation.take() {
+            Some(operation) => Some(FinalPhase::once_per_thread(operation)),
+            None => last,
+        };
+        last.map_or(Ok(()), |phase| self.final_phase(phase))
     }
 
     fn finish(self, failure: Option<anyhow::Error>) -> Outcome {
@@ -240,7 +249,7 @@ impl<'a, H: Host> Run<'a, H> {
 }
 
 /// A blank entry of the history.
-fn entry(process: Process, kind: Kind, f: &'static str) -> Operation {
+fn entry(process: Process, kind: Kind, f: impl Into<Cow<'static, str>>) -> Operation {
     Operation {
         index: 0,
         time: Duration::ZERO,

@@ -11,6 +11,7 @@ use super::calls::Purpose;
 use crate::host::Host;
 use crate::nemesis::Action;
 use crate::net::{EndpointId, Message, Role, SendError, parse_line};
+use crate::workload::SetUp;
 
 /// How long a node may take to answer `init`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,12 +34,17 @@ impl<H: Host> Run<'_, H> {
 
     /// Opens a client for each node, and lets it say what the workload has to say beforehand.
     pub(super) fn set_up_clients(&mut self) -> Result<()> {
-        let timeout = self.plan.workload.rules(&self.plan.settings).timeout;
+        let timeout = self.rules.timeout;
         for node in 0..self.plan.settings.nodes.len() {
             let client = self.open_client();
             let name = &self.plan.settings.nodes[node];
-            if let Some((body, _)) = self.plan.workload.set_up(&self.plan.settings, name) {
-                self.call(client, node, body, 1, timeout, Purpose::SetUp(node));
+            if let Some(set_up) = self.plan.workload.set_up(&self.plan.settings, name) {
+                let SetUp {
+                    request,
+                    reply_type,
+                } = set_up;
+                let purpose = Purpose::SetUp(node, reply_type);
+                self.call(client, node, request, 1, timeout, purpose);
             }
         }
         self.await_calls()

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
-use super::{Plan, Run, earliest};
-use crate::generator::{Next, Turn};
+use super::{Run, earliest};
+use crate::generator::{Generator, Next, Turn};
 use crate::host::Host;
+use crate::workload::FinalPhase;
 
 /// Between the healing of all faults and the final operations.
 pub const RECOVERY: Duration = Duration::from_secs(10);
@@ -24,15 +25,11 @@ enum Asked {
 
 impl<H: Host> Run<'_, H> {
     /// Operations and faults, until the time limit.
-    pub(super) fn main_phase(&mut self) -> Result<()> {
-        let Plan {
-            time_limit,
-            fault_free_tail,
-            ..
-        } = self.plan;
+    pub(super) fn main_phase(&mut self, generator: Box<dyn Generator>) -> Result<()> {
+        let time_limit = self.plan.settings.time_limit;
+        let fault_free_tail = self.plan.fault_free_tail;
         if self.plan.settings.rate > 0.0 {
-            let generator = self.plan.workload.generator(&self.plan.settings);
-            self.generator = Some(generator.map_err(|problem| anyhow!(problem))?);
+            self.generator = Some(generator);
         }
         let begin = self.now();
         let faults_end = begin + time_limit.saturating_sub(fault_free_tail);
@@ -72,10 +69,7 @@ impl<H: Host> Run<'_, H> {
     }
 
     /// Heals, lets the cluster recover, and performs the workload's last operations.
-    pub(super) fn final_phase(&mut self) -> Result<()> {
-        let Some(phase) = self.plan.workload.final_generator() else {
-            return Ok(());
-        };
+    pub(super) fn final_phase(&mut self, phase: FinalPhase) -> Result<()> {
         self.heal()?;
         self.observer.milestone("Waiting for recovery...");
         let recovered = self.now() + RECOVERY;

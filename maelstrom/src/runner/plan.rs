@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
+use crate::generator::Invocation;
 use crate::history::Operation;
 use crate::nemesis::Nemesis;
 use crate::net::{Latency, Recording};
 use crate::seed::Seed;
-use crate::workload::{Settings, Workload};
+use crate::workload::{AnyWorkload, Settings};
 
 /// What a run is to do.
 pub struct Plan {
     /// The workload.
-    pub workload: Box<dyn Workload>,
+    pub workload: AnyWorkload,
     /// What the workload is told.
     pub settings: Settings,
-    /// How long the main phase lasts.
-    pub time_limit: Duration,
+    /// An operation that every thread performs once in the final phase, in place of the workload's
+    /// own final phase.
+    pub final_operation: Option<Invocation>,
     /// How long the nemesis rests at the end of the main phase, all faults healed.
     pub fault_free_tail: Duration,
     /// How long messages take.

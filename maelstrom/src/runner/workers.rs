@@ -61,8 +61,8 @@ impl<H: Host> Run<'_, H> {
         self.record(Operation {
             time: at,
             value: invocation.value.clone(),
-            extra: shared_extra(&invocation),
-            ..entry(self.process(thread), Kind::Invoke, invocation.f)
+            extra: invocation.extra.clone(),
+            ..entry(self.process(thread), Kind::Invoke, invocation.f.clone())
         });
         if self.workers[thread].connection.is_none() {
             let endpoint = self.open_client();
@@ -84,7 +84,7 @@ impl<H: Host> Run<'_, H> {
 
     /// Goes on with an operation whose call was answered.
     pub(super) fn proceed(&mut self, thread: usize, answer: Answer) -> Result<()> {
-        let rules = self.plan.workload.rules(&self.plan.settings);
+        let rules = &self.rules;
         let worker = &mut self.workers[thread];
         let invocation = worker
             .invocation
@@ -135,7 +135,7 @@ impl<H: Host> Run<'_, H> {
                 connection.last_msg_id += 1;
                 let (endpoint, msg_id) = (connection.endpoint, connection.last_msg_id);
                 let node = worker.node;
-                let timeout = self.plan.workload.rules(&self.plan.settings).timeout;
+                let timeout = self.rules.timeout;
                 self.call(
                     endpoint,
                     node,
@@ -167,7 +167,7 @@ impl<H: Host> Run<'_, H> {
         let worker = &mut self.workers[thread];
         let invocation = worker.invocation.take().expect("an operation ends once");
         let crashed = completion.kind == Kind::Info;
-        let gives_up = crashed && !self.plan.workload.rules(&self.plan.settings).reusable;
+        let gives_up = crashed && !self.rules.reusable;
         if gives_up && let Some(connection) = worker.connection.take() {
             self.net.unregister(connection.endpoint);
         }
@@ -176,7 +176,7 @@ impl<H: Host> Run<'_, H> {
             value: completion.value,
             error: completion.error,
             exception: completion.exception,
-            extra: shared_extra(&invocation),
+            extra: invocation.extra,
             ..entry(self.process(thread), completion.kind, invocation.f)
         };
         self.threads.release(thread, crashed);
@@ -212,14 +212,6 @@ impl Completion {
             exception: Some(exception),
         }
     }
-}
-
-fn shared_extra(invocation: &Invocation) -> Vec<(std::borrow::Cow<'static, str>, Value)> {
-    invocation
-        .extra
-        .iter()
-        .map(|(name, value)| ((*name).into(), value.clone()))
-        .collect()
 }
 
 /// The name of an error code in a history, and whether the operation certainly did not happen.

@@ -1,45 +1,61 @@
 //! What the clients of a simulated run do.
 
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::secs;
-use crate::check::{self, Workload};
 use crate::generator::Invocation;
-use crate::workload::topology::Topology;
+use crate::workload::{AnyWorkload, Topology, Workload};
 
 /// What the clients of a simulated run do.
 #[derive(Clone, Debug)]
 pub struct Load {
-    pub(super) workload: Workload,
+    pub(super) workload: AnyWorkload,
     pub(super) rate: f64,
     pub(super) time_limit: Duration,
     pub(super) fault_free_tail: Duration,
     pub(super) concurrency: Option<usize>,
-    pub(super) key_count: usize,
-    pub(super) max_txn_length: usize,
-    pub(super) max_writes_per_key: u64,
-    pub(super) topology: Topology,
-    pub(super) finale: Option<Invocation>,
-    pub(super) options: check::Options,
+    /// The workload's options that differ from their defaults.
+    pub(super) options: Vec<(String, String)>,
+    pub(super) final_operation: Option<Invocation>,
 }
 
 impl Load {
-    /// The workload's clients, one per node, at 10 operations a second for 10 seconds; everything
+    /// The workload's clients, one per node, at 10 operations per second for 10 seconds; everything
     /// else as upstream has it by default.
-    pub fn of(workload: Workload) -> Load {
+    pub fn of(workload: impl Workload + 'static) -> Load {
+        Load::of_any(Arc::new(workload))
+    }
+
+    /// The same for a workload whose type is not known.
+    pub fn of_any(workload: AnyWorkload) -> Load {
         Load {
             workload,
             rate: 10.0,
             time_limit: secs(10),
             fault_free_tail: Duration::ZERO,
             concurrency: None,
-            key_count: 10,
-            max_txn_length: 4,
-            max_writes_per_key: 16,
-            topology: Topology::Grid,
-            finale: None,
-            options: check::Options::default(),
+            options: Vec::new(),
+            final_operation: None,
         }
+    }
+
+    /// Sets an option of the workload, such as `products`.
+    ///
+    /// # Panics
+    ///
+    /// If the workload has no such option, or the option does not take this value.
+    pub fn option(mut self, name: &str, value: impl Display) -> Load {
+        let value = value.to_string();
+        let specs = self.workload.options();
+        let spec = specs.iter().find(|spec| spec.name == name);
+        let spec = spec.unwrap_or_else(|| panic!("{} has no option {name}", self.workload.name()));
+        if let Err(problem) = spec.accept(&value) {
+            panic!("option {name} {problem}, not {value}");
+        }
+        self.options.push((name.to_owned(), value));
+        self
     }
 
     /// Operations a second, over all clients.
@@ -68,44 +84,37 @@ impl Load {
         }
     }
 
-    /// Active keys at a time.
+    /// Sets the number of active keys at a time.
     pub fn key_count(self, key_count: usize) -> Load {
-        Load { key_count, ..self }
+        self.option("key-count", key_count)
     }
 
-    /// Micro-operations per transaction, at most.
+    /// Sets the longest length of a transaction, in micro-operations.
     pub fn max_txn_length(self, max_txn_length: usize) -> Load {
-        Load {
-            max_txn_length,
-            ..self
-        }
+        self.option("max-txn-length", max_txn_length)
     }
 
-    /// Writes per key, at most.
+    /// Sets the most writes per key.
     pub fn max_writes_per_key(self, max_writes_per_key: u64) -> Load {
-        Load {
-            max_writes_per_key,
-            ..self
-        }
+        self.option("max-writes-per-key", max_writes_per_key)
     }
 
-    /// The topology that broadcast proposes.
+    /// Sets the topology that broadcast proposes.
     pub fn topology(self, topology: Topology) -> Load {
-        Load { topology, ..self }
+        self.option("topology", topology)
     }
 
     /// At the very end, once faults are healed and the cluster had time to recover, every client
     /// thread performs this, instead of what the workload has for that phase.
     pub fn final_operation(self, invocation: Invocation) -> Load {
         Load {
-            finale: Some(invocation),
+            final_operation: Some(invocation),
             ..self
         }
     }
 
-    /// The consistency model that transactions are held to.
-    pub fn consistency_model(mut self, model: &str) -> Load {
-        self.options.consistency_models = vec![model.to_owned()];
-        self
+    /// Sets the consistency model that transactions must satisfy.
+    pub fn consistency_model(self, model: &str) -> Load {
+        self.option("consistency-models", model)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
-//! use eddy::check::Workload;
+//! use eddy::workload::Echo as EchoWorkload;
 //! use eddy::net::Latency;
 //! # use glomers::prelude::*;
 //! # #[derive(Deserialize)]
@@ -24,13 +24,12 @@
 //!     let run = Simulation::new(seed)
 //!         .nodes(3, |_: &Context| Echo)
 //!         .latency(Latency::exponential(ms(100)))
-//!         .run(Load::of(Workload::Echo).rate(50.0).time_limit(secs(5)));
+//!         .run(Load::of(EchoWorkload).rate(50.0).time_limit(secs(5)));
 //!     run.assert_valid();
 //! });
 //! ```
 
 mod fault_kind;
-mod finale;
 mod load;
 mod run;
 mod scenario;
@@ -62,7 +61,7 @@ use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
 use crate::runner::{self, NoopObserver, Plan};
 use crate::seed::Seed;
-use crate::workload::{self, Settings};
+use crate::workload::Settings;
 
 /// So many milliseconds.
 pub const fn ms(count: u64) -> Duration {
@@ -232,19 +231,24 @@ impl Simulation {
     ) -> Run {
         let description = self.describe(&load);
         tally::announce(self.seed, &description);
-        let plan = Plan {
-            workload: finale::with(workload::build(load.workload), load.finale.clone()),
-            settings: Settings {
-                rate: load.rate,
-                concurrency: load.concurrency.unwrap_or(self.count),
-                latency: self.latency.mean(),
-                key_count: load.key_count,
-                max_txn_length: load.max_txn_length,
-                max_writes_per_key: load.max_writes_per_key,
-                topology: load.topology,
-                nodes: self.names(),
-            },
+        let workload = &*load.workload;
+        let mut settings = Settings {
+            rate: load.rate,
+            concurrency: load.concurrency.unwrap_or(self.count),
+            latency: self.latency.mean(),
             time_limit: load.time_limit,
+            ..Settings::new(workload, self.names())
+        };
+        for (name, value) in &load.options {
+            settings.options.set(name.as_str(), value);
+        }
+        if let Err(problem) = workload.validate(&settings) {
+            panic!("{problem}");
+        }
+        let plan = Plan {
+            workload: load.workload.clone(),
+            settings: settings.clone(),
+            final_operation: load.final_operation.clone(),
             fault_free_tail: load.fault_free_tail,
             latency: self.latency,
             nemesis: Nemesis::new(self.schedules),
@@ -255,24 +259,21 @@ impl Simulation {
         };
         let outcome = runner::run_with(plan, host, &mut NoopObserver, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
-        let results = check::check(&outcome.history, load.workload, &load.options, Some(net));
+        let results = check::check(&outcome.history, workload, &settings, Some(net));
         Run::new(self.seed, description, outcome, results, host.now())
     }
 
     /// In one line, what the run is to do.
     fn describe(&self, load: &Load) -> String {
         let mut parts = vec![
-            load.workload.to_string(),
+            load.workload.name().to_owned(),
             format!("{} nodes", self.count),
             format!("{} clients", load.concurrency.unwrap_or(self.count)),
             format!("latency {}", self.latency),
             format!("{:.0} op/s for {:?}", load.rate, load.time_limit),
         ];
         if !load.fault_free_tail.is_zero() {
-            parts.push(format!(
-                "fault_free_tail for the last {:?}",
-                load.fault_free_tail
-            ));
+            parts.push(format!("no faults in the last {:?}", load.fault_free_tail));
         }
         parts.extend(self.schedules.iter().map(Schedule::to_string));
         if self.schedules.is_empty() {

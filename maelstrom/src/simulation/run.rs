@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::tally;
+use crate::check::set_full::SetAnalysis;
 use crate::check::{Results, Verdict};
 use crate::history::History;
 use crate::net::{FaultCounts, Journal};
@@ -54,7 +55,7 @@ impl Run {
     /// operation of some kind to succeed.
     pub fn assert_safe(&self) {
         self.assert_ended();
-        let analysis = self.results.workload().as_dyn();
+        let analysis = self.results.workload();
         self.assert_verdict(analysis.verdict(), analysis.explanation());
     }
 
@@ -174,11 +175,8 @@ impl Run {
     ///
     /// If the workload is no set, or no value ever became stable.
     pub fn stable_latency(&self, quantile: f64) -> Duration {
-        let set = self
-            .results
-            .workload()
-            .as_set()
-            .expect("the workload is a set");
+        let set = self.results.workload_as::<SetAnalysis>();
+        let set = set.expect("the workload is a set");
         set.stable_latency(quantile)
             .expect("some value became stable")
     }

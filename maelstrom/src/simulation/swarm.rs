@@ -5,7 +5,7 @@
 //! always there hide what happens without them (swarm testing: Groce et al., ISSTA 2012).
 //!
 //! ```no_run
-//! # use eddy::check::Workload;
+//! # use eddy::workload::GSet;
 //! # use eddy::simulation::{FaultKind, Swarm};
 //! # use glomers::Context;
 //! # fn make(_: &Context) -> impl glomers::Node + use<> { Silent }
@@ -15,7 +15,7 @@
 //! #     type Reply = ();
 //! #     async fn handle(&self, _: serde_json::Value, _: &Context) -> glomers::Result<()> { Ok(()) }
 //! # }
-//! Swarm::of(Workload::GSet)
+//! Swarm::of(GSet)
 //!     .nodes(2..=9)
 //!     .without(&[FaultKind::Kill])
 //!     .for_each(20, |drawn| drawn.simulation().nodes(drawn.nodes, make).run(drawn.load()).assert_valid());
@@ -23,16 +23,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::RngExt;
 
 use super::fault_kind::{FaultKind, ScheduledFault};
 use super::{Load, Run, Simulation, for_seeds, ms, secs};
-use crate::check::Workload;
 use crate::net::Latency;
 use crate::seed::{ChaCha8Rng, Seed};
+use crate::workload::{AnyWorkload, Workload};
 
 /// A kind that so many configurations contain must strike in some of them.
 const DRAWN_OFTEN: usize = 5;
@@ -40,7 +40,7 @@ const DRAWN_OFTEN: usize = 5;
 /// What configurations are drawn from.
 #[derive(Clone, Debug)]
 pub struct Swarm {
-    workload: Workload,
+    workload: AnyWorkload,
     nodes: RangeInclusive<usize>,
     clients_per_node: RangeInclusive<usize>,
     rate: RangeInclusive<f64>,
@@ -54,9 +54,9 @@ impl Swarm {
     /// Between one and seven nodes, with up to three clients each; 10 to 100 operations a second
     /// for 15 s, of which the last 5 are fault_free_tail; latencies of any distribution with a mean of 100 ms
     /// at most; and every kind.
-    pub fn of(workload: Workload) -> Swarm {
+    pub fn of(workload: impl Workload + 'static) -> Swarm {
         Swarm {
-            workload,
+            workload: Arc::new(workload),
             nodes: 1..=7,
             clients_per_node: 1..=3,
             rate: 10.0..=100.0,
@@ -134,7 +134,7 @@ impl Swarm {
             latency,
             faults: faults.collect(),
             records_all_messages: false,
-            workload: self.workload,
+            workload: self.workload.clone(),
             clients: nodes * clients_per_node,
             rate,
             time_limit: self.time_limit,
@@ -196,7 +196,7 @@ pub struct Configuration {
     latency: Latency,
     faults: Vec<ScheduledFault>,
     records_all_messages: bool,
-    workload: Workload,
+    workload: AnyWorkload,
     clients: usize,
     rate: f64,
     time_limit: Duration,
@@ -216,7 +216,7 @@ impl Configuration {
 
     /// What the clients do.
     pub fn load(&self) -> Load {
-        self.load_like(Load::of(self.workload))
+        self.load_like(Load::of_any(self.workload.clone()))
     }
 
     /// A load that is like another in everything that was not drawn.
@@ -236,6 +236,7 @@ impl Configuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::GSet;
 
     fn faults(swarm: &Swarm, seed: u64) -> Vec<String> {
         let drawn = swarm.draw(Seed(seed));
@@ -245,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_hazard_is_drawn_about_half_of_the_time() {
-        let swarm = Swarm::of(Workload::GSet);
+        let swarm = Swarm::of(GSet);
         let mut drawn: BTreeMap<FaultKind, usize> = BTreeMap::new();
         for seed in 0..400 {
             for fault in swarm.draw(Seed(seed)).faults {
@@ -261,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_never_drawn_and_the_rest_is_the_same() {
-        let all = Swarm::of(Workload::GSet);
+        let all = Swarm::of(GSet);
         let some = all.clone().without(&[FaultKind::Loss]);
         for seed in 0..50 {
             let mut expected = faults(&all, seed);
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn configurations_stay_within_their_bounds_and_differ() {
-        let swarm = Swarm::of(Workload::GSet)
+        let swarm = Swarm::of(GSet)
             .nodes(2..=4)
             .rate(20.0..=30.0)
             .latency_up_to(ms(50));

@@ -1,8 +1,11 @@
-//! The workloads: what clients ask of a cluster, and how they read its answers.
+//! Workloads: what clients ask of a cluster, and what they demand of its answers.
 //!
-//! A [`Workload`] gives a generator of operations, a [`Client`] that turns each operation into
-//! remote calls, and the rules by which errors become outcomes. The checker that goes with it is
-//! chosen in [`crate::check`].
+//! A [`Workload`] is one value that holds everything about one kind of test: its name, its protocol,
+//! its options, the operations that clients perform, how each operation becomes requests, and the
+//! checker that judges the finished history. The built-in ones are listed in [`built_in`]; a
+//! program of your own adds more (see [`crate::Workbench`]).
+//!
+//! Each workload has a folder. Read [`echo`](Echo) first: it is the smallest one.
 
 mod broadcast;
 mod counter;
@@ -11,85 +14,85 @@ mod fields;
 mod g_set;
 mod kafka;
 mod lin_kv;
-pub mod topology;
+mod list;
+mod settings;
 mod txn;
 mod unique_ids;
 
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
-pub use broadcast::Broadcast;
-pub use counter::Counter;
-pub use echo::Echo;
+pub use broadcast::{Broadcast, Topology};
+pub use counter::{GCounter, PnCounter};
+pub use echo::{Echo, EchoAnalysis};
 pub use fields::{Fields, Malformed};
 pub use g_set::GSet;
 pub use kafka::Kafka;
 pub use lin_kv::LinKv;
-pub use txn::Txn;
-pub use unique_ids::UniqueIds;
+pub use list::{Workloads, built_in};
+pub use settings::{OptionSpec, Options, Settings};
+pub use txn::{TxnListAppend, TxnRwRegister};
+pub use unique_ids::{UniqueIds, UniqueIdsAnalysis};
 
+use crate::check::Analysis;
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation, OncePerThread};
+use crate::history::History;
 
-/// The workload of this name, fresh: a workload may remember what happened in its run.
-pub fn build(name: crate::check::Workload) -> Box<dyn Workload> {
-    use crate::check::Workload as Name;
-    match name {
-        Name::Broadcast => Box::new(Broadcast),
-        Name::Echo => Box::new(Echo),
-        Name::GCounter => Box::new(Counter::Grow),
-        Name::GSet => Box::new(GSet),
-        Name::Kafka => Box::<Kafka>::default(),
-        Name::LinKv => Box::new(LinKv),
-        Name::PnCounter => Box::new(Counter::GrowAndShrink),
-        Name::TxnListAppend => Box::new(Txn::ListAppend),
-        Name::TxnRwRegister => Box::new(Txn::RwRegister),
-        Name::UniqueIds => Box::new(UniqueIds),
+/// A workload whose type does not matter.
+pub type AnyWorkload = Arc<dyn Workload>;
+
+/// Everything that belongs to one kind of test.
+///
+/// The value itself holds no state: what a run has to remember lives in the generators of its
+/// [`Phases`] and in its clients. So one value serves any number of runs, also at the same time.
+pub trait Workload: Send + Sync {
+    /// The name on the command line and in paths, such as `lin-kv`.
+    fn name(&self) -> &str;
+
+    /// What clients do and what they demand, in one line.
+    fn summary(&self) -> &str;
+
+    /// The protocol as a page of Markdown: messages with examples, what the checker demands, the
+    /// official challenges, hints. `eddy workloads NAME` prints it.
+    fn protocol(&self) -> &str {
+        ""
     }
-}
 
-/// What a workload may be told.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The names of the nodes.
-    pub nodes: Vec<String>,
-    /// Operations a second over all clients; 0 for none.
-    pub rate: f64,
-    /// How many client threads there are.
-    pub concurrency: usize,
-    /// The mean of the network's latency.
-    pub latency: Duration,
-    /// Active keys at a time, where the workload has keys.
-    pub key_count: usize,
-    /// Micro-operations per transaction at most.
-    pub max_txn_length: usize,
-    /// Writes per key at most.
-    pub max_writes_per_key: u64,
-    /// Whom broadcast's nodes are told to be their neighbours.
-    pub topology: topology::Topology,
-}
+    /// The functions of its operations, such as `read` and `write`. A history with any other
+    /// function belongs to another workload.
+    fn functions(&self) -> &[&str];
 
-/// A kind of test.
-pub trait Workload {
-    /// Operations of the main phase. The caller ends the phase.
-    fn generator(&self, settings: &Settings) -> Result<Box<dyn Generator>, String>;
-
-    /// Operations after faults are healed and the cluster had time to recover, if the workload has
-    /// such a phase, with the time after which it is cut off.
-    fn final_generator(&self) -> Option<FinalPhase> {
-        None
+    /// The options that it understands besides the common ones, with their defaults.
+    fn options(&self) -> Vec<OptionSpec> {
+        Vec::new()
     }
+
+    /// Checks that the settings fit, before anything is started.
+    ///
+    /// # Errors
+    ///
+    /// The settings do not fit; the text says which would.
+    fn validate(&self, _settings: &Settings) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The operations of a run. The settings were accepted by [`Workload::validate`].
+    fn phases(&self, settings: &Settings) -> Phases;
 
     /// A client, connected to one node. A thread gets a fresh one when its operation ends `info`,
-    /// unless the workload's clients are reusable.
+    /// unless [`Rules::reusable`] says otherwise.
     fn client(&self, settings: &Settings) -> Box<dyn Client>;
 
-    /// A request for each node before the first operation, with the type of its only good answer.
-    fn set_up(&self, _settings: &Settings, _node: &str) -> Option<(Json, &'static str)> {
+    /// A request that each node must answer before the first operation.
+    fn set_up(&self, _settings: &Settings, _node: &str) -> Option<SetUp> {
         None
     }
 
@@ -97,45 +100,91 @@ pub trait Workload {
     fn rules(&self, _settings: &Settings) -> Rules {
         Rules::default()
     }
+
+    /// Judges a finished history.
+    fn check(&self, history: &History, settings: &Settings) -> Box<dyn Analysis>;
 }
 
-/// What happens once the main phase is over and the cluster has recovered.
+impl fmt::Debug for dyn Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The operations of a run.
+pub struct Phases {
+    /// Operations while faults are injected. The phase ends with the run's time limit.
+    pub main: Box<dyn Generator>,
+    /// Operations after faults are healed and the cluster had time to recover, if there are any.
+    pub last: Option<FinalPhase>,
+}
+
+impl Phases {
+    /// Only a main phase.
+    pub fn main(generator: impl Generator + 'static) -> Phases {
+        Phases {
+            main: Box::new(generator),
+            last: None,
+        }
+    }
+
+    /// The same, followed by a final phase.
+    pub fn then(self, last: FinalPhase) -> Phases {
+        Phases {
+            last: Some(last),
+            ..self
+        }
+    }
+}
+
+/// The operations after the main phase, once the cluster has recovered.
 pub struct FinalPhase {
     /// The operations.
     pub generator: Box<dyn Generator>,
-    /// The phase ends after this time at the latest.
+    /// The longest time that the phase takes; no limit if `None`.
     pub limit: Option<Duration>,
 }
 
 impl FinalPhase {
     /// The same operation once on every thread, however long that takes.
-    pub fn once_per_thread(invocation: Invocation) -> Self {
-        Self {
+    pub fn once_per_thread(invocation: Invocation) -> FinalPhase {
+        FinalPhase {
             generator: Box::new(OncePerThread::new(invocation)),
             limit: None,
         }
     }
 }
 
+/// A request that a node must answer before the first operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetUp {
+    /// The body of the request, without `msg_id`.
+    pub request: Json,
+    /// The type of the only good answer, such as `topology_ok`.
+    pub reply_type: Cow<'static, str>,
+}
+
 /// How the errors of a workload's calls become the outcomes of its operations.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
-    /// Whether error replies and timeouts are told apart at all. If not, each of them is an
+    /// Whether error replies and timeouts are distinguished at all. If not, each of them is an
     /// exception, and the operation is indeterminate.
     pub handles_errors: bool,
     /// The functions that change nothing, so that an unanswered one certainly did not happen.
-    pub idempotent: &'static [&'static str],
+    pub idempotent: Vec<Cow<'static, str>>,
     /// Whether a thread keeps its connection when an operation ends `info`.
     pub reusable: bool,
-    /// How long a client waits for an answer to each call.
+    /// The longest time that a client waits for the answer to one call.
     pub timeout: Duration,
 }
 
 impl Default for Rules {
+    /// Errors are distinguished, nothing is idempotent, clients are replaced, and a call waits for
+    /// 5 s.
     fn default() -> Rules {
         Rules {
             handles_errors: true,
-            idempotent: &[],
+            idempotent: Vec::new(),
             reusable: false,
             timeout: Duration::from_secs(5),
         }
@@ -147,12 +196,12 @@ pub trait Client {
     /// Begins an operation.
     fn invoke(&mut self, invocation: &Invocation) -> Step;
 
-    /// Goes on with the operation, now that the last call was answered with `body`, which is not
-    /// an error.
+    /// Continues the operation, now that the last call was answered with `body`, which is not an
+    /// error.
     ///
     /// # Errors
     ///
-    /// The answer has not the form that the protocol demands.
+    /// The answer does not have the form that the protocol demands.
     fn reply(&mut self, invocation: &Invocation, body: &Json) -> Result<Step, Malformed>;
 }
 

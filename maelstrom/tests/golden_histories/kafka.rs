@@ -6,18 +6,18 @@
 
 use std::collections::BTreeSet;
 
-use eddy::check::kafka::{self, KafkaAnalysis};
-use eddy::check::{Analysis, Verdict, Workload};
+use eddy::check::log::{self, LogAnalysis};
+use eddy::check::{Analysis, Verdict};
 use eddy::edn::Value;
 
 use crate::{Recording, recordings_of};
 
 fn recorded() -> Vec<Recording> {
-    recordings_of(Workload::Kafka)
+    recordings_of("kafka")
 }
 
-fn checked(run: &Recording) -> KafkaAnalysis {
-    kafka::check(&run.history)
+fn checked(run: &Recording) -> LogAnalysis {
+    log::check(&run.history)
 }
 
 /// The items of a list, in no order.

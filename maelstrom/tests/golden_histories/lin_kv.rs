@@ -1,6 +1,6 @@
 //! Recorded lin-kv histories get the verdicts that upstream gave them, key by key.
 
-use eddy::check::{Analysis, Workload, linearizable};
+use eddy::check::{Analysis, linearizable};
 use eddy::edn::Value;
 
 use crate::recordings_of;
@@ -29,7 +29,7 @@ fn verdicts(workload: &Value) -> (Vec<(Value, Value)>, Value, Vec<Value>) {
 
 #[test]
 fn every_key_of_every_run_is_judged_as_upstream_judged_it() {
-    let runs = recordings_of(Workload::LinKv);
+    let runs = recordings_of("lin-kv");
     assert!(runs.len() >= 9, "only {} runs", runs.len());
     for run in runs {
         let name = &run.name;
@@ -44,7 +44,7 @@ fn every_key_of_every_run_is_judged_as_upstream_judged_it() {
 /// Upstream names the first operation that no order can hold. Where it does, so do we.
 #[test]
 fn the_operation_that_has_no_place_is_the_one_that_upstream_names() {
-    for run in recordings_of(Workload::LinKv) {
+    for run in recordings_of("lin-kv") {
         let ours = linearizable::check(&run.history).to_edn();
         let named = |workload: &Value| -> Vec<(Value, Option<Value>, Option<Value>)> {
             let results = workload

@@ -10,15 +10,17 @@ mod verdicts;
 
 use std::path::{Path, PathBuf};
 
-use eddy::check::{Availability, Options, Workload};
+use eddy::check::Availability;
 use eddy::edn::{self, Value};
 use eddy::history::{self, History};
+use eddy::workload::{AnyWorkload, Settings, Workloads};
 
 /// One recorded run.
 struct Recording {
     name: String,
-    workload: Workload,
-    options: Options,
+    workload: AnyWorkload,
+    models: Vec<String>,
+    settings: Settings,
     exit_code: u64,
     history: History,
     results: Value,
@@ -34,17 +36,27 @@ impl Recording {
         };
         let options: serde_json::Value = serde_json::from_str(&read("options.json")).unwrap();
         let models = options["consistency_models"].as_array().unwrap();
+        let models: Vec<String> = models.iter().map(|m| m.as_str().unwrap().into()).collect();
         let availability = match &options["availability"] {
             serde_json::Value::Null => None,
             serde_json::Value::String(text) => Some(text.parse::<Availability>().unwrap()),
             number => Some(number.to_string().parse().unwrap()),
         };
+        let workload = Workloads::default();
+        let workload = workload
+            .find(options["workload"].as_str().unwrap())
+            .unwrap();
+        let mut settings = Settings {
+            availability,
+            ..Settings::of_history(&*workload)
+        };
+        settings
+            .options
+            .set("consistency-models", models.join(" , "));
         Self {
-            workload: options["workload"].as_str().unwrap().parse().unwrap(),
-            options: Options {
-                availability,
-                consistency_models: models.iter().map(|m| m.as_str().unwrap().into()).collect(),
-            },
+            workload,
+            models,
+            settings,
             exit_code: options["exit_code"].as_u64().unwrap(),
             history: history::read_file(&folder.join("history.edn.gz")).unwrap(),
             results: edn::parse(&read("results.edn")).unwrap(),
@@ -69,9 +81,9 @@ fn recordings() -> impl Iterator<Item = Recording> {
 }
 
 /// The recorded runs of a workload, of which there is at least one.
-fn recordings_of(workload: Workload) -> Vec<Recording> {
+fn recordings_of(workload: &str) -> Vec<Recording> {
     let runs: Vec<_> = recordings()
-        .filter(|run| run.workload == workload)
+        .filter(|run| run.workload.name() == workload)
         .collect();
     assert!(!runs.is_empty(), "no run of {workload} was recorded");
     runs

@@ -6,9 +6,10 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
@@ -36,7 +37,7 @@ enum Flaw {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::Broadcast,
+    &workload::Broadcast,
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
@@ -205,7 +206,7 @@ impl Node for Leaky {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(5, move |_: &Context| Leaky::new(flaw));
-    let load = Load::of(Workload::Broadcast)
+    let load = Load::of(workload::Broadcast)
         .rate(30.0)
         .time_limit(secs(10));
     world.around(nodes).run(load)

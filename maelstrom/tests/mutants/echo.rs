@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
@@ -24,7 +24,7 @@ enum Flaw {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::Echo,
+    &workload::Echo,
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
@@ -105,7 +105,7 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
         flaw,
         last: RefCell::default(),
     });
-    let load = Load::of(Workload::Echo).rate(100.0).time_limit(secs(10));
+    let load = Load::of(workload::Echo).rate(100.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(9))
 }
 

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use tokio::time::sleep;
 
@@ -12,7 +12,7 @@ use crate::specimens::{Mutant, Specimens};
 use crate::world::World;
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::GCounter,
+    &workload::GCounter,
     run::<Right>,
     &[
         Mutant {
@@ -110,7 +110,7 @@ fn run<M: Adder>(world: World, seed: Seed) -> Run {
         cx.set_call_timeout(secs(4));
         Counter::<M>::default()
     });
-    let load = Load::of(Workload::GCounter).rate(20.0).time_limit(secs(10));
+    let load = Load::of(workload::GCounter).rate(20.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(12))
 }
 

@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
@@ -30,7 +30,7 @@ enum Flaw {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::GSet,
+    &workload::GSet,
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
@@ -155,7 +155,7 @@ impl Node for GSet {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(3, move |_: &Context| GSet::new(flaw));
-    let load = Load::of(Workload::GSet).rate(20.0).time_limit(secs(10));
+    let load = Load::of(workload::GSet).rate(20.0).time_limit(secs(10));
     world.around(nodes).run(load)
 }
 

@@ -5,9 +5,9 @@ mod storage;
 
 use std::collections::BTreeMap;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, secs};
+use eddy::workload;
 use glomers::prelude::*;
 
 use crate::specimens::{Mutant, Specimens};
@@ -18,7 +18,7 @@ use storage::*;
 type Log = Vec<Value>;
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::Kafka,
+    &workload::Kafka,
     run::<Right>,
     &[
         Mutant {
@@ -165,7 +165,7 @@ impl<M: Logs> Node for Broker<M> {
 
 fn run<M: Logs>(world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(2, |_: &Context| Broker::<M>::default());
-    let load = Load::of(Workload::Kafka).rate(500.0).time_limit(secs(10));
+    let load = Load::of(workload::Kafka).rate(500.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(4))
 }
 

@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use tokio::time::sleep;
 
@@ -39,7 +39,7 @@ enum Bug {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::LinKv,
+    &workload::LinKv,
     |world, seed| run(Bug::None, world, seed),
     &[
         Mutant {
@@ -235,7 +235,7 @@ fn run(bug: Bug, world: World, seed: Seed) -> Run {
         disk: Rc::clone(&disk),
     };
     let nodes = Simulation::new(seed).nodes(3, make);
-    let load = Load::of(Workload::LinKv).rate(200.0).time_limit(secs(10));
+    let load = Load::of(workload::LinKv).rate(200.0).time_limit(secs(10));
     world.around(nodes).run(load.concurrency(6))
 }
 

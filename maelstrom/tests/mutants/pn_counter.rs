@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
@@ -30,7 +30,7 @@ enum Flaw {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::PnCounter,
+    &workload::PnCounter,
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
@@ -161,7 +161,7 @@ impl Node for PnCounter {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| PnCounter::new(flaw, cx));
-    let load = Load::of(Workload::PnCounter)
+    let load = Load::of(workload::PnCounter)
         .rate(20.0)
         .time_limit(secs(10));
     world.around(nodes).run(load)

@@ -6,9 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use eddy::check::{Analysis, Verdict, Workload, WorkloadAnalysis};
+use eddy::check::counter::CounterAnalysis;
+use eddy::check::linearizable::LinKvAnalysis;
+use eddy::check::log::LogAnalysis;
+use eddy::check::set_full::SetAnalysis;
+use eddy::check::txn::TxnAnalysis;
+use eddy::check::{Analysis, Verdict};
 use eddy::seed::Seed;
 use eddy::simulation::Run;
+use eddy::workload::{EchoAnalysis, UniqueIdsAnalysis, Workload};
 
 use crate::world::World;
 
@@ -31,14 +37,18 @@ pub struct Mutant {
 
 /// The mutants of one workload, and their sibling.
 pub struct Specimens {
-    pub workload: Workload,
+    pub workload: &'static dyn Workload,
     right: Scenario,
     pub mutants: &'static [Mutant],
     seeds_needed: OnceLock<Vec<Result<u64, String>>>,
 }
 
 impl Specimens {
-    pub const fn new(workload: Workload, right: Scenario, mutants: &'static [Mutant]) -> Self {
+    pub const fn new(
+        workload: &'static dyn Workload,
+        right: Scenario,
+        mutants: &'static [Mutant],
+    ) -> Self {
         Self {
             workload,
             right,
@@ -112,20 +122,33 @@ fn anomalies(run: &Run) -> BTreeSet<&'static str> {
     if results.stats().verdict() == Verdict::Invalid {
         found.insert("nothing succeeds");
     }
-    if results.workload().as_dyn().verdict() != Verdict::Invalid {
+    if results.workload().verdict() != Verdict::Invalid {
         return found;
     }
-    match results.workload() {
-        WorkloadAnalysis::Echo(_) => found.extend(["mismatch"]),
-        WorkloadAnalysis::UniqueIds(_) => found.extend(["duplicated"]),
-        WorkloadAnalysis::Set(set) if !set.lost.is_empty() => found.extend(["lost"]),
-        WorkloadAnalysis::Counter(counter) if !counter.errors.is_empty() => {
-            found.extend(["impossible sum"]);
-        }
-        WorkloadAnalysis::Kafka(kafka) => found.extend(kafka.errors().keys().map(|e| e.name())),
-        WorkloadAnalysis::LinKv(_) => found.extend(["not linearizable"]),
-        WorkloadAnalysis::Txn(txn) => found.extend(txn.anomaly_types()),
-        WorkloadAnalysis::Set(_) | WorkloadAnalysis::Counter(_) | WorkloadAnalysis::Failed(_) => {}
+    if results.workload_as::<EchoAnalysis>().is_some() {
+        found.insert("mismatch");
+    }
+    if results.workload_as::<UniqueIdsAnalysis>().is_some() {
+        found.insert("duplicated");
+    }
+    if results.workload_as::<LinKvAnalysis>().is_some() {
+        found.insert("not linearizable");
+    }
+    if let Some(set) = results.workload_as::<SetAnalysis>()
+        && !set.lost.is_empty()
+    {
+        found.insert("lost");
+    }
+    if let Some(counter) = results.workload_as::<CounterAnalysis>()
+        && !counter.errors.is_empty()
+    {
+        found.insert("impossible sum");
+    }
+    if let Some(log) = results.workload_as::<LogAnalysis>() {
+        found.extend(log.errors().keys().map(|error| error.name()));
+    }
+    if let Some(txn) = results.workload_as::<TxnAnalysis>() {
+        found.extend(txn.anomaly_types());
     }
     found
 }

@@ -27,7 +27,7 @@ fn table() -> String {
         "| workload | nodes that … | in a world of … | show | seeds needed |\n|---|---|---|---|---|\n",
     );
     for specimens in ALL {
-        let workload = specimens.workload.to_string();
+        let workload = specimens.workload.name();
         let file = workload.replace('-', "_");
         let mut first = format!("[{workload}](tests/mutants/{file}.rs)");
         for (mutant, needed) in specimens.mutants.iter().zip(specimens.seeds_needed()) {

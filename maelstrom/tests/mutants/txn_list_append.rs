@@ -6,9 +6,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use tokio::time::sleep;
 
@@ -36,7 +36,7 @@ enum Bug {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::TxnListAppend,
+    &workload::TxnListAppend,
     |world, seed| run(Bug::None, world, seed),
     &[
         Mutant {
@@ -205,7 +205,7 @@ fn run(bug: Bug, world: World, seed: Seed) -> Run {
         lists: RefCell::default(),
     };
     let nodes = Simulation::new(seed).nodes(3, make);
-    let load = Load::of(Workload::TxnListAppend).rate(100.0);
+    let load = Load::of(workload::TxnListAppend).rate(100.0);
     world
         .around(nodes)
         .run(load.time_limit(secs(10)).concurrency(9))

@@ -9,16 +9,17 @@ mod databases;
 use std::collections::BTreeMap;
 
 use databases::*;
-use eddy::check::{Workload, WorkloadAnalysis};
+use eddy::check::txn::TxnAnalysis;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, secs};
+use eddy::workload;
 use glomers::prelude::*;
 
 use crate::specimens::{Mutant, Specimens};
 use crate::world::World;
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::TxnRwRegister,
+    &workload::TxnRwRegister,
     |world, seed| run::<Serial>("strict-serializable", world, seed),
     &[
         Mutant {
@@ -152,7 +153,7 @@ fn perform(txn: &mut [MicroOp], mut read: impl FnMut(i64) -> Option<i64>) -> Reg
 /// Runs a database under much contention, held to a level of isolation.
 fn run<D: Database>(level: &str, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(1, |_: &Context| Server(D::default()));
-    let load = Load::of(Workload::TxnRwRegister).consistency_model(level);
+    let load = Load::of(workload::TxnRwRegister).consistency_model(level);
     let load = load.rate(400.0).concurrency(8).key_count(4);
     let run = world.around(nodes).run(load.time_limit(secs(10)));
     assert_eq!(run.protocol_violations(), 0);
@@ -191,9 +192,8 @@ fn what_satisfies_a_level_is_accepted_at_it() {
 #[test]
 fn who_writes_first_shows_no_other_anomaly_of_its_level() {
     let run = run::<WritesFirst>("read-committed", World::Calm, Seed(0));
-    let WorkloadAnalysis::Txn(analysis) = run.results().workload() else {
-        unreachable!("the workload has transactions");
-    };
+    let analysis = run.results().workload_as::<TxnAnalysis>();
+    let analysis = analysis.expect("the workload has transactions");
     let types = analysis.anomaly_types();
     assert!(types.contains(&"G1c"), "{types:?}");
     assert!(

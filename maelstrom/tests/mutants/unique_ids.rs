@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use eddy::check::Workload;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -29,7 +29,7 @@ enum Recipe {
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
-    Workload::UniqueIds,
+    &workload::UniqueIds,
     |world, seed| run(Recipe::NodeLifeCount, world, seed),
     &[
         Mutant {
@@ -174,7 +174,7 @@ impl Node for Ids {
 
 fn run(recipe: Recipe, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| Ids::new(recipe, cx));
-    let load = Load::of(Workload::UniqueIds)
+    let load = Load::of(workload::UniqueIds)
         .rate(300.0)
         .time_limit(secs(10));
     world.around(nodes).run(load.concurrency(9))

@@ -7,11 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use eddy::check::{self, Options, Workload};
+use eddy::check;
 use eddy::edn::Value as Edn;
 use eddy::history::{self, History, Kind, Operation, Process};
 use eddy::net::EventKind;
 use eddy::report::{self, EVENTS_MAX, RunSummary};
+use eddy::workload::{self, Settings};
 use rig::{Reports, count, gossip, parse};
 
 #[test]
@@ -166,10 +167,15 @@ fn the_index_tells_why_and_leads_to_what_failed() {
 #[test]
 fn a_report_that_cannot_be_written_is_a_warning_and_costs_no_verdict() {
     let history = History::default();
-    let mut results = check::check(&history, Workload::Echo, &Options::default(), None);
+    let mut results = check::check(
+        &history,
+        &workload::Echo,
+        &Settings::of_history(&workload::Echo),
+        None,
+    );
     let verdict = results.verdict();
     let summary = RunSummary {
-        workload: Workload::Echo,
+        workload: "echo",
         description: "",
         command: None,
         history: &history,
@@ -191,7 +197,7 @@ fn a_run_that_broke_off_is_drawn_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let failure = anyhow::anyhow!("node <n0> crashed");
     let summary = RunSummary {
-        workload: Workload::Broadcast,
+        workload: "broadcast",
         description: "",
         command: None,
         history: run.history(),
@@ -215,7 +221,7 @@ fn keys_have_histories_and_results_of_their_own_and_anomalies_a_text() {
          {:process 0 :type :invoke :f :read :value [7 nil] :time 2}
          {:process 0 :type :ok :f :read :value [7 3] :time 3}",
     );
-    let reports = Reports::write(&keys, None, Workload::LinKv);
+    let reports = Reports::write(&keys, None, &workload::LinKv);
     assert_eq!(reports.warnings, [""; 0]);
     let history = reports.read("independent/7/history.edn");
     assert_eq!(history::read_edn(&history).unwrap().len(), 2);
@@ -237,7 +243,7 @@ fn keys_have_histories_and_results_of_their_own_and_anomalies_a_text() {
          {:process 0 :type :invoke :f :txn :value [[:r 1 nil]] :time 2}
          {:process 0 :type :ok :f :txn :value [[:r 1 [1]]] :time 3}",
     );
-    let reports = Reports::write(&txns, None, Workload::TxnListAppend);
+    let reports = Reports::write(&txns, None, &workload::TxnListAppend);
     let text = reports.read("elle/G1a.txt");
     assert!(text.contains("found: 1"), "{text}");
 }
@@ -269,7 +275,7 @@ fn reports_of_a_hundred_thousand_operations_are_bounded() {
             value.clone(),
         )
     });
-    let reports = Reports::write(&History::new(operations), None, Workload::GSet);
+    let reports = Reports::write(&History::new(operations), None, &workload::GSet);
     assert!(reports.size("latency-raw.svg") < 1_000_000);
     assert!(reports.size("latency-quantiles.svg") < 100_000);
     assert!(reports.size("rate.svg") < 100_000);
@@ -287,7 +293,7 @@ fn every_recorded_history_can_be_drawn() {
         let folder = folder.unwrap().path();
         let history = history::read_file(&folder.join("history.edn.gz")).unwrap();
         // The workload decides nothing here but the title.
-        let reports = Reports::write(&history, None, Workload::Echo);
+        let reports = Reports::write(&history, None, &workload::Echo);
         assert_eq!(reports.warnings, [""; 0], "{}", folder.display());
         for name in ["latency-raw.svg", "latency-quantiles.svg", "rate.svg"] {
             parse(&reports.read(name));
@@ -301,7 +307,7 @@ fn every_recorded_history_can_be_drawn() {
 
 #[test]
 fn an_empty_history_can_be_drawn() {
-    let reports = Reports::write(&History::default(), None, Workload::Kafka);
+    let reports = Reports::write(&History::default(), None, &workload::Kafka);
     assert_eq!(reports.warnings, [""; 0]);
     parse(&reports.read("latency-raw.svg"));
     parse(&reports.read("rate.svg"));

@@ -2,10 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::nemesis::{ClockSkew, Delays, Duplication, Fault, Kill, Loss, Partition, Pause};
 use eddy::net::Latency;
 use eddy::simulation::{Load, Run, Simulation, for_each_seed, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 
 #[derive(Deserialize)]
@@ -77,7 +78,7 @@ fn storm(seed: u64) -> Run {
         .nemesis(ClockSkew::up_to_ms(500).every(secs(2)))
         .record_all_messages()
         .run(
-            Load::of(Workload::Broadcast)
+            Load::of(workload::Broadcast)
                 .rate(50.0)
                 .time_limit(secs(10)),
         )
@@ -120,7 +121,7 @@ impl Node for Spinner {
 fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
     let run = Simulation::new(1)
         .nodes(1, |_: &Context| Spinner)
-        .run(Load::of(Workload::Echo).time_limit(secs(1)));
+        .run(Load::of(workload::Echo).time_limit(secs(1)));
     let failure = format!("{:#}", run.failure().expect("the run breaks off"));
     assert!(failure.contains("spins"), "{failure}");
     assert_eq!(run.verdict(), Verdict::Invalid);
@@ -131,7 +132,7 @@ fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
 fn who_asserts_that_it_is_valid_is_told_the_seed() {
     Simulation::new(1)
         .nodes(1, |_: &Context| Spinner)
-        .run(Load::of(Workload::Echo).time_limit(secs(1)))
+        .run(Load::of(workload::Echo).time_limit(secs(1)))
         .assert_valid();
 }
 
@@ -152,7 +153,7 @@ impl Node for PingPong {
 fn nodes_that_talk_without_letting_time_pass_fail_their_run() {
     let run = Simulation::new(1)
         .nodes(2, |_: &Context| PingPong)
-        .run(Load::of(Workload::Echo).time_limit(secs(1)));
+        .run(Load::of(workload::Echo).time_limit(secs(1)));
     let failure = format!("{:#}", run.failure().expect("the run breaks off"));
     assert!(failure.contains("without letting time pass"), "{failure}");
 }
@@ -201,7 +202,7 @@ fn a_paused_node_does_not_tick_and_a_killed_one_forgets() {
             None => simulation,
         };
         simulation.run(
-            Load::of(Workload::UniqueIds)
+            Load::of(workload::UniqueIds)
                 .rate(100.0)
                 .time_limit(secs(10)),
         )
@@ -226,7 +227,7 @@ fn a_scripted_cut_lasts_as_long_as_its_guard() {
                 tokio::time::sleep(secs(2)).await;
                 drop(cut);
             })
-            .run(Load::of(Workload::Broadcast).rate(50.0).time_limit(secs(6)));
+            .run(Load::of(workload::Broadcast).rate(50.0).time_limit(secs(6)));
         let dropped = run.net().dropped;
         // About a third of the 150 broadcasts falls into the cut.
         assert!(

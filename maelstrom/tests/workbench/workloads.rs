@@ -3,11 +3,13 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
 use eddy::history::Kind;
 use eddy::net::Latency;
 use eddy::simulation::{Load, Run, Simulation, for_seeds, ms, secs};
+use eddy::workload::{self, AnyWorkload};
 use glomers::prelude::*;
 use serde_json::json;
 
@@ -67,7 +69,7 @@ fn g_set_accepts_a_set() {
         }
     };
     for_seeds(5, |seed| {
-        let run = alone(Load::of(Workload::GSet).rate(50.0), seed, node);
+        let run = alone(Load::of(workload::GSet).rate(50.0), seed, node);
         assert_ok_but(&run, &[]);
         run.assert_valid();
     });
@@ -85,9 +87,10 @@ fn counters_accept_a_sum() {
             _ => json!({ "value": sum }),
         }
     };
-    for workload in [Workload::GCounter, Workload::PnCounter] {
+    let workloads: [AnyWorkload; 2] = [Arc::new(workload::GCounter), Arc::new(workload::PnCounter)];
+    for workload in workloads {
         for_seeds(5, |seed| {
-            let run = alone(Load::of(workload).rate(50.0), seed, node);
+            let run = alone(Load::of_any(workload.clone()).rate(50.0), seed, node);
             assert_ok_but(&run, &[]);
             run.assert_valid();
         });
@@ -116,9 +119,17 @@ fn transactions_accept_one_at_a_time() {
             json!({ "txn": done.collect::<Vec<_>>() })
         }
     };
-    for workload in [Workload::TxnListAppend, Workload::TxnRwRegister] {
+    let workloads: [AnyWorkload; 2] = [
+        Arc::new(workload::TxnListAppend),
+        Arc::new(workload::TxnRwRegister),
+    ];
+    for workload in workloads {
         for_seeds(5, |seed| {
-            let run = alone(Load::of(workload).rate(100.0).concurrency(4), seed, node);
+            let run = alone(
+                Load::of_any(workload.clone()).rate(100.0).concurrency(4),
+                seed,
+                node,
+            );
             assert_ok_but(&run, &[]);
         });
     }
@@ -154,7 +165,7 @@ fn kafka_accepts_logs_and_leaves_no_message_unread() {
         }
     };
     for_seeds(5, |seed| {
-        let load = Load::of(Workload::Kafka).rate(200.0).concurrency(4);
+        let load = Load::of(workload::Kafka).rate(200.0).concurrency(4);
         let run = alone(load, seed, node);
         assert_ok_but(&run, &["crash"]);
         run.assert_valid();
@@ -190,7 +201,7 @@ fn lin_kv_accepts_the_service_behind_three_nodes() {
         let run = Simulation::new(seed)
             .nodes(3, |_: &Context| Proxy)
             .latency(Latency::exponential(ms(5)))
-            .run(Load::of(Workload::LinKv).rate(100.0).concurrency(12));
+            .run(Load::of(workload::LinKv).rate(100.0).concurrency(12));
         assert!(run.failure().is_none(), "{:?}", run.failure());
         assert_eq!(run.protocol_violations(), 0);
         // A compare-and-set fails where the value is another one, and a read where there is none.

@@ -1,7 +1,7 @@
 //! The challenge @NAME@, as it must behave: in virtual time, from many seeds.
 
 use @CRATE@::@TYPE@;
-use eddy::check::Workload;
+use eddy::workload;
 use eddy::nemesis::{Fault, Partition};
 use eddy::net::Latency;
 use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
@@ -13,7 +13,7 @@ fn every_client_is_answered_whatever_happens_between_nodes() {
             .nodes(3, @TYPE@::new)
             .latency(Latency::exponential(ms(100)))
             .nemesis(Partition::any().every(secs(2)))
-            .run(Load::of(Workload::Echo).rate(100.0).time_limit(secs(10)));
+            .run(Load::of(workload::Echo).rate(100.0).time_limit(secs(10)));
         run.assert_valid();
         assert_eq!(run.ok_fraction(), 1.0);
         assert_eq!(run.messages_per_op(), 0.0);

@@ -10,11 +10,13 @@ use std::path::Path;
 use broadcast::batches::Batches;
 use broadcast::flood::{Flood, Graph};
 use broadcast::{Broadcast, Windows};
-use eddy::check::{Verdict, Workload};
+use eddy::check::Verdict;
+use eddy::check::set_full::SetAnalysis;
 use eddy::nemesis::{Fault, Partition};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::{Context, IntoNode};
 
 use plot::{Kind, Point};
@@ -112,7 +114,7 @@ impl Figures {
         self.messages = self.messages.max(run.messages_per_op());
         self.median_ms = self.median_ms.max(latency_ms(0.5));
         self.max_ms = self.max_ms.max(latency_ms(1.0));
-        let set = run.results().workload().as_set();
+        let set = run.results().workload_as::<SetAnalysis>();
         self.lost += set.expect("broadcast is a set").lost.len();
     }
 
@@ -148,7 +150,7 @@ fn measure<M: IntoNode + 'static>(
             simulation = simulation.nemesis(Partition::any().every(secs(5)));
         }
         let run = simulation.run(
-            Load::of(Workload::Broadcast)
+            Load::of(workload::Broadcast)
                 .rate(100.0)
                 .time_limit(secs(20)),
         );

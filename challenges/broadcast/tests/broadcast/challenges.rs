@@ -1,10 +1,10 @@
 //! Challenges 3a to 3e, and the three profiles with the targets that we set ourselves.
 
 use broadcast::Windows;
-use eddy::check::Workload;
 use eddy::nemesis::{Fault, Partition};
 use eddy::net::Latency;
 use eddy::simulation::{Load, for_each_seed, ms, secs};
+use eddy::workload;
 
 use crate::rig::{cluster, load};
 
@@ -12,7 +12,7 @@ use crate::rig::{cluster, load};
 #[test]
 fn a_single_node_needs_nobody() {
     for_each_seed(|seed| {
-        let load = Load::of(Workload::Broadcast)
+        let load = Load::of(workload::Broadcast)
             .rate(10.0)
             .time_limit(secs(20));
         let run = cluster(seed, 1, Windows::balanced()).run(load);
@@ -25,7 +25,7 @@ fn a_single_node_needs_nobody() {
 #[test]
 fn five_nodes_know_everything_within_a_second() {
     for_each_seed(|seed| {
-        let load = Load::of(Workload::Broadcast)
+        let load = Load::of(workload::Broadcast)
             .rate(10.0)
             .time_limit(secs(20));
         let run = cluster(seed, 5, Windows::balanced())
@@ -41,7 +41,7 @@ fn five_nodes_know_everything_within_a_second() {
 #[test]
 fn every_value_reaches_every_node_after_a_partition() {
     for_each_seed(|seed| {
-        let load = Load::of(Workload::Broadcast)
+        let load = Load::of(workload::Broadcast)
             .rate(10.0)
             .time_limit(secs(20));
         let run = cluster(seed, 5, Windows::balanced())

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use broadcast::{Broadcast, Windows};
-use eddy::check::Workload;
 use eddy::edn::Value;
 use eddy::history::{Kind, Operation, Process};
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::Context;
 
 /// A cluster of the solution, 100 ms from each other.
@@ -21,7 +21,7 @@ pub fn cluster(seed: Seed, count: usize, windows: Windows) -> Simulation {
 
 /// The load of challenges 3d and 3e.
 pub fn load() -> Load {
-    Load::of(Workload::Broadcast)
+    Load::of(workload::Broadcast)
         .rate(100.0)
         .time_limit(secs(20))
 }

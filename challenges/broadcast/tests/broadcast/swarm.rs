@@ -1,13 +1,13 @@
 //! Nothing in the solution knows the network: worlds that a seed has drawn.
 
 use broadcast::{Broadcast, Windows};
-use eddy::check::Workload;
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 
 /// But for deaths: a node takes along what it has told nobody yet.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::Broadcast)
+    Swarm::of(workload::Broadcast)
         .nodes(2..=12)
         .latency_up_to(ms(200))
         .time_limit(secs(15), secs(0))

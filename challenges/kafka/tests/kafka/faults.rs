@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use eddy::check::kafka::ErrorType;
+use eddy::check::log::ErrorType;
 use eddy::history::{Kind, Operation};
 use eddy::nemesis::{
     Delays, Duplication, Fault, Kill, Loss, Partition, PartitionKind, Pause, Schedule, Target,

@@ -6,11 +6,11 @@ mod swarm;
 
 use std::time::Duration;
 
-use eddy::check::kafka::KafkaAnalysis;
-use eddy::check::{Workload, WorkloadAnalysis};
+use eddy::check::log::LogAnalysis;
 use eddy::history::{Kind, Operation, Process};
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, secs};
+use eddy::workload;
 use glomers::Context;
 use kafka::{Kafka, Settings};
 
@@ -33,17 +33,15 @@ fn one_replica() -> Settings {
 
 /// The challenge's load, at another rate: two clients for each node.
 fn load(nodes: usize, rate: f64) -> Load {
-    Load::of(Workload::Kafka)
+    Load::of(workload::Kafka)
         .rate(rate)
         .concurrency(2 * nodes)
         .time_limit(secs(20))
 }
 
-fn analysis(run: &Run) -> &KafkaAnalysis {
-    match run.results().workload() {
-        WorkloadAnalysis::Kafka(analysis) => analysis,
-        _ => unreachable!("the workload is kafka"),
-    }
+fn analysis(run: &Run) -> &LogAnalysis {
+    let analysis = run.results().workload_as();
+    analysis.expect("the workload is kafka")
 }
 
 /// Invocations and completions of all that clients did, but for their crashes.

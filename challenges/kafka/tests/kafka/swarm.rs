@@ -1,14 +1,14 @@
 //! Worlds that a seed has drawn.
 
-use eddy::check::Workload;
 use eddy::nemesis::{Fault, Kill};
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
+use eddy::workload;
 use glomers::prelude::*;
 use kafka::{Kafka, Settings};
 
 /// Nodes die one at a time: two replicas promise no more.
 fn swarm() -> Swarm {
-    Swarm::of(Workload::Kafka)
+    Swarm::of(workload::Kafka)
         .nodes(2..=5)
         .clients_per_node(2..=3)
         .rate(50.0..=300.0)

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use eddy::check::Workload;
 use eddy::history::{Kind, Operation, Process};
 use eddy::nemesis::Schedule;
 use eddy::net::Latency;
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload;
 use glomers::{Context, Result};
 use lin_kv::{LinKv, PATIENCE};
 use raft::{Disks, Options};
@@ -59,7 +59,7 @@ pub fn cluster(seed: Seed, count: usize, disks: &Disks) -> Simulation {
 /// The harshest load that is published for this workload, `--rate 100 --concurrency 10n`, with some
 /// time at its end to recover in.
 pub fn load(count: usize) -> Load {
-    Load::of(Workload::LinKv)
+    Load::of(workload::LinKv)
         .rate(100.0)
         .concurrency(10 * count)
         .time_limit(LASTING)

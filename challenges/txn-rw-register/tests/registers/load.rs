@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use eddy::check::txn::{TxnAnalysis, rw_register};
-use eddy::check::{Analysis as _, Verdict, Workload};
+use eddy::check::{Analysis as _, Verdict};
 use eddy::generator::Invocation;
 use eddy::simulation::{Load, Run};
+use eddy::workload;
 use glomers::Context;
 use txn_rw_register::{ROUND, Registers};
 
@@ -18,7 +19,7 @@ const KEYS: i64 = 2500;
 /// What the challenge asks for, and at the end all registers, read by every client.
 pub fn transactions(model: &str) -> Load {
     let reads = Invocation::new("txn", reads_of_all(KEYS));
-    Load::of(Workload::TxnRwRegister)
+    Load::of(workload::TxnRwRegister)
         .consistency_model(model)
         .final_operation(reads.with("final?", true))
 }

@@ -1,14 +1,14 @@
 //! Worlds that a seed has drawn.
 
-use eddy::check::Workload;
 use eddy::simulation::{Configuration, Run, Swarm, ms};
+use eddy::workload;
 use glomers::prelude::*;
 use txn_rw_register::Registers;
 
 use crate::load::{assert_read_atomic, transactions};
 
 fn swarm() -> Swarm {
-    Swarm::of(Workload::TxnRwRegister)
+    Swarm::of(workload::TxnRwRegister)
         .rate(50.0..=150.0)
         .latency_up_to(ms(200))
 }

@@ -169,14 +169,6 @@ impl TxnAnalysis {
         }
     }
 
-    /// Whether Maelstrom, given this history, would report nothing but `{:valid? :unknown}` for the
-    /// whole run: its search for dirty updates gives up on an element that nobody appended.
-    pub fn aborts_run(&self) -> bool {
-        self.failure
-            .as_ref()
-            .is_some_and(|failure| failure.aborts_run)
-    }
-
     /// The names of the anomalies that count under the models asked for, sorted.
     pub fn anomaly_types(&self) -> Vec<&'static str> {
         names(&self.reported)
@@ -220,6 +212,13 @@ fn names<'a>(anomalies: impl IntoIterator<Item = &'a Anomaly>) -> Vec<&'static s
 }
 
 impl Analysis for TxnAnalysis {
+    /// Upstream's search for dirty updates gives up on an element that was never appended.
+    fn aborts_run(&self) -> bool {
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| failure.aborts_run)
+    }
+
     fn verdict(&self) -> Verdict {
         let empty = BTreeSet::from([Anomaly::EmptyTransactionGraph]);
         match self.data {

@@ -32,4 +32,4 @@ mod testing;
 mod transaction;
 
 pub use analysis::TxnAnalysis;
-pub use model::Boundary;
+pub use model::{Boundary, is_model, model_names};

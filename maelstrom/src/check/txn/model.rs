@@ -106,6 +106,16 @@ static MODELS: &[Model] = &[
     model("writes-follow-reads", &[], &[], &[]),
 ];
 
+/// Whether a consistency model of this name is known.
+pub fn is_model(name: &str) -> bool {
+    named(name).is_some()
+}
+
+/// The usual names of all consistency models, weaker ones first.
+pub fn model_names() -> Vec<&'static str> {
+    MODELS.iter().map(|model| model.name).collect()
+}
+
 /// The model of a name, by any of its names.
 pub fn named(name: &str) -> Option<&'static Model> {
     MODELS

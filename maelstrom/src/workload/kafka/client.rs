@@ -20,7 +20,7 @@ pub(super) struct KafkaClient {
 impl Client for KafkaClient {
     fn invoke(&mut self, invocation: &Invocation) -> Step {
         self.polled = None;
-        match invocation.f {
+        match &*invocation.f {
             "send" => {
                 let (key, message) = sent(invocation);
                 Step::Call(json!({ "type": "send", "key": key, "msg": message.to_json() }))
@@ -40,7 +40,7 @@ impl Client for KafkaClient {
     }
 
     fn reply(&mut self, invocation: &Invocation, body: &Json) -> Result<Step, Malformed> {
-        match (invocation.f, self.polled.take()) {
+        match (&*invocation.f, self.polled.take()) {
             ("send", _) => {
                 let mut fields = Fields::of(body, "send_ok")?;
                 let offset = fields.take_integer("offset")?;

@@ -13,32 +13,49 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{Client, FinalPhase, Rules, Settings, Workload};
+use super::{Client, FinalPhase, OptionSpec, Phases, Rules, Settings, Workload};
+use crate::check::{Analysis, log};
 use crate::edn::Value;
-use crate::generator::{Generator, Invocation, Stagger};
+use crate::generator::{Invocation, Stagger};
+use crate::history::History;
 use client::KafkaClient;
 use finale::Finale;
 use offsets::Offsets;
 use traffic::Traffic;
 
-/// The final phase is cut off here, whether or not everybody has read everything.
+/// The final phase is cut off after this time, whether or not every client has read everything.
 const FINALE_LIMIT: Duration = Duration::from_secs(10);
 
-/// The kafka workload. It watches the history of its run, so each run needs its own.
-#[derive(Default)]
-pub struct Kafka {
-    offsets: Rc<RefCell<Offsets>>,
-}
+/// The kafka workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Kafka;
 
 impl Workload for Kafka {
-    fn generator(&self, settings: &Settings) -> Result<Box<dyn Generator>, String> {
-        let traffic = Traffic::new(settings, Rc::clone(&self.offsets));
-        Ok(Box::new(Stagger::new(settings.rate, traffic)))
+    fn name(&self) -> &str {
+        "kafka"
     }
 
-    fn final_generator(&self) -> Option<FinalPhase> {
-        Some(FinalPhase {
-            generator: Box::new(Finale::new(Rc::clone(&self.offsets))),
+    fn summary(&self) -> &str {
+        "append-only logs; every acknowledged message must be polled, in order"
+    }
+
+    fn functions(&self) -> &[&str] {
+        &["send", "poll", "assign", "crash", "subscribe", "txn"]
+    }
+
+    fn options(&self) -> Vec<OptionSpec> {
+        vec![
+            OptionSpec::count("key-count", 10, "Active keys at a time"),
+            OptionSpec::count("max-writes-per-key", 16, "Writes per key, at most"),
+        ]
+    }
+
+    fn phases(&self, settings: &Settings) -> Phases {
+        // The main phase notes the offsets that the final phase reads up to.
+        let offsets: Rc<RefCell<Offsets>> = Rc::default();
+        let traffic = Traffic::new(settings, Rc::clone(&offsets));
+        Phases::main(Stagger::new(settings.rate, traffic)).then(FinalPhase {
+            generator: Box::new(Finale::new(offsets)),
             limit: Some(FINALE_LIMIT),
         })
     }
@@ -49,9 +66,13 @@ impl Workload for Kafka {
 
     fn rules(&self, _: &Settings) -> Rules {
         Rules {
-            idempotent: &["assign"],
+            idempotent: vec!["assign".into()],
             ..Rules::default()
         }
+    }
+
+    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
+        Box::new(log::check(history))
     }
 }
 

@@ -37,7 +37,10 @@ impl Traffic {
     pub fn new(settings: &Settings, offsets: Rc<RefCell<Offsets>>) -> Traffic {
         let clients = settings.concurrency.max(1) as f64;
         Traffic {
-            keys: KeyPool::new(settings.key_count, settings.max_writes_per_key),
+            keys: KeyPool::new(
+                settings.options.get("key-count"),
+                settings.options.get("max-writes-per-key"),
+            ),
             displaced: None,
             next_crash: None,
             crash_gap_max: CRASH_PERIOD.mul_f64(2.0 / clients),

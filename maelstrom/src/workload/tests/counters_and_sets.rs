@@ -45,8 +45,8 @@ fn g_set_reads_what_the_node_answers() {
 }
 
 /// How often each delta was added, and how many operations were reads.
-fn deltas(counter: Counter) -> (BTreeMap<i64, usize>, usize) {
-    let history = run(&counter, settings(1, 3, 1000.0), 10, yes);
+fn deltas(counter: &dyn Workload) -> (BTreeMap<i64, usize>, usize) {
+    let history = run(counter, settings(1, 3, 1000.0), 10, yes);
     let mut deltas = BTreeMap::new();
     for op in invocations(&history).filter(|op| op.f == "add") {
         *deltas
@@ -60,7 +60,7 @@ fn deltas(counter: Counter) -> (BTreeMap<i64, usize>, usize) {
 
 #[test]
 fn pn_counter_adds_minus_5_to_4_and_reads_as_often() {
-    let (deltas, reads) = deltas(Counter::GrowAndShrink);
+    let (deltas, reads) = deltas(&PnCounter);
     let adds = deltas.values().sum();
     assert_fraction(reads, reads + adds, 0.5);
     assert!(deltas.keys().copied().eq(-5..5));
@@ -71,7 +71,7 @@ fn pn_counter_adds_minus_5_to_4_and_reads_as_often() {
 
 #[test]
 fn g_counter_adds_0_to_4_and_reads_twice_as_often() {
-    let (deltas, reads) = deltas(Counter::Grow);
+    let (deltas, reads) = deltas(&GCounter);
     let adds = deltas.values().sum();
     assert_fraction(reads, reads + adds, 2.0 / 3.0);
     assert!(deltas.keys().copied().eq(0..5));

@@ -83,7 +83,7 @@ fn split(history: &History, seconds: u64) -> (Vec<&Operation>, Vec<&Operation>) 
 
 fn perfect(settings: Settings, seconds: u64) -> (History, Logs) {
     let mut logs = Logs::default();
-    let history = run(&Kafka::default(), settings, seconds, |_, request| {
+    let history = run(&Kafka, settings, seconds, |_, request| {
         Some(logs.answer(request))
     });
     (history, logs)
@@ -234,7 +234,7 @@ fn who_cannot_catch_up_polls_every_fifth_of_a_second_until_the_phase_is_cut_off(
         ..Logs::default()
     };
     let answer = |_: usize, request: &Json| Some(logs.answer(request));
-    let history = run(&Kafka::default(), settings(1, 4, 200.0), 10, answer);
+    let history = run(&Kafka, settings(1, 4, 200.0), 10, answer);
     let (_, finale) = split(&history, 10);
     assert_eq!((count(&finale, "crash"), count(&finale, "assign")), (4, 4));
     let polls = count(&finale, "poll");
@@ -252,7 +252,7 @@ fn who_cannot_catch_up_polls_every_fifth_of_a_second_until_the_phase_is_cut_off(
 #[test]
 fn there_is_no_final_phase_where_no_offsets_are_known() {
     let refuse = |_: usize, _: &Json| Some(json!({ "type": "error", "code": 11, "text": "no" }));
-    let history = run(&Kafka::default(), settings(1, 4, 200.0), 5, refuse);
+    let history = run(&Kafka, settings(1, 4, 200.0), 5, refuse);
     assert!(split(&history, 5).1.is_empty());
 }
 

@@ -7,7 +7,7 @@ struct Alone(Box<dyn Client>);
 
 impl Alone {
     fn new() -> Alone {
-        Alone(Kafka::default().client(&settings(1, 1, 1.0)))
+        Alone(Kafka.client(&settings(1, 1, 1.0)))
     }
 
     fn poll(&mut self) -> Json {

@@ -20,7 +20,7 @@ fn concurrency_must_be_a_multiple_of_twice_the_number_of_nodes() {
         (1, 1, false),
         (1, 2, true),
     ] {
-        match LinKv.generator(&settings(nodes, concurrency, 1.0)) {
+        match LinKv.validate(&settings(nodes, concurrency, 1.0)) {
             Ok(_) => assert!(fits, "{concurrency} threads on {nodes} nodes"),
             Err(text) => {
                 assert!(!fits, "{concurrency} threads on {nodes} nodes");

@@ -35,16 +35,12 @@ struct Bench<'a, N> {
     now: Duration,
 }
 
+/// Settings without options; [`run`] adds the defaults of the workload's.
 fn settings(nodes: usize, concurrency: usize, rate: f64) -> Settings {
     Settings {
-        nodes: (0..nodes).map(|i| format!("n{i}")).collect(),
-        rate,
         concurrency,
-        latency: Duration::ZERO,
-        key_count: 10,
-        max_txn_length: 4,
-        max_writes_per_key: 16,
-        topology: topology::Topology::Grid,
+        rate,
+        ..Settings::new(&Echo, (0..nodes).map(|i| format!("n{i}")).collect())
     }
 }
 
@@ -55,7 +51,11 @@ fn run(
     seconds: u64,
     node: impl FnMut(usize, &Json) -> Option<Json>,
 ) -> History {
-    let mut generator = workload.generator(&settings).expect("fit settings");
+    let settings = Settings {
+        options: Options::defaults(&workload.options()),
+        ..settings
+    };
+    let Phases { mut main, last } = workload.phases(&settings);
     let mut bench = Bench {
         workload,
         node,
@@ -67,8 +67,8 @@ fn run(
         now: Duration::ZERO,
         settings,
     };
-    bench.phase(generator.as_mut(), Duration::from_secs(seconds));
-    if let Some(mut phase) = workload.final_generator() {
+    bench.phase(main.as_mut(), Duration::from_secs(seconds));
+    if let Some(mut phase) = last {
         bench.now += Duration::from_secs(10);
         let end = bench.now + phase.limit.unwrap_or(Duration::from_secs(3600));
         bench.phase(phase.generator.as_mut(), end);
@@ -121,15 +121,11 @@ impl<N: FnMut(usize, &Json) -> Option<Json>> Bench<'_, N> {
             time: self.now,
             kind: Kind::Invoke,
             process,
-            f: invocation.f.into(),
+            f: invocation.f.clone(),
             value: invocation.value.clone(),
             error: None,
             exception: None,
-            extra: invocation
-                .extra
-                .iter()
-                .map(|(k, v)| ((*k).into(), v.clone()))
-                .collect(),
+            extra: invocation.extra.clone(),
         };
         generator.observe(self.history.push(operation.clone()));
         let (duration, kind, value) = self.perform(thread, invocation);
@@ -190,8 +186,8 @@ impl<N: FnMut(usize, &Json) -> Option<Json>> Bench<'_, N> {
 }
 
 /// The workload called `name`.
-fn named(name: &str) -> Box<dyn Workload> {
-    build(name.parse().expect("a workload"))
+fn named(name: &str) -> AnyWorkload {
+    Workloads::default().find(name).expect("a workload")
 }
 
 /// The node that answers everything with the shortest reply of the right type.
@@ -267,10 +263,12 @@ fn errors_become_outcomes_by_each_workloads_own_rules() {
 
 #[test]
 fn at_a_rate_of_zero_there_are_no_operations() {
-    for workload in crate::check::Workload::ALL {
-        let workload = build(workload);
-        let settings = settings(1, 2, 0.0);
-        let mut generator = workload.generator(&settings).expect("fit settings");
+    for workload in built_in() {
+        let settings = Settings {
+            options: Options::defaults(&workload.options()),
+            ..settings(1, 2, 0.0)
+        };
+        let mut generator = workload.phases(&settings).main;
         let mut turn = Turn {
             now: Duration::ZERO,
             threads: &Threads::new(2),
@@ -282,11 +280,8 @@ fn at_a_rate_of_zero_there_are_no_operations() {
 
 #[test]
 fn two_runs_from_one_seed_are_the_same() {
-    for workload in crate::check::Workload::ALL {
-        let history = || {
-            let workload = build(workload);
-            run(workload.as_ref(), settings(1, 2, 100.0), 5, yes)
-        };
-        assert_eq!(history(), history(), "{workload}");
+    for workload in built_in() {
+        let history = || run(&*workload, settings(1, 2, 100.0), 5, yes);
+        assert_eq!(history(), history(), "{workload:?}");
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 
 /// The micro-operations of each transaction in a long run: function, key and value.
-fn transactions(workload: Txn) -> Vec<Vec<(String, i64, Value)>> {
-    let history = run(&workload, settings(1, 4, 1000.0), 10, yes);
+fn transactions(workload: &dyn Workload) -> Vec<Vec<(String, i64, Value)>> {
+    let history = run(workload, settings(1, 4, 1000.0), 10, yes);
     let parts = |micro_op: &Value| match micro_op.as_seq() {
         Some([f, key, value]) => (
             f.as_keyword().expect("a keyword").to_owned(),
@@ -29,7 +29,7 @@ fn transactions(workload: Txn) -> Vec<Vec<(String, i64, Value)>> {
 
 #[test]
 fn transactions_have_1_to_4_micro_operations_equally_often() {
-    let transactions = transactions(Txn::ListAppend);
+    let transactions = transactions(&TxnListAppend);
     for length in 1..=4 {
         let count = transactions
             .iter()
@@ -42,7 +42,8 @@ fn transactions_have_1_to_4_micro_operations_equally_often() {
 
 #[test]
 fn every_key_is_written_1_to_16_in_order_and_then_replaced() {
-    for (workload, write) in [(Txn::ListAppend, "append"), (Txn::RwRegister, "w")] {
+    let workloads: [(&dyn Workload, &str); 2] = [(&TxnListAppend, "append"), (&TxnRwRegister, "w")];
+    for (workload, write) in workloads {
         let (mut written, mut seen) = (BTreeMap::<i64, i64>::new(), BTreeSet::new());
         for (f, key, value) in transactions(workload).into_iter().flatten() {
             seen.insert(key);
@@ -65,7 +66,7 @@ fn every_key_is_written_1_to_16_in_order_and_then_replaced() {
 
 #[test]
 fn nodes_are_sent_json_and_their_answer_is_recorded_with_keywords() {
-    let mut client = Txn::ListAppend.client(&settings(1, 1, 1.0));
+    let mut client = TxnListAppend.client(&settings(1, 1, 1.0));
     let micro_op = |f: &str, value| Value::Vector(vec![Value::keyword(f), 9.into(), value]);
     let txn = Value::Vector(vec![
         micro_op("r", Value::Nil),

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::fs;
 
-use eddy::check::{self, Options, Results, Workload};
+use eddy::check::{self, Results};
 use eddy::history::History;
 use eddy::nemesis::{Fault, Kill, Partition};
 use eddy::net::Latency;
 use eddy::report::{self, RunSummary};
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload::{self, Settings, Workload};
 use glomers::prelude::*;
 use roxmltree::Document;
 use serde_json::json;
@@ -48,7 +49,7 @@ impl Node for Gossip {
 }
 
 pub fn gossip(rate: f64) -> Run {
-    let load = Load::of(Workload::Broadcast).rate(rate).time_limit(secs(5));
+    let load = Load::of(workload::Broadcast).rate(rate).time_limit(secs(5));
     Simulation::new(7)
         .nodes(3, |_: &Context| Gossip::default())
         .latency(Latency::constant(ms(5)))
@@ -67,14 +68,14 @@ pub struct Reports {
 
 impl Reports {
     pub fn of(run: &Run) -> Reports {
-        Reports::write(run.history(), Some(run), Workload::Broadcast)
+        Reports::write(run.history(), Some(run), &workload::Broadcast)
     }
 
-    pub fn write(history: &History, run: Option<&Run>, workload: Workload) -> Reports {
+    pub fn write(history: &History, run: Option<&Run>, workload: &dyn Workload) -> Reports {
         let directory = tempfile::tempdir().unwrap();
-        let mut results = check::check(history, workload, &Options::default(), None);
+        let mut results = check::check(history, workload, &Settings::of_history(workload), None);
         let summary = RunSummary {
-            workload,
+            workload: workload.name(),
             description: HOSTILE,
             command: Some(HOSTILE),
             history,

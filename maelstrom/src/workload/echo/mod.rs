@@ -1,30 +1,49 @@
-//! Echo: clients expect to hear their own words.
+//! Echo: each reply must carry the value of its request.
+
+mod check;
 
 use rand::RngExt;
 use serde_json::{Value as Json, json};
 
-use super::{Client, Fields, Malformed, Rules, Settings, Step, Workload};
+use super::{Client, Fields, Malformed, Phases, Settings, Step, Workload};
+use crate::check::Analysis;
 use crate::edn::Value;
-use crate::generator::{EachThread, Generator, Invocation, Stagger};
+use crate::generator::{EachThread, Invocation, Stagger};
+use crate::history::History;
 use crate::seed::ChaCha8Rng;
 
+pub use check::EchoAnalysis;
+
 /// The echo workload.
+#[derive(Clone, Copy, Debug)]
 pub struct Echo;
 
 impl Workload for Echo {
-    fn generator(&self, settings: &Settings) -> Result<Box<dyn Generator>, String> {
+    fn name(&self) -> &str {
+        "echo"
+    }
+
+    fn summary(&self) -> &str {
+        "each reply must carry the value of its request"
+    }
+
+    fn functions(&self) -> &[&str] {
+        &["echo"]
+    }
+
+    fn phases(&self, settings: &Settings) -> Phases {
         let stream = |rng: &mut ChaCha8Rng| {
             Invocation::new("echo", format!("Please echo {}", rng.random_range(0..128)))
         };
-        Ok(Box::new(Stagger::new(settings.rate, EachThread(stream))))
+        Phases::main(Stagger::new(settings.rate, EachThread(stream)))
     }
 
     fn client(&self, _: &Settings) -> Box<dyn Client> {
         Box::new(EchoClient)
     }
 
-    fn rules(&self, _: &Settings) -> Rules {
-        Rules::default()
+    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
+        Box::new(check::check(history))
     }
 }
 

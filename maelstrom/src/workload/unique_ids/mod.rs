@@ -1,19 +1,38 @@
-//! Unique IDs: no two clients may ever be given the same one.
+//! Unique IDs: no id may be generated twice.
+
+mod check;
 
 use serde_json::{Value as Json, json};
 
-use super::{Client, Fields, Malformed, Rules, Settings, Step, Workload};
+use super::{Client, Fields, Malformed, Phases, Rules, Settings, Step, Workload};
+use crate::check::Analysis;
 use crate::edn::Value;
-use crate::generator::{AnyThread, Generator, Invocation, Stagger};
+use crate::generator::{AnyThread, Invocation, Stagger};
+use crate::history::History;
 use crate::seed::ChaCha8Rng;
 
+pub use check::UniqueIdsAnalysis;
+
 /// The unique-ids workload.
+#[derive(Clone, Copy, Debug)]
 pub struct UniqueIds;
 
 impl Workload for UniqueIds {
-    fn generator(&self, settings: &Settings) -> Result<Box<dyn Generator>, String> {
+    fn name(&self) -> &str {
+        "unique-ids"
+    }
+
+    fn summary(&self) -> &str {
+        "no id may be generated twice"
+    }
+
+    fn functions(&self) -> &[&str] {
+        &["generate"]
+    }
+
+    fn phases(&self, settings: &Settings) -> Phases {
         let stream = |_: &mut ChaCha8Rng| Invocation::new("generate", Value::Nil);
-        Ok(Box::new(Stagger::new(settings.rate, AnyThread(stream))))
+        Phases::main(Stagger::new(settings.rate, AnyThread(stream)))
     }
 
     fn client(&self, _: &Settings) -> Box<dyn Client> {
@@ -25,6 +44,10 @@ impl Workload for UniqueIds {
             reusable: true,
             ..Rules::default()
         }
+    }
+
+    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
+        Box::new(check::check(history))
     }
 }
 

@@ -3,7 +3,7 @@
 //! A definite error is a wrong answer too, since an echo has no reason to be refused. An
 //! indefinite end, such as a timeout, says nothing.
 
-use super::{Analysis, Verdict, cite};
+use crate::check::{Analysis, Verdict, cite};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
 

@@ -12,28 +12,48 @@ use rand::RngExt;
 use rand::seq::IteratorRandom;
 use serde_json::{Value as Json, json};
 
-use super::{Client, Fields, Malformed, Rules, Settings, Step, Workload};
+use super::{Client, Fields, Malformed, Phases, Rules, Settings, Step, Workload};
+use crate::check::{Analysis, linearizable};
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation, Next, Stagger, Threads, Turn};
+use crate::history::History;
 use crate::seed::ChaCha8Rng;
 
 /// Upstream's limit of processes per key. It is below the size of a group of 11 nodes or more, at
-/// which upstream looks for a usable key for ever; there, the limit is the size of the group.
+/// which upstream never finds a usable key; there, the limit is the size of the group.
 const PROCESSES_PER_KEY: usize = 20;
 
 /// The lin-kv workload.
+#[derive(Clone, Copy, Debug)]
 pub struct LinKv;
 
 impl Workload for LinKv {
-    fn generator(&self, settings: &Settings) -> Result<Box<dyn Generator>, String> {
-        let (nodes, threads) = (settings.nodes.len(), settings.concurrency);
-        let group = 2 * nodes;
-        if threads == 0 || !threads.is_multiple_of(group) {
-            return Err(format!(
+    fn name(&self) -> &str {
+        "lin-kv"
+    }
+
+    fn summary(&self) -> &str {
+        "linearizable registers with read, write and compare-and-set"
+    }
+
+    fn functions(&self) -> &[&str] {
+        &["read", "write", "cas"]
+    }
+
+    fn validate(&self, settings: &Settings) -> Result<(), String> {
+        let (threads, group) = (settings.concurrency, 2 * settings.nodes.len());
+        match threads > 0 && threads.is_multiple_of(group) {
+            true => Ok(()),
+            false => Err(format!(
                 "lin-kv needs a concurrency that is a multiple of twice the number of nodes: \
                  {threads} is no multiple of {group} (try --concurrency 2n)"
-            ));
+            )),
         }
+    }
+
+    fn phases(&self, settings: &Settings) -> Phases {
+        let (nodes, threads) = (settings.nodes.len(), settings.concurrency);
+        let group = 2 * nodes;
         let registers = Registers {
             readers: 0..nodes,
             groups: (0..threads / group)
@@ -46,7 +66,7 @@ impl Workload for LinKv {
             next_key: 0,
             processes_max: PROCESSES_PER_KEY.max(group),
         };
-        Ok(Box::new(Stagger::new(settings.rate, registers)))
+        Phases::main(Stagger::new(settings.rate, registers))
     }
 
     fn client(&self, _: &Settings) -> Box<dyn Client> {
@@ -55,18 +75,22 @@ impl Workload for LinKv {
 
     fn rules(&self, settings: &Settings) -> Rules {
         Rules {
-            idempotent: &["read"],
+            idempotent: vec!["read".into()],
             reusable: true,
             timeout: (settings.latency * 10).max(Duration::from_secs(1)),
             ..Rules::default()
         }
+    }
+
+    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
+        Box::new(linearizable::check(history))
     }
 }
 
 /// All groups of threads, and the keys they use.
 struct Registers {
     /// The threads that read, where they belong to a group: those of the first group only. In other
-    /// groups everybody writes. (Upstream counts threads from the first one of all, not of the
+    /// groups every thread writes. (Upstream counts threads from the first one of all, not of the
     /// group.)
     readers: Range<usize>,
     groups: Vec<Group>,
@@ -162,7 +186,7 @@ impl Client for LinKvClient {
     fn invoke(&mut self, invocation: &Invocation) -> Step {
         let (key, value) = parts(&invocation.value);
         let key = key.to_json();
-        Step::Call(match (invocation.f, value.as_seq()) {
+        Step::Call(match (&*invocation.f, value.as_seq()) {
             ("cas", Some([from, to])) => {
                 json!({ "type": "cas", "key": key, "from": from.to_json(), "to": to.to_json() })
             }
@@ -172,13 +196,13 @@ impl Client for LinKvClient {
     }
 
     fn reply(&mut self, invocation: &Invocation, body: &Json) -> Result<Step, Malformed> {
-        let reply_type = match invocation.f {
+        let reply_type = match &*invocation.f {
             "read" => "read_ok",
             "write" => "write_ok",
             _ => "cas_ok",
         };
         let mut fields = Fields::of(body, reply_type)?;
-        let value = match invocation.f {
+        let value = match &*invocation.f {
             "read" => keyed(
                 parts(&invocation.value).0.clone(),
                 fields.take_any("value")?,

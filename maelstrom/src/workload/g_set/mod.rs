@@ -1,30 +1,43 @@
-//! G-set: a set that only grows; in the end everybody must have everything.
+//! G-set: a set that only grows; in the end every node must have every element.
 
 use rand::RngExt;
 use serde_json::{Value as Json, json};
 
-use super::{Client, Fields, FinalPhase, Malformed, Rules, Settings, Step, Workload};
+use super::{Client, Fields, FinalPhase, Malformed, Phases, Rules, Settings, Step, Workload};
+use crate::check::{Analysis, set_full};
 use crate::edn::Value;
-use crate::generator::{AnyThread, Generator, Invocation, Stagger};
+use crate::generator::{AnyThread, Invocation, Stagger};
+use crate::history::History;
 use crate::seed::ChaCha8Rng;
 
 /// The g-set workload.
+#[derive(Clone, Copy, Debug)]
 pub struct GSet;
 
 impl Workload for GSet {
-    fn generator(&self, settings: &Settings) -> Result<Box<dyn Generator>, String> {
+    fn name(&self) -> &str {
+        "g-set"
+    }
+
+    fn summary(&self) -> &str {
+        "elements added at one node must become readable at all nodes"
+    }
+
+    fn functions(&self) -> &[&str] {
+        &["add", "read"]
+    }
+
+    /// The final phase is a read per thread. As upstream, these reads are not marked as final, and
+    /// the checker does not ask.
+    fn phases(&self, settings: &Settings) -> Phases {
         let mut elements = 0_u64..;
         let stream = move |rng: &mut ChaCha8Rng| match rng.random::<bool>() {
             true => Invocation::new("add", elements.next()),
             false => Invocation::new("read", Value::Nil),
         };
-        Ok(Box::new(Stagger::new(settings.rate, AnyThread(stream))))
-    }
-
-    /// A read per thread. Upstream does not flag them as final, and its checker does not ask.
-    fn final_generator(&self) -> Option<FinalPhase> {
         let read = Invocation::new("read", Value::Nil);
-        Some(FinalPhase::once_per_thread(read))
+        Phases::main(Stagger::new(settings.rate, AnyThread(stream)))
+            .then(FinalPhase::once_per_thread(read))
     }
 
     fn client(&self, _: &Settings) -> Box<dyn Client> {
@@ -37,13 +50,17 @@ impl Workload for GSet {
             ..Rules::default()
         }
     }
+
+    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
+        Box::new(set_full::check(history, "add"))
+    }
 }
 
 struct GSetClient;
 
 impl Client for GSetClient {
     fn invoke(&mut self, invocation: &Invocation) -> Step {
-        Step::Call(match invocation.f {
+        Step::Call(match &*invocation.f {
             "add" => json!({ "type": "add", "element": invocation.value.to_json() }),
             _ => json!({ "type": "read" }),
         })

@@ -6,7 +6,7 @@ mod properties;
 
 use std::time::Duration;
 
-use super::{KafkaAnalysis, check};
+use super::{LogAnalysis, check};
 use crate::check::{Analysis, Verdict};
 use crate::edn;
 use crate::history::{History, Kind, Operation, Process};
@@ -57,7 +57,7 @@ fn append(history: &mut History, mut operation: Operation) {
 }
 
 /// Checks a history, and that what the analysis says in numbers, in the results and in words agrees.
-pub(super) fn analysis(text: &str) -> KafkaAnalysis {
+pub(super) fn analysis(text: &str) -> LogAnalysis {
     let analysis = check(&history(text));
     let (results, explanation) = (analysis.to_edn(), analysis.explanation());
     assert_eq!(

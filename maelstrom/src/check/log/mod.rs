@@ -46,7 +46,7 @@ pub use lag::RealtimeLag;
 
 /// What the checker found in a history.
 #[derive(Clone, Debug)]
-pub struct KafkaAnalysis {
+pub struct LogAnalysis {
     verdict: Verdict,
     errors: BTreeMap<ErrorType, usize>,
     worst_lag: Option<RealtimeLag>,
@@ -54,7 +54,7 @@ pub struct KafkaAnalysis {
     explanation: Option<String>,
 }
 
-impl KafkaAnalysis {
+impl LogAnalysis {
     /// How many errors of each type there are. Of [`ErrorType::Unseen`] it is the number of unseen
     /// messages. Empty if the verdict is unknown.
     pub fn errors(&self) -> &BTreeMap<ErrorType, usize> {
@@ -72,7 +72,7 @@ impl KafkaAnalysis {
     }
 }
 
-impl Analysis for KafkaAnalysis {
+impl Analysis for LogAnalysis {
     fn verdict(&self) -> Verdict {
         self.verdict
     }
@@ -90,8 +90,8 @@ impl Analysis for KafkaAnalysis {
 ///
 /// The verdict is unknown, as upstream's is, if a poll returned what nobody sent, or if a poll
 /// listed without messages a key that is never read with any.
-pub fn check(history: &History) -> KafkaAnalysis {
-    judge(history).unwrap_or_else(|undecided| KafkaAnalysis {
+pub fn check(history: &History) -> LogAnalysis {
+    judge(history).unwrap_or_else(|undecided| LogAnalysis {
         verdict: Verdict::Unknown,
         errors: BTreeMap::new(),
         worst_lag: None,
@@ -103,7 +103,7 @@ pub fn check(history: &History) -> KafkaAnalysis {
     })
 }
 
-fn judge(history: &History) -> Result<KafkaAnalysis, Undecided> {
+fn judge(history: &History) -> Result<LogAnalysis, Undecided> {
     let transcript = &Transcript::read(history)?;
     delivery::require_writers(transcript)?;
     let orders = &order::version_orders(transcript)?;
@@ -133,7 +133,7 @@ fn judge(history: &History) -> Result<KafkaAnalysis, Undecided> {
         results.push((ErrorType::Unseen.name(), report.unseen(unseen)));
     }
     let words = Words { transcript, orders };
-    Ok(KafkaAnalysis {
+    Ok(LogAnalysis {
         verdict,
         explanation: invalid.then(|| words.explain(&findings, unseen.as_ref())),
         errors,

@@ -7,7 +7,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
-use super::{Analysis, Verdict, cite};
+use crate::check::{Analysis, Verdict, cite};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
 

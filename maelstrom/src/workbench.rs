@@ -1,0 +1,41 @@
+//! A workbench of your own: Eddy with more workloads.
+
+use std::process::ExitCode;
+
+use crate::cli;
+use crate::workload::{Workload, Workloads};
+
+/// Eddy as a program, with all its commands and whatever is added to it.
+///
+/// ```no_run
+/// # use eddy::workload::Echo as Bank;
+/// fn main() -> std::process::ExitCode {
+///     eddy::Workbench::new().workload(Bank).main()
+/// }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Workbench {
+    workloads: Workloads,
+}
+
+impl Workbench {
+    /// The workbench with the built-in workloads.
+    pub fn new() -> Workbench {
+        Workbench::default()
+    }
+
+    /// Adds a workload.
+    ///
+    /// # Panics
+    ///
+    /// If there is a workload of the same name.
+    pub fn workload(mut self, workload: impl Workload + 'static) -> Workbench {
+        self.workloads.add(workload);
+        self
+    }
+
+    /// Parses the arguments of this process and does what they say.
+    pub fn main(self) -> ExitCode {
+        cli::run(std::env::args_os(), &self.workloads)
+    }
+}
