@@ -236,7 +236,7 @@ mod tests {
     use crate::cli::workload_args::parse_test;
 
     fn plan(arguments: &str) -> Result<TestPlan, String> {
-        let words = ["--bin", "node"]
+        let words = ["--bin", "node", "-w", "echo"]
             .into_iter()
             .chain(arguments.split_whitespace());
         let workloads = Workloads::default();
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn nodes_are_n1_to_n5_unless_named_or_counted() {
         assert_eq!(
-            plan("-w echo").unwrap().settings.nodes,
+            plan("").unwrap().settings.nodes,
             ["n1", "n2", "n3", "n4", "n5"]
         );
         assert_eq!(plan("--node-count 2").unwrap().settings.nodes, ["n0", "n1"]);

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::Zoned;
 
 use super::console::print;
+use super::options::TestPlan;
 use super::test::perform;
 use super::workload_args::parse_test;
 use super::{EXIT_CRASH, EXIT_USAGE};
@@ -130,13 +131,7 @@ fn on_eddy(
     round: u64,
     workloads: &Workloads,
 ) -> Result<Metrics> {
-    let (flags, arguments) = suite.arguments(extra);
-    let line = ["--bin".into(), bin.as_os_str().to_owned()]
-        .into_iter()
-        .chain(flags.into_iter().map(Into::into))
-        .chain(["--".into()])
-        .chain(arguments.into_iter().map(Into::into));
-    let plan = match parse_test(line, workloads)?.plan(workloads) {
+    let plan = match plan(suite, bin, extra, workloads)? {
         Ok(plan) => plan,
         Err(problem) => bail!(problem),
     };
@@ -157,6 +152,22 @@ fn on_eddy(
     Ok(Metrics::read(&finished.results.to_edn(), &history))
 }
 
+/// What a suite asks for, or why its options do not fit together.
+fn plan(
+    suite: &Suite,
+    bin: &Path,
+    extra: &[String],
+    workloads: &Workloads,
+) -> Result<Result<TestPlan, String>, clap::Error> {
+    let (flags, arguments) = suite.arguments(extra);
+    let line = ["--bin".into(), bin.as_os_str().to_owned()]
+        .into_iter()
+        .chain(flags.into_iter().map(Into::into))
+        .chain(["--".into()])
+        .chain(arguments.into_iter().map(Into::into));
+    Ok(parse_test(line, workloads)?.plan(workloads))
+}
+
 fn write_json(path: Option<&Path>, rows: &[Row]) -> Result<()> {
     let path = match path {
         Some(path) => path.to_owned(),
@@ -175,4 +186,18 @@ fn write_json(path: Option<&Path>, rows: &[Row]) -> Result<()> {
     std::fs::write(&path, format!("{json:#}\n")).with_context(named)?;
     print(&format!("The same as JSON: {}", path.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_every_suite_fit_together() {
+        for suite in Suite::named("all").unwrap() {
+            let plan = plan(&suite, Path::new("node"), &[], &Workloads::default());
+            let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", suite.name));
+            plan.unwrap_or_else(|problem| panic!("{}: {problem}", suite.name));
+        }
+    }
 }
