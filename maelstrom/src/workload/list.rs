@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AnyWorkload, Broadcast, Echo, GCounter, GSet, Kafka, LinKv, PnCounter, TxnListAppend,
-    TxnRwRegister, UniqueIds, Workload,
+    AnyWorkload, Broadcast, Echo, GCounter, GSet, Kafka, LeaderElection, LinKv, PnCounter,
+    TxnListAppend, TxnRwRegister, UniqueIds, Workload,
 };
 
 /// The built-in workloads, by name.
@@ -15,6 +15,7 @@ pub fn built_in() -> Vec<AnyWorkload> {
         Arc::new(GCounter),
         Arc::new(GSet),
         Arc::new(Kafka),
+        Arc::new(LeaderElection),
         Arc::new(LinKv),
         Arc::new(PnCounter),
         Arc::new(TxnListAppend),
