@@ -6,6 +6,7 @@
 
 pub mod availability;
 pub mod counter;
+pub mod evidence;
 pub mod exceptions;
 mod guard;
 pub mod linearizable;
