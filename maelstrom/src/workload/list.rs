@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    AnyWorkload, Broadcast, Echo, GCounter, GSet, Kafka, LeaderElection, LinKv, PnCounter,
+    AnyWorkload, Broadcast, Echo, GCounter, GSet, Kafka, LeaderElection, LinKv, Orders, PnCounter,
     TxnListAppend, TxnRwRegister, UniqueIds, Workload,
 };
 
@@ -17,6 +17,7 @@ pub fn built_in() -> Vec<AnyWorkload> {
         Arc::new(Kafka),
         Arc::new(LeaderElection),
         Arc::new(LinKv),
+        Arc::new(Orders),
         Arc::new(PnCounter),
         Arc::new(TxnListAppend),
         Arc::new(TxnRwRegister),
