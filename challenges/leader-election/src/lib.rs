@@ -109,7 +109,11 @@ impl Node for LeaderElection {
             (Request::Bully(message), Self::Bully(node)) => node.receive(cx, message),
             (Request::FirstLive(heartbeat), Self::FirstLive(node)) => node.receive(cx, heartbeat),
             (Request::Lease(packet), Self::Lease(node)) => node.receive(cx, packet),
-            _ => return Err(Error::malformed_request("this node follows another strategy")),
+            _ => {
+                return Err(Error::malformed_request(
+                    "this node follows another strategy",
+                ));
+            }
         }
         Ok(None)
     }

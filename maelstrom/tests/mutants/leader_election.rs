@@ -188,7 +188,10 @@ impl Election {
         if leads && self.flaw != Flaw::NeverLearns {
             state.learn(candidate);
         }
-        cx.send(candidate, &json!({ "type": "vote", "term": term, "round": round }));
+        cx.send(
+            candidate,
+            &json!({ "type": "vote", "term": term, "round": round }),
+        );
     }
 
     fn voted(&self, cx: &Context, term: u64, round: u64) {
@@ -252,9 +255,10 @@ impl Node for Election {
 
 fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
     let disks = Disks::default();
-    let nodes = Simulation::new(seed)
-        .nodes(3, move |cx: &Context| Election::new(flaw, &disks, cx));
-    let load = Load::of(workload::LeaderElection).rate(60.0).time_limit(secs(15));
+    let nodes = Simulation::new(seed).nodes(3, move |cx: &Context| Election::new(flaw, &disks, cx));
+    let load = Load::of(workload::LeaderElection)
+        .rate(60.0)
+        .time_limit(secs(15));
     world.around(nodes).run(load)
 }
 

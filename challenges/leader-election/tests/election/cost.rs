@@ -9,9 +9,7 @@ use eddy::simulation::{Run, for_seeds, ms, secs};
 
 use glomers::prelude::Value;
 
-use crate::cluster::{
-    Blow, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second,
-};
+use crate::cluster::{Blow, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second};
 
 #[test]
 fn quiet_cluster_of_five_sends_two_messages_per_node_and_second_at_most() {
@@ -32,7 +30,10 @@ fn messages_of_an_election(strategy: Strategy, count: usize) -> f64 {
         let (simulation, claim) = cluster(seed.into(), strategy, count);
         let killed_at = secs(5);
         let kill = OfLeader::new(Blow::Kill, &claim).between(killed_at, secs(8));
-        let load = load(count).rate(50.0).time_limit(secs(8)).fault_free_tail(ms(0));
+        let load = load(count)
+            .rate(50.0)
+            .time_limit(secs(8))
+            .fault_free_tail(ms(0));
         let run = simulation.nemesis(kill).record_all_messages().run(load);
         assert_eq!(run.kills(), 1);
         elected_with(&run, killed_at, secs(8))
@@ -72,7 +73,7 @@ fn elected_with(run: &Run, from: Duration, to: Duration) -> usize {
 
 #[test]
 fn messages_of_an_election_grow_with_the_square_of_the_nodes_for_bully_and_in_proportion_for_leases()
-{
+ {
     let [small, large] = [5, 25];
     let growth = |strategy| {
         let messages = [small, large].map(|count| messages_of_an_election(strategy, count));
@@ -101,7 +102,13 @@ fn failovers(strategy: Strategy) -> Vec<Duration> {
 fn leader_is_replaced_within_a_second_and_three_times_the_time_of_bully() {
     let median = |failovers: &[Duration]| failovers[failovers.len() / 2];
     let [lease, bully] = [Strategy::Lease, Strategy::Bully].map(failovers);
-    eprintln!("lease {:?} {:?}, bully {:?} {:?}", median(&lease), lease.last(), median(&bully), bully.last());
+    eprintln!(
+        "lease {:?} {:?}, bully {:?} {:?}",
+        median(&lease),
+        lease.last(),
+        median(&bully),
+        bully.last()
+    );
     assert!(median(&lease) <= secs(1));
     assert!(median(&lease) <= 3 * median(&bully));
 }

@@ -94,7 +94,9 @@ fn vote_comes_after_the_lease_exactly_if_clocks_run_one_percent_apart_or_less() 
             grants(voter)
         });
         let by_the_leaders_clock = real.expect("promises end").div_f64(ratio);
-        electors[0].leader(ms(1000) + by_the_leaders_clock).is_some()
+        electors[0]
+            .leader(ms(1000) + by_the_leaders_clock)
+            .is_some()
     };
     assert!(!overlaps(1.0));
     assert!(!overlaps(1.0 + CLOCK_RATE_ERROR));
@@ -145,8 +147,16 @@ fn request_for_a_vote_during_a_promise_does_not_change_the_term() {
 fn leader_without_a_majority_resigns_and_another_is_elected() {
     let mut electors = cluster();
     let mut now = ms(1000);
-    while electors[1].leader(now).is_none_or(|(leader, _)| leader != node(1)) {
-        now = electors.iter().map(Elector::deadline).min().unwrap().max(now + ms(1));
+    while electors[1]
+        .leader(now)
+        .is_none_or(|(leader, _)| leader != node(1))
+    {
+        now = electors
+            .iter()
+            .map(Elector::deadline)
+            .min()
+            .unwrap()
+            .max(now + ms(1));
         assert!(now < ms(3000), "no leader in two seconds");
         for elector in &mut electors {
             elector.tick(now);
