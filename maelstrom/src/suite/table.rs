@@ -100,11 +100,11 @@ impl Row {
 
     /// The row as JSON: the figures of every run, and the targets.
     pub fn to_json(&self) -> Json {
-        let figures = |metrics: &Metrics| -> BTreeMap<&str, f64> {
+        let figures = |metrics: &Metrics| -> BTreeMap<String, f64> {
             metrics
                 .figures
                 .iter()
-                .map(|(figure, value)| (figure.name(), *value))
+                .map(|(figure, value)| (figure.name().to_owned(), *value))
                 .collect()
         };
         let run = |run: &Result<Metrics, String>| match run {
