@@ -24,10 +24,10 @@ struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(10..))]
     lease: u64,
 
-    /// Rate of this node's monotonic clock, between 0.1 and 10: for showing what happens when the
-    /// rates of two nodes differ by more than 1 %.
-    #[arg(long, value_name = "RATE", default_value_t = 1.0, value_parser = clock_rate)]
-    clock_rate: f64,
+    /// Rates of the monotonic clocks of n0, n1, and so on, between 0.1 and 10, to show what happens
+    /// when rates differ by more than 1 %. Nodes without one have a rate of 1.
+    #[arg(long, value_name = "RATE,…", value_delimiter = ',', value_parser = clock_rate)]
+    clock_rates: Vec<f64>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -57,7 +57,9 @@ fn main() -> ExitCode {
             let data_dir = arguments.data_dir.unwrap_or_else(raft::data_dir);
             let disk = FileDisk::open(&data_dir, cx.id())?;
             let timing = Timing::of_lease(Duration::from_millis(arguments.lease));
-            let clock = Clock::at_rate(arguments.clock_rate);
+            let position = cx.nodes().iter().position(|node| **node == *cx.id());
+            let rate = position.and_then(|position| arguments.clock_rates.get(position));
+            let clock = Clock::at_rate(rate.copied().unwrap_or(1.0));
             LeaderElection::lease(cx, disk, timing, clock)
         }),
     }

@@ -6,14 +6,22 @@ use eddy::simulation::{ms, secs};
 
 use crate::cluster::{Blow, OfLeader, Strategy, analysis, cluster, load};
 
-/// Whether one of a few seeds has two leaders at a time when this happens to the leader.
+/// Whether one of a few seeds has two leaders at a time when this happens to the leader of three
+/// nodes for three seconds. Prints what the checker says.
 fn splits(strategy: Strategy, blow: Blow) -> bool {
     (0..5).any(|seed| {
-        let (simulation, claim) = cluster(seed.into(), strategy, 5);
+        let (simulation, claim) = cluster(seed.into(), strategy, 3);
         let run = simulation
-            .nemesis(OfLeader::new(blow, &claim).every(secs(4)))
-            .run(load(5));
+            .nemesis(OfLeader::new(blow, &claim).between(secs(2), secs(5)))
+            .run(
+                load(3)
+                    .rate(30.0)
+                    .time_limit(secs(6))
+                    .fault_free_tail(secs(1)),
+            );
         assert!(run.failure().is_none(), "{:?}", run.failure());
+        let explanation = run.results().explanation().unwrap_or_default();
+        eprintln!("{strategy:?}, seed {seed}:\n{explanation}\n");
         let is_split = analysis(&run).split_brain() > ms(0);
         is_split && run.verdict() == Verdict::Invalid
     })
