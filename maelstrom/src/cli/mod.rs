@@ -7,6 +7,7 @@ mod node_names;
 mod options;
 mod serve;
 mod suite;
+mod summary;
 mod test;
 mod values;
 mod workload_args;

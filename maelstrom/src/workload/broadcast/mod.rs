@@ -65,6 +65,7 @@ impl Workload for Broadcast {
         Some(SetUp {
             request: json!({ "type": "topology", "topology": neighbours }),
             reply_type: "topology_ok".into(),
+            after_restart: false,
         })
     }
 
