@@ -69,9 +69,7 @@ pub trait Workload: Send + Sync {
 
     /// The protocol as a page of Markdown: messages with examples, what the checker demands, the
     /// official challenges, hints. `eddy workloads NAME` prints it.
-    fn protocol(&self) -> &str {
-        ""
-    }
+    fn protocol(&self) -> &str;
 
     /// The functions of its operations, such as `read` and `write`. A history with any other
     /// function belongs to another workload.

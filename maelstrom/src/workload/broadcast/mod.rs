@@ -30,6 +30,10 @@ impl Workload for Broadcast {
         "values sent to one node must become readable at all nodes"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["broadcast", "read"]
     }
