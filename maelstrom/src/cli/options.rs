@@ -7,16 +7,17 @@ use std::time::Duration;
 use clap::Args;
 
 use super::node_names::node_names;
+use super::test::Output;
 use super::values::{
-    Concurrency, Faults, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
-    parse_rate, parse_seed, positive, refuse_dashes,
+    Concurrency, Faults, accept_faults, parse_concurrency, parse_faults, parse_interval,
+    parse_milliseconds, parse_rate, parse_seed, positive, refuse_dashes,
 };
 use crate::check::Availability;
 use crate::nemesis::{
     Delays, Duplication, Fault, Kill, Loss, Nemesis, Partition, Pause, Schedule, Target,
 };
 use crate::net::{Distribution, Latency};
-use crate::workload::{AnyWorkload, Settings, Workloads};
+use crate::workload::{AnyWorkload, Settings, Workload, Workloads};
 
 /// The options of `eddy test`.
 #[derive(Args, Clone, Debug)]
@@ -81,9 +82,9 @@ pub struct TestOptions {
     #[arg(long, value_name = "FILE")]
     pub nodes_file: Option<PathBuf>,
 
-    /// Client threads: a number, or with a final n, so many per node
-    #[arg(long, value_name = "C", default_value = "1n", allow_negative_numbers = true, value_parser = parse_concurrency)]
-    pub concurrency: Concurrency,
+    /// Client threads: a number, or with a final n, so many per node [default: 1n; jobs: 40n]
+    #[arg(long, value_name = "C", allow_negative_numbers = true, value_parser = parse_concurrency)]
+    pub concurrency: Option<Concurrency>,
 
     /// Length of the main phase, in seconds
     #[arg(long, value_name = "S", default_value = "60", allow_negative_numbers = true, value_parser = positive)]
@@ -96,6 +97,18 @@ pub struct TestOptions {
     /// What everything that Eddy draws is drawn from [default: a fresh number]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_seed)]
     pub seed: Option<u64>,
+
+    /// Print all results as EDN, before the summary
+    #[arg(long, short = 'v', conflicts_with = "json")]
+    pub verbose: bool,
+
+    /// Print all results as JSON, and nothing else, to stdout
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print no log and no progress, only the results
+    #[arg(long, short)]
+    pub quiet: bool,
 
     /// Arguments for the node program, best after --
     #[arg(value_name = "ARGS")]
@@ -155,7 +168,10 @@ impl TestOptions {
         let latency = Latency::new(self.latency, self.latency_dist)?;
         let mut settings = Settings {
             rate: self.rate,
-            concurrency: self.concurrency.of(nodes.len()),
+            concurrency: match self.concurrency {
+                Some(concurrency) => concurrency.of(nodes.len()),
+                None => workload.default_concurrency(nodes.len()),
+            },
             latency: latency.mean(),
             time_limit: Duration::from_secs(self.time_limit),
             availability: self.availability,
@@ -166,6 +182,7 @@ impl TestOptions {
                 settings.options.set(spec.name, value);
             }
         }
+        accept_faults(&self.faults(), &*workload)?;
         workload.validate(&settings)?;
         Ok(TestPlan {
             workload,
@@ -175,15 +192,27 @@ impl TestOptions {
         })
     }
 
+    /// How the results are to be printed.
+    pub fn output(&self) -> Output {
+        match (self.json, self.verbose) {
+            (true, _) => Output::Json,
+            (false, true) => Output::Verbose,
+            (false, false) => Output::Summary,
+        }
+    }
+
     /// The names of the faults that the options ask for.
     pub fn faults(&self) -> Vec<String> {
         self.nemesis.clone().unwrap_or_default().0
     }
 
     /// The nemesis that the options ask for.
-    pub fn build_nemesis(&self) -> Nemesis {
+    pub fn build_nemesis(&self, workload: &dyn Workload, settings: &Settings) -> Nemesis {
         let interval = self.nemesis_interval;
         let schedule = |name: &String| -> Schedule {
+            if let Some(fault) = workload.fault(name, settings) {
+                return fault.every(interval);
+            }
             match name.as_str() {
                 "partition" => Partition::any().every(interval),
                 "kill" => Kill::of(Target::Minority).every(interval),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::workload::Workload;
+
 /// What `--nemesis` accepts. Upstream's command line has the first one only.
 const FAULTS: [&str; 7] = [
     "partition",
@@ -74,18 +76,21 @@ pub(super) fn parse_concurrency(text: &str) -> Result<Concurrency, String> {
     Ok(Concurrency { count, per_node })
 }
 
+/// The names in a list; whether there are such faults depends on the workload.
 pub(super) fn parse_faults(text: &str) -> Result<Faults, String> {
-    let names: Vec<String> = text
-        .split(',')
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect();
-    match names.iter().find(|name| !FAULTS.contains(&name.as_str())) {
+    let names = text.split(',').map(|name| name.trim().to_owned());
+    Ok(Faults(names.filter(|name| !name.is_empty()).collect()))
+}
+
+/// Checks that every fault is known, by itself or as one of the workload's own.
+pub(super) fn accept_faults(names: &[String], workload: &dyn Workload) -> Result<(), String> {
+    let known: Vec<&str> = FAULTS.iter().chain(workload.faults()).copied().collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(unknown) => Err(format!(
             "there is no fault {unknown}; there are {}",
-            FAULTS.join(", ")
+            known.join(", ")
         )),
-        None => Ok(Faults(names)),
+        None => Ok(()),
     }
 }
 
