@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 use crate::backlog::Backlog;
-use crate::failure::Failure;
 use crate::call::{Call, Calls};
+use crate::failure::Failure;
 use crate::guard::Guarded;
 use crate::link::Seams;
 use crate::outbox::{Field, Outbox};
@@ -53,12 +53,7 @@ struct Shared {
 }
 
 impl Context {
-    pub(crate) fn new(
-        init: Init,
-        outbox: Rc<Outbox>,
-        failure: Rc<Failure>,
-        seams: Seams,
-    ) -> Self {
+    pub(crate) fn new(init: Init, outbox: Rc<Outbox>, failure: Rc<Failure>, seams: Seams) -> Self {
         let id = NodeId::from(init.node_id);
         let nodes: Vec<NodeId> = init.node_ids.into_iter().map(NodeId::from).collect();
         let peers = nodes.iter().filter(|node| **node != id).cloned().collect();

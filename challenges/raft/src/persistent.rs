@@ -51,7 +51,7 @@ impl<C> Default for Persistent<C> {
 }
 
 impl<C: Clone> Persistent<C> {
-    /// Applies a record.
+    /// Applies a record. An entry that the snapshot includes has no effect.
     pub fn replay(&mut self, record: Record<C>) {
         match record {
             Record::Term {

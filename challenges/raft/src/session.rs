@@ -8,7 +8,7 @@
 //!
 //! The size of this record is bounded: a stamp names the oldest command its node still waits for,
 //! and older outputs are removed. A copy of a removed command that is committed later is not
-//! executed; its client has already received an error.
+//! executed; its client no longer waits.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

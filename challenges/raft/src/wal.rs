@@ -26,8 +26,8 @@ const MAGIC: [u8; 4] = *b"RAFT";
 const HEADER_BYTES: usize = 12;
 
 /// Factor by which the log grows before it is rewritten from a snapshot. A smaller factor writes
-/// snapshots more often, a larger one lengthens recovery; with 4, rewriting adds at most a third to
-/// the bytes written.
+/// snapshots more often, a larger one lengthens recovery; with 4, rewriting adds about a third to the
+/// bytes written.
 const GROWTH_MAX: u64 = 4;
 
 /// The contents of a frame: the records of one write.
