@@ -116,7 +116,7 @@ impl Scenario {
             }
             let to = message.to;
             self.cluster.deliver(message);
-            self.put_out(to);
+            self.react(to);
         }
         panic!("the cluster does not settle");
     }
@@ -142,8 +142,20 @@ impl Scenario {
             if deliver && !self.is_cut(&message) {
                 let to = message.to;
                 self.cluster.deliver(message);
-                self.put_out(to);
+                self.react(to);
             }
+        }
+    }
+
+    /// Puts out what a message has caused; only prompt messages while a write is in progress.
+    fn react(&mut self, i: usize) {
+        if self.cluster.servers[i].writing.is_none() {
+            return self.put_out(i);
+        }
+        let before = self.cluster.network.len();
+        self.cluster.send_promptly(i);
+        for message in self.cluster.network[before..].to_vec() {
+            self.note_message(&message);
         }
     }
 
@@ -164,6 +176,17 @@ impl Scenario {
         }));
         self.cluster.servers[i].disk = disk;
         self.cluster.start(i);
+    }
+
+    fn propose(&mut self, i: usize, commands: Vec<String>) {
+        for command in commands {
+            let op = Op(command);
+            if let Err(e) = self.cluster.raft(i).propose(op.clone()) {
+                let name = self.cluster.names[i].clone();
+                self.note(&format!("{name} returns {e:?}"));
+                self.cluster.raft(i).forward(vec![op]);
+            }
+        }
     }
 
     fn show(&mut self, i: usize) {
@@ -207,24 +230,45 @@ impl Scenario {
                 for (name, ms) in args {
                     let i = server(&name, self);
                     let ms: u64 = ms[0].parse().expect("milliseconds");
-                    self.cluster.pass(i, std::time::Duration::from_millis(ms));
-                    self.put_out(i);
+                    let time = std::time::Duration::from_millis(ms);
+                    if self.cluster.servers[i].writing.is_some() {
+                        // A driver does not call `tick` during a write.
+                        self.cluster.servers[i].now += time;
+                    } else {
+                        self.cluster.pass(i, time);
+                    }
+                    self.react(i);
                 }
             }
             "settle" => self.settle(),
             "deliver" => self.take(&args, true),
+            "deliver-slowly" => {
+                for message in std::mem::take(&mut self.cluster.network) {
+                    let to = message.to;
+                    if args
+                        .iter()
+                        .all(|(_, names)| self.cluster.number(&names[0]) == to)
+                    {
+                        self.cluster.deliver(message);
+                        self.cluster.begin_write(to);
+                    } else {
+                        self.cluster.network.push(message);
+                    }
+                }
+            }
             "lose" => self.take(&args, false),
             "propose" => {
                 for (name, commands) in args {
                     let i = server(&name, self);
-                    for command in commands {
-                        let op = Op(command);
-                        if let Err(e) = self.cluster.raft(i).propose(op.clone()) {
-                            self.note(&format!("{name} says {e:?}"));
-                            self.cluster.raft(i).forward(vec![op]);
-                        }
-                    }
+                    self.propose(i, commands);
                     self.put_out(i);
+                }
+            }
+            "propose-slowly" => {
+                for (name, commands) in args {
+                    let i = server(&name, self);
+                    self.propose(i, commands);
+                    self.cluster.begin_write(i);
                 }
             }
             "read" => {
@@ -234,7 +278,7 @@ impl Scenario {
                         let id = id.parse().expect("a number");
                         self.invariants.ask(id);
                         if let Err(e) = self.cluster.raft(i).read(id) {
-                            self.note(&format!("{name} says {e:?}"));
+                            self.note(&format!("{name} returns {e:?}"));
                         }
                     }
                     self.put_out(i);
@@ -252,6 +296,11 @@ impl Scenario {
             "compact" => args.iter().for_each(|(name, _)| {
                 let i = server(name, self);
                 self.cluster.compact(i);
+                let name = self.cluster.names[i].clone();
+                let included = self.cluster.raft(i).persistent().log.last_included_index();
+                self.note(&format!(
+                    "{name} replaces its log up to {included} by a snapshot"
+                ));
                 self.put_out(i);
             }),
             "isolate" => {
@@ -263,6 +312,10 @@ impl Scenario {
                 }
             }
             "heal" => self.cut.clear(),
+            "finish-write" => args.iter().for_each(|(name, _)| {
+                let i = server(name, self);
+                self.put_out(i);
+            }),
             "show" => (0..self.cluster.names.len()).for_each(|i| self.show(i)),
             other => panic!("there is no directive {other}"),
         }
