@@ -99,7 +99,7 @@ pub use self::exact_json::ExactJson;
 pub use self::log::Log;
 pub use self::message::{Appended, Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term};
 pub use self::persistent::{Persistent, Record};
-pub use self::replica::{Message, Options, Replica, StateMachine};
+pub use self::replica::{LogCommand, Message, Options, Replica, StateMachine};
 pub use self::server::{Config, NotLeader, Output, Raft};
 pub use self::session::{Sessions, Stamped};
 pub use self::wal::{Recovered, Wal};

@@ -53,7 +53,7 @@ pub trait StateMachine: Default + Serialize + DeserializeOwned + 'static {
 }
 
 /// A command in the log of a state machine.
-type LogCommand<M> = Rc<Stamped<<M as StateMachine>::Command>>;
+pub type LogCommand<M> = Rc<Stamped<<M as StateMachine>::Command>>;
 
 /// A message between two replicas of a state machine.
 pub type Message<M> = Packet<LogCommand<M>>;
