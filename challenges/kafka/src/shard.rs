@@ -297,3 +297,69 @@ fn is_pair(mut all: impl Iterator<Item = Incarnation>, a: Incarnation, b: Incarn
         one == a || one == b
     }) && count == 2
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Entry;
+
+    const LEADER: Incarnation = Incarnation { node: 0, life: 1 };
+    const FOLLOWER: Incarnation = Incarnation { node: 1, life: 1 };
+
+    /// A follower that is alone in sync with its leader.
+    fn follower_of_a_pair() -> Shard {
+        let mut shard = Shard::new(None);
+        let leadership = Leadership {
+            version: 1,
+            epoch: 0,
+            leader: LEADER,
+            in_sync: vec![LEADER, FOLLOWER],
+        };
+        shard.adopt(leadership, FOLLOWER, 3);
+        shard
+    }
+
+    /// Entries `from..until` of the leader's journal, none of which it has committed.
+    fn appended(from: usize, until: usize, joining: bool) -> Appended {
+        let entry = |position: usize| Entry {
+            key: "a".into(),
+            msg: position.into(),
+            origin: LEADER,
+            number: position as u64 + 1,
+        };
+        Appended {
+            version: 1,
+            epoch: 0,
+            base: 0,
+            from,
+            entries: (from..until).map(entry).collect(),
+            committed: 0,
+            joining,
+        }
+    }
+
+    #[test]
+    fn follower_of_a_pair_commits_what_it_receives() {
+        let mut shard = follower_of_a_pair();
+        assert_eq!(shard.follow(appended(0, 2, false), FOLLOWER).len(), 2);
+    }
+
+    /// While a third node joins, the leader commits nothing without it. A message from before says
+    /// nothing about entries that came after.
+    #[test]
+    fn repeated_batch_from_before_a_join_commits_no_later_entry() {
+        let mut shard = follower_of_a_pair();
+        assert_eq!(shard.follow(appended(0, 1, false), FOLLOWER).len(), 1);
+        assert_eq!(shard.follow(appended(1, 2, true), FOLLOWER), []);
+        assert_eq!(shard.follow(appended(0, 1, false), FOLLOWER), []);
+        assert_eq!((shard.journal.len(), shard.journal.committed()), (2, 1));
+    }
+
+    #[test]
+    fn late_batch_from_before_a_join_commits_only_its_own_entries() {
+        let mut shard = follower_of_a_pair();
+        assert_eq!(shard.follow(appended(0, 2, true), FOLLOWER), []);
+        assert_eq!(shard.follow(appended(0, 1, false), FOLLOWER).len(), 1);
+        assert_eq!((shard.journal.len(), shard.journal.committed()), (2, 1));
+    }
+}
