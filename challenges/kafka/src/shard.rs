@@ -254,8 +254,10 @@ impl Shard {
             && !appended.joining
             && is_pair(leadership.in_sync.iter().copied(), leadership.leader, me);
         let committed = match alone_with_leader {
-            // The leader has it, we have it, and nobody else is needed.
-            true => journal.len(),
+            // The leader and we have what this batch covers, and when it was sent nobody else was
+            // needed. A node that joined since had to copy all of it first. Of later entries, which
+            // our journal may hold already, the batch says nothing.
+            true => until.max(appended.committed),
             false => appended.committed,
         };
         journal.commit(committed)
