@@ -27,6 +27,8 @@ pub struct FaultRates {
     pub kills: f64,
     /// Probability that a leader is killed just after another node got in sync with it.
     pub leader_kills: f64,
+    /// Fraction of calls of lin-kv that end with an error although they took effect.
+    pub lin_kv_errors: f64,
 }
 
 /// Longest delay of a late message: long enough for a node to join in the meantime.
@@ -118,7 +120,9 @@ impl World {
         let survives = |leadership: &Leadership| {
             leadership.in_sync.iter().any(|member| {
                 let is_running = self.brokers[member.node].is_some();
-                member.node != node && is_running && member.life == self.lives[member.node]
+                member.node != node
+                    && is_running
+                    && member.incarnation == self.incarnations[member.node]
             })
         };
         let possible = self.lin_kv_calls.iter().map(|call| &call.proposal.to);

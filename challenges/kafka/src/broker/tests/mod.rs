@@ -6,6 +6,7 @@
 
 mod checks;
 mod faults;
+mod proposals;
 mod world;
 
 use faults::FaultRates;
@@ -20,6 +21,7 @@ const FAULTS: FaultRates = FaultRates {
     heals: 0.0008,
     kills: 0.0004,
     leader_kills: 0.3,
+    lin_kv_errors: 0.05,
 };
 
 /// Simulated milliseconds with faults.

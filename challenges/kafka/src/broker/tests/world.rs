@@ -11,18 +11,19 @@ use tokio::time::Instant;
 
 use super::faults::FaultRates;
 use crate::Settings;
-use crate::broker::{Broker, Proposal};
+use crate::broker::Broker;
 use crate::journal::Entry;
-use crate::leadership::{Incarnation, Leadership};
+use crate::leadership::{Leadership, Member, Proposal};
 use crate::wire::{Appended, Batch};
 
 /// A compare-and-set of a leadership in lin-kv. It may take effect after its caller was killed.
 pub struct LinKvCall {
-    caller: Incarnation,
+    caller: Member,
     pub proposal: Proposal,
     /// When it takes effect, and after that when its reply arrives.
     at: Instant,
-    reply: Option<Leadership>,
+    /// The record in force, or `None` for an error, once the call has taken effect.
+    reply: Option<Option<Leadership>>,
 }
 
 /// A message on its way.
@@ -62,7 +63,7 @@ pub struct World {
     settings: Settings,
     /// `None` while a node is down.
     pub brokers: Vec<Option<Broker>>,
-    pub lives: Vec<u64>,
+    pub incarnations: Vec<u64>,
     pub restart_at: Vec<Instant>,
     pub planned_kills: Vec<(Instant, usize)>,
     network: Vec<InFlight>,
@@ -79,7 +80,7 @@ pub struct World {
     pub acknowledged: BTreeMap<String, BTreeMap<u64, u64>>,
     /// By receiver and shard, the leadership's version and the end of the longest batch that
     /// announced a join under it.
-    announced: BTreeMap<(Incarnation, usize), (u64, usize)>,
+    announced: BTreeMap<(Member, usize), (u64, usize)>,
     pub counts: Counts,
 }
 
@@ -92,7 +93,7 @@ impl World {
         };
         let broker = |node| {
             let mut broker = Broker::new(node, nodes, settings);
-            broker.begin(1, now);
+            broker.start(1, now);
             Some(broker)
         };
         let initial = |shard| Leadership::initial(shard, nodes, replicas);
@@ -102,7 +103,7 @@ impl World {
             rates,
             settings,
             brokers: (0..nodes).map(broker).collect(),
-            lives: vec![1; nodes],
+            incarnations: vec![1; nodes],
             restart_at: vec![now; nodes],
             planned_kills: Vec::new(),
             network: Vec::new(),
@@ -123,9 +124,9 @@ impl World {
         self.disturb();
         for node in 0..self.brokers.len() {
             if self.brokers[node].is_none() && self.restart_at[node] <= self.now {
-                self.lives[node] += 1;
+                self.incarnations[node] += 1;
                 let mut broker = Broker::new(node, self.brokers.len(), self.settings);
-                broker.begin(self.lives[node], self.now);
+                broker.start(self.incarnations[node], self.now);
                 self.brokers[node] = Some(broker);
             }
             if self.rng.random_bool(send_rate) {
@@ -134,7 +135,7 @@ impl World {
             if let Some(broker) = &mut self.brokers[node]
                 && broker.wake_at() <= self.now
             {
-                broker.pass_time(self.now);
+                broker.handle_timers(self.now);
             }
             self.take_output(node);
         }
@@ -171,10 +172,9 @@ impl World {
             }
         }
         for proposal in proposals {
-            let life = self.lives[node];
             let delay = self.rng.random_range(0..=2 * self.rates.delay_max_ms);
             self.lin_kv_calls.push(LinKvCall {
-                caller: Incarnation { node, life },
+                caller: self.member(node),
                 proposal,
                 at: self.now + Duration::from_millis(delay),
                 reply: None,
@@ -205,9 +205,8 @@ impl World {
 
     /// Counts batches from before a join that arrive after one that announced it.
     fn count_overtaken(&mut self, to: usize, shard: usize, appended: &Appended) {
-        let life = self.lives[to];
-        let receiver = Incarnation { node: to, life };
-        let until = appended.from + appended.entries.len();
+        let receiver = self.member(to);
+        let until = appended.until();
         let announced = self.announced.entry((receiver, shard)).or_default();
         if appended.joining {
             *announced = (*announced).max((appended.version, until));
@@ -227,17 +226,30 @@ impl World {
         let due: Vec<_> = self.lin_kv_calls.extract_if(.., |c| c.at <= now).collect();
         for mut call in due {
             let Some(reply) = call.reply.take() else {
-                call.reply = Some(self.compare_and_set(&call.proposal));
+                let leadership = self.compare_and_set(&call.proposal);
+                let is_error = self.rng.random_bool(self.rates.lin_kv_errors);
+                call.reply = Some((!is_error).then_some(leadership));
                 let delay = self.rng.random_range(0..=self.rates.delay_max_ms);
                 call.at = now + Duration::from_millis(delay);
                 self.lin_kv_calls.push(call);
                 continue;
             };
-            let Incarnation { node, life } = call.caller;
-            if let (Some(broker), true) = (&mut self.brokers[node], self.lives[node] == life) {
-                broker.decided(call.proposal.shard, reply, now);
+            let node = call.caller.node;
+            let is_same = self.member(node) == call.caller;
+            if let (Some(broker), true) = (&mut self.brokers[node], is_same) {
+                match reply {
+                    Some(leadership) => broker.on_decided(&call.proposal, leadership, now),
+                    None => broker.on_proposal_failed(&call.proposal, now),
+                }
                 self.take_output(node);
             }
+        }
+    }
+
+    fn member(&self, node: usize) -> Member {
+        Member {
+            node,
+            incarnation: self.incarnations[node],
         }
     }
 
