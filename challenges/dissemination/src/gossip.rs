@@ -39,6 +39,9 @@ pub(crate) struct Head {
     pub(crate) wants: Wants,
     /// Whose rounds the sender takes part in; its own, if it is a hub.
     pub(crate) hub: usize,
+    /// For how many milliseconds the oldest of the items has waited at the sender.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) waited: u64,
     /// When the sender sent this, by its own clock, in milliseconds.
     pub(crate) at: u64,
     /// The latest such stamp that it has seen of the receiver, and for how long it has kept it.
@@ -47,6 +50,11 @@ pub(crate) struct Head {
     /// In how many milliseconds the sender's next round departs, if one has departed just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<u64>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(ms: &u64) -> bool {
+    *ms == 0
 }
 
 /// What the sender of a message expects in return.

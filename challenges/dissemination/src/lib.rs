@@ -103,12 +103,12 @@ impl Windows {
 
     /// The fewest messages that keep an item below two seconds, at 100 ms a hop.
     pub const fn frugal() -> Self {
-        Self::every(Duration::from_millis(1500))
+        Self::every(Duration::from_millis(1400))
     }
 
     /// Few messages, and an item below 600 ms, at 100 ms a hop.
     pub const fn balanced() -> Self {
-        Self::every(Duration::from_millis(420))
+        Self::every(Duration::from_millis(385))
     }
 
     /// One hop.

@@ -34,6 +34,7 @@ pub(crate) struct Link {
     pub(crate) lacking: Option<Instant>,
     /// When it last showed that it can be reached, both ways.
     pub(crate) proven: Option<Instant>,
+    pub(crate) greeted: Option<Instant>,
     /// It did not answer.
     pub(crate) suspected: Option<Suspicion>,
 }
@@ -104,6 +105,7 @@ impl Link {
         self.proven = Some(now);
         // It answers something that we have been waiting for, so it can be reached.
         self.suspected = None;
+        self.greeted = None;
         if stamp >= waiting.last {
             self.waiting = None;
         } else {

@@ -16,7 +16,7 @@ use crate::star::{Star, due};
 
 /// A node that has heard nothing of its hub introduces itself after this time, and so does a hub
 /// that has heard of nobody.
-pub(crate) const GREETING: Duration = Duration::from_millis(300);
+pub(crate) const GREETING: Duration = Duration::from_millis(600);
 
 /// While a link is busy, confirmations may take this long.
 const CONFIRM_LATEST: Duration = Duration::from_millis(2500);
@@ -124,6 +124,7 @@ impl<T: Item> Star<T> {
             return;
         }
         let link = &mut self.links[peer];
+        link.greeted = None;
         match link.waiting.map_or(0, |waiting| waiting.asks) {
             0 => {
                 // Perhaps a message was lost: its content goes out again.
@@ -146,6 +147,7 @@ impl<T: Item> Star<T> {
         let other = Some(hub).filter(|&hub| hub != self.me);
         if let Some(other) = other.or_else(|| self.peers().next()) {
             self.tell(other, Wants::Answer, now);
+            self.links[other].greeted = Some(now);
         }
     }
 }

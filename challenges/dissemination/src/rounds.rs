@@ -17,12 +17,44 @@ use crate::timetable::Timetable;
 /// was restarted shall not tell everybody what they told it.
 const UNASKED_MAX: u64 = 64;
 
+const FIRST_ROUND: Duration = Duration::from_millis(300);
+const STARTUP_ROUND: Duration = Duration::from_millis(190);
+const STARTUP_ROUNDS: u32 = 6;
+const TOLERANCE: Duration = Duration::from_millis(30);
+const COALESCE: Duration = Duration::from_millis(5);
+
 impl<T: Item> Star<T> {
+    fn starting(&self) -> bool {
+        self.windows.direct.is_none()
+            && self.rounds_sent < STARTUP_ROUNDS
+            && !(self.rtt.samples() >= 8 && self.rtt.jitter() < Duration::from_millis(40))
+    }
+
+    pub(crate) fn interval(&self) -> Duration {
+        if self.starting() { STARTUP_ROUND.min(self.windows.round) } else { self.windows.round }
+    }
+
+    pub(crate) fn announced(&self, now: Instant) -> Option<Duration> {
+        self.departed.filter(|_| !self.starting()).map(|at| at + self.windows.round - now)
+    }
+
+    pub(crate) fn note_deadline(&mut self, waited_ms: u64, now: Instant) {
+        if self.windows.direct.is_some() || waited_ms == 0 {
+            return;
+        }
+        let left = self.windows.round.saturating_sub(Duration::from_millis(waited_ms));
+        let at = now + left.max(COALESCE);
+        self.overdue_at = Some(self.overdue_at.map_or(at, |it| it.min(at)));
+    }
+
     /// Decides when what the hub lacks is sent to it, if that is not decided yet. A hub that has
     /// been asked whether it is there must answer first.
     pub(crate) fn aim(&mut self, now: Instant) {
         let hub = self.hub();
-        let decided = hub == self.me || self.up_at.is_some() || self.links[hub].is_asked();
+        if hub != self.me && self.exceeds(hub) {
+            self.unsent_since.get_or_insert(now);
+        }
+        let decided = hub == self.me || self.up_at.is_some() || (self.links[hub].is_asked() && self.links[hub].greeted.is_none());
         if decided || !self.exceeds(hub) {
             return;
         }
@@ -36,11 +68,10 @@ impl<T: Item> Star<T> {
     /// Takes the hub's word on when its next round departs, and aims anew.
     pub(crate) fn read_timetable(&mut self, next_ms: Option<u64>, now: Instant) {
         let rtt = self.rtt(self.hub());
-        self.timetable = next_ms.zip(rtt.mean()).map(|(next_ms, mean)| Timetable {
+        self.timetable = next_ms.zip(rtt.recent()).map(|(next_ms, rtt)| Timetable {
             next: now + Duration::from_millis(next_ms),
             round: self.windows.round,
-            rtt: mean,
-            jitter: rtt.jitter(),
+            rtt,
         });
         self.up_at = None;
         self.aim(now);
@@ -54,7 +85,7 @@ impl<T: Item> Star<T> {
         self.up_at = None;
         let hub = self.hub();
         // Another message may have taken it along.
-        if hub != self.me && self.exceeds(hub) && !self.links[hub].is_asked() {
+        if hub != self.me && self.exceeds(hub) && (!self.links[hub].is_asked() || self.links[hub].greeted.is_some()) {
             self.tell(hub, Wants::Confirmation, now);
         }
     }
@@ -65,8 +96,13 @@ impl<T: Item> Star<T> {
         if !served.any(|peer| self.boards(peer)) {
             return None;
         }
-        let in_turn = self.departed.map(|at| at + self.windows.round);
-        Some(in_turn.unwrap_or(self.start))
+        let in_turn = match self.departed {
+            Some(at) => at + self.interval(),
+            None if self.windows.direct.is_none() => self.start + FIRST_ROUND.min(self.windows.round),
+            None => self.start,
+        };
+        let overdue = self.overdue_at.filter(|at| *at + TOLERANCE < in_turn);
+        Some(overdue.unwrap_or(in_turn))
     }
 
     /// Whether the next round has something for the peer: items, or a confirmation. One that has
@@ -83,6 +119,8 @@ impl<T: Item> Star<T> {
             return;
         }
         self.departed = Some(now);
+        self.rounds_sent += 1;
+        self.overdue_at = None;
         for peer in self.peers() {
             if !self.serves(peer) || !self.boards(peer) {
                 continue;

@@ -14,11 +14,17 @@ const SLACK_MIN: Duration = Duration::from_millis(150);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rtt {
     estimate: Option<(f64, f64)>,
+    samples: u32,
+    recent: [f64; RECENT],
 }
+
+const RECENT: usize = 4;
 
 impl Rtt {
     /// Takes a measurement, in milliseconds.
     pub(crate) fn sample(&mut self, ms: f64) {
+        self.recent[self.samples as usize % RECENT] = ms;
+        self.samples += 1;
         self.estimate = Some(match self.estimate {
             // A single measurement says nothing about deviation; a little is a start that is
             // soon corrected, in either direction.
@@ -28,6 +34,18 @@ impl Rtt {
                 deviation + ((ms - mean).abs() - deviation) / 4.0,
             ),
         });
+    }
+
+    pub(crate) fn samples(&self) -> u32 {
+        self.samples
+    }
+
+    /// The shortest and the longest of the recent samples.
+    pub(crate) fn recent(&self) -> Option<(Duration, Duration)> {
+        let known = &self.recent[..RECENT.min(self.samples as usize)];
+        let shortest = known.iter().copied().reduce(f64::min)?;
+        let longest = known.iter().copied().reduce(f64::max)?;
+        Some((of_ms(shortest), of_ms(longest)))
     }
 
     /// The mean, if known.

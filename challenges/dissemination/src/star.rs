@@ -31,6 +31,9 @@ pub(crate) struct Star<T: Item> {
     pub(crate) rtt: Rtt,
     /// When the last round departed, if any of this node did.
     pub(crate) departed: Option<Instant>,
+    pub(crate) rounds_sent: u32,
+    pub(crate) overdue_at: Option<Instant>,
+    pub(crate) unsent_since: Option<Instant>,
     /// When items are sent up to the hub, if there are any.
     pub(crate) up_at: Option<Instant>,
     pub(crate) timetable: Option<Timetable>,
@@ -55,6 +58,9 @@ impl<T: Item> Star<T> {
             start: now,
             rtt: Rtt::default(),
             departed: None,
+            rounds_sent: 0,
+            overdue_at: None,
+            unsent_since: None,
             up_at: None,
             timetable: None,
             direct_at: None,
@@ -82,6 +88,7 @@ impl<T: Item> Star<T> {
         now: Instant,
     ) -> Vec<(Origin, T)> {
         let mut learnt = Vec::new();
+        let waited = gossip.head.as_ref().map_or(0, |head| head.waited);
         for run in gossip.news {
             self.note_spread(from, &run);
             self.logs.learn(run, &mut learnt);
@@ -97,6 +104,7 @@ impl<T: Item> Star<T> {
             self.look_for_gaps(from, more, now);
         }
         if !learnt.is_empty() {
+            self.note_deadline(waited, now);
             self.aim(now);
         }
         learnt
@@ -209,7 +217,7 @@ impl<T: Item> Star<T> {
 
     fn send(&mut self, peer: usize, news: Vec<Run<T>>, wants: Wants, now: Instant) {
         let (hub, now_ms) = (self.hub(), self.ms(now));
-        let departs_in = self.departed.map(|at| at + self.windows.round - now);
+        let departs_in = self.announced(now);
         let timetable = self.timetable.filter(|_| peer == hub);
         let round_at = timetable.map(|timetable| timetable.confirmed(now));
         let link = &mut self.links[peer];
@@ -217,6 +225,7 @@ impl<T: Item> Star<T> {
             link.sent.raise(run.origin, run.upto);
         }
         link.version = self.logs.version();
+        let waited = if peer == hub { self.unsent_since.take() } else { None };
         link.owed = None;
         let wants = if news.is_empty() {
             wants
@@ -233,6 +242,7 @@ impl<T: Item> Star<T> {
             wants,
             hub,
             at,
+            waited: waited.map_or(0, |since| (now - since).as_millis() as u64),
             echo: link
                 .stamp_heard
                 .map(|(stamp, since)| (stamp, held_ms(since))),
