@@ -22,6 +22,7 @@ pub(crate) struct Link {
     pub(crate) rtt: Rtt,
     /// The latest stamp it sent, and when it arrived.
     pub(crate) stamp_heard: Option<(u64, Instant)>,
+    pub(crate) stamp_sampled: u64,
     /// The latest stamp we sent.
     pub(crate) stamp_sent: u64,
     /// What we have sent without knowing whether it arrived.

@@ -27,7 +27,7 @@ impl<T: Item> Star<T> {
     fn starting(&self) -> bool {
         self.windows.direct.is_none()
             && self.rounds_sent < STARTUP_ROUNDS
-            && !(self.rtt.samples() >= 8 && self.rtt.jitter() < Duration::from_millis(40))
+            && !self.rtt.steady()
     }
 
     pub(crate) fn interval(&self) -> Duration {
@@ -127,7 +127,7 @@ impl<T: Item> Star<T> {
             }
             let link = &self.links[peer];
             let news = self.vector().lead_over(&link.sent);
-            if link.stamp_heard.is_none() && news > UNASKED_MAX {
+            if link.stamp_heard.is_none() && link.stamp_sent == 0 && news > UNASKED_MAX {
                 self.ask(peer, now);
             } else {
                 self.tell(peer, Wants::Confirmation, now);

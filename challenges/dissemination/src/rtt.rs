@@ -14,17 +14,19 @@ const SLACK_MIN: Duration = Duration::from_millis(150);
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rtt {
     estimate: Option<(f64, f64)>,
-    samples: u32,
+    regular: u32,
     recent: [f64; RECENT],
 }
 
-const RECENT: usize = 4;
+const RECENT: usize = 8;
 
 impl Rtt {
     /// Takes a measurement, in milliseconds.
-    pub(crate) fn sample(&mut self, ms: f64) {
-        self.recent[self.samples as usize % RECENT] = ms;
-        self.samples += 1;
+    pub(crate) fn sample(&mut self, ms: f64, regular: bool) {
+        if regular {
+            self.recent[self.regular as usize % RECENT] = ms;
+            self.regular += 1;
+        }
         self.estimate = Some(match self.estimate {
             // A single measurement says nothing about deviation; a little is a start that is
             // soon corrected, in either direction.
@@ -36,15 +38,25 @@ impl Rtt {
         });
     }
 
-    pub(crate) fn samples(&self) -> u32 {
-        self.samples
-    }
-
     /// The shortest and the longest of the recent samples.
     pub(crate) fn recent(&self) -> Option<(Duration, Duration)> {
-        let known = &self.recent[..RECENT.min(self.samples as usize)];
-        let shortest = known.iter().copied().reduce(f64::min)?;
-        let longest = known.iter().copied().reduce(f64::max)?;
+        self.last(2, 4)
+    }
+
+    pub(crate) fn steady(&self) -> bool {
+        self.last(RECENT, RECENT)
+            .is_some_and(|(shortest, longest)| longest - shortest <= Duration::from_millis(25))
+    }
+
+    fn last(&self, min: usize, max: usize) -> Option<(Duration, Duration)> {
+        let count = max.min(self.regular as usize);
+        if count < min {
+            return None;
+        }
+        let at = |back: usize| self.recent[(self.regular as usize - 1 - back) % RECENT];
+        let samples = || (0..count).map(at);
+        let shortest = samples().reduce(f64::min)?;
+        let longest = samples().reduce(f64::max)?;
         Some((of_ms(shortest), of_ms(longest)))
     }
 

@@ -145,9 +145,11 @@ impl<T: Item> Star<T> {
         if let Some((stamp, held_ms)) = head.echo {
             link.echo(stamp, now);
             // A stamp of this node's former life may make no sense.
-            if let Some(rtt_ms) = now_ms.checked_sub(stamp.saturating_add(held_ms)) {
-                link.rtt.sample(rtt_ms as f64);
-                self.rtt.sample(rtt_ms as f64);
+            if stamp > link.stamp_sampled
+                && let Some(rtt_ms) = now_ms.checked_sub(stamp.saturating_add(held_ms)) {
+                link.stamp_sampled = stamp;
+                link.rtt.sample(rtt_ms as f64, head.next.is_some());
+                self.rtt.sample(rtt_ms as f64, true);
             }
         }
         let hub = self.hub();

@@ -28,7 +28,11 @@ fn explore() {
         let times = DeliveryTimes::of(&run, 25);
         let late = times.from(ms(1200));
         rows.lock().unwrap().push((run.messages_per_op(), times.quantile(0.5), times.max(), late.quantile(0.5), late.max()));
-        if seed.0 == 0 {
+        let limit = ms(std::env::var("LIMIT").map_or(100000, |it| it.parse().unwrap()));
+        for (at, t) in times.times() {
+            if *t > limit { eprintln!("  seed {seed}: at {at:?} took {t:?} cost {:.3}", run.messages_per_op()); }
+        }
+        if seed.0 == std::env::var("SHOW").map_or(0, |it| it.parse().unwrap()) {
             let mut kinds: BTreeMap<String, [u64; 23]> = BTreeMap::new();
             for e in run.journal().events() {
                 if e.kind != EventKind::Send { continue; }
@@ -38,8 +42,8 @@ fn explore() {
                 let key = format!("{dir} news={} wants={} next={}", !b["news"].is_null(), b["head"]["wants"], !b["head"]["next"].is_null());
                 let sec = (e.time - run.journal().origin()).as_secs() as usize;
                 kinds.entry(key).or_default()[sec.min(22)] += 1;
-                if std::env::var_os("TRACE").is_some() && sec < 2 {
-                    eprintln!("{:?} {}->{} {}", e.time - run.journal().origin(), e.message.src.0, e.message.dest.0, e.message.body.to_string().chars().take(150).collect::<String>());
+                if std::env::var_os("TRACE").is_some() && sec < 3 {
+                    eprintln!("{:?} {}->{} {}", e.time - run.journal().origin(), e.message.src.0, e.message.dest.0, e.message.body.to_string().chars().take(9150).collect::<String>());
                 }
             }
             eprintln!("ops {}", run.operations());
