@@ -234,7 +234,10 @@ mod tests {
     #[test]
     fn restarted_peer_may_start_its_stamps_anew() {
         let (mut link, now) = (Link::default(), Instant::now());
-        let origin = crate::Origin { node: 1, life: 1 };
+        let origin = crate::Origin {
+            node: 1,
+            incarnation: 1,
+        };
         assert!(link.take_stamp(&head(1, 20), now));
         link.has.raise(origin, 7);
         assert!(link.take_stamp(&head(2, 3), now));

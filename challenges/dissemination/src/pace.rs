@@ -48,7 +48,9 @@ impl<T: Item> Star<T> {
             None => self.start + FIRST_ROUND_AFTER.min(self.windows.round),
         };
         let overdue = self.down.overdue_at;
-        overdue.filter(|&at| at + OVERDUE_TOLERANCE < regular).unwrap_or(regular)
+        overdue
+            .filter(|&at| at + OVERDUE_TOLERANCE < regular)
+            .unwrap_or(regular)
     }
 
     /// Returns the time of the next round if nodes may rely on it.

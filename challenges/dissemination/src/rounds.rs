@@ -117,7 +117,9 @@ impl<T: Item> Star<T> {
         let unsuspected = |&peer: &usize| peer != hub && !self.links[peer].is_suspected();
         let receivers: Vec<usize> = self.peers().filter(unsuspected).collect();
         loop {
-            let news = self.logs.since_of(self.origin, self.direct_after, MAX_ITEMS);
+            let news = self
+                .logs
+                .since_of(self.origin, self.direct_after, MAX_ITEMS);
             let Some(run) = news.last() else {
                 return;
             };

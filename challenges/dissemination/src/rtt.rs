@@ -98,7 +98,8 @@ impl Rtt {
     }
 
     fn range_of_last(&self, count: usize) -> Range {
-        let last = (self.recent_count - count..self.recent_count).map(|at| self.recent[at % RECENT]);
+        let last =
+            (self.recent_count - count..self.recent_count).map(|at| self.recent[at % RECENT]);
         Range {
             shortest: from_ms(last.clone().fold(f64::INFINITY, f64::min)),
             longest: from_ms(last.fold(0.0, f64::max)),

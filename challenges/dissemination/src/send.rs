@@ -56,7 +56,7 @@ impl<T: Item> Star<T> {
             wants,
             hub,
             waited: waited.map_or(0, ms_since),
-            incarnation: self.origin.life,
+            incarnation: self.origin.incarnation,
             at,
             echo: echo.map(|(stamp, since)| (stamp, ms_since(since))),
             next: next_round

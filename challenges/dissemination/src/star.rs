@@ -65,10 +65,19 @@ pub(crate) struct Down {
 }
 
 impl<T: Item> Star<T> {
-    pub(crate) fn new(me: usize, count: usize, life: u32, windows: Windows, now: Instant) -> Self {
+    pub(crate) fn new(
+        me: usize,
+        count: usize,
+        incarnation: u32,
+        windows: Windows,
+        now: Instant,
+    ) -> Self {
         Self {
             me,
-            origin: Origin { node: me, life },
+            origin: Origin {
+                node: me,
+                incarnation,
+            },
             windows,
             logs: Logs::new(),
             links: (0..count).map(|_| Link::default()).collect(),
