@@ -1,7 +1,6 @@
 //! `eddy test`: one run after the other, on real processes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -79,16 +78,12 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let mut host = ProcessHost::new(command, &plan.settings.nodes, &store.path("node-logs"))?
         .echo_stderr(options.log_stderr);
     let run = Plan {
-        workload: plan.workload.clone(),
-        settings: plan.settings.clone(),
-        final_operation: None,
-        fault_free_tail: Duration::ZERO,
         latency: plan.latency,
         nemesis: options.build_nemesis(),
-        seed,
         recording: Recording::First(EVENTS_MAX + EVENTS_PER_INIT * plan.settings.nodes.len()),
         log_sent: options.log_net_send,
         log_received: options.log_net_recv,
+        ..Plan::new(plan.workload.clone(), plan.settings.clone(), seed)
     };
     let outcome = runner::run(run, &mut host, &mut console);
     console.say("Run complete, writing");

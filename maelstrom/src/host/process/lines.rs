@@ -41,11 +41,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Reads one chunk without blocking. Returns all complete lines, and whether there may be more;
     /// when the pipe is closed, an unfinished line counts as complete.
-    pub(super) fn read(
-        &mut self,
-        pipe: &mut impl Read,
-        chunk: &mut [u8],
-    ) -> (Vec<String>, State) {
+    pub(super) fn read(&mut self, pipe: &mut impl Read, chunk: &mut [u8]) -> (Vec<String>, State) {
         // One chunk at a time: a node that never stops writing must not keep others waiting.
         let state = match pipe.read(chunk) {
             Ok(0) => State::Closed,
@@ -131,7 +127,10 @@ mod tests {
         let expected = ["a", "b", "c", "", "d"];
         assert_eq!(lines(&["a\nb\rc\r\n\nd"]), expected);
         assert_eq!(lines(&["a\nb\rc\r", "\n\nd\r"]), expected);
-        assert_eq!(lines(&["a", "\n", "b", "\r", "c\r\n", "\n", "d\r\n"]), expected);
+        assert_eq!(
+            lines(&["a", "\n", "b", "\r", "c\r\n", "\n", "d\r\n"]),
+            expected
+        );
     }
 
     #[test]

@@ -127,7 +127,10 @@ impl ProcessHost {
     /// Writes the lines for all nodes to their pipes, as far as there is room.
     fn flush(&mut self) {
         self.events_since_flush = 0;
-        let processes = self.nodes.iter_mut().filter_map(|node| node.process.as_mut());
+        let processes = self
+            .nodes
+            .iter_mut()
+            .filter_map(|node| node.process.as_mut());
         processes.for_each(Process::flush);
     }
 
