@@ -3,6 +3,7 @@
 mod analyze;
 mod command_line;
 mod console;
+mod node_names;
 mod options;
 mod serve;
 mod suite;

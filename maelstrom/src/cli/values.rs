@@ -88,3 +88,34 @@ pub(super) fn parse_faults(text: &str) -> Result<Faults, String> {
         None => Ok(Faults(names)),
     }
 }
+
+pub(super) fn parse_milliseconds(text: &str) -> Result<u64, String> {
+    let milliseconds = text.parse().ok();
+    milliseconds.ok_or_else(|| "must be a whole number of milliseconds, 0 or more".to_owned())
+}
+
+pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse().ok();
+    seed.ok_or_else(|| format!("must be a whole number from 0 to {}", u64::MAX))
+}
+
+/// Refuses arguments that begin with a dash that is no hyphen: options copied from a web page, which
+/// would otherwise be passed to the node in silence.
+pub(super) fn refuse_dashes(arguments: &[String]) -> Result<(), String> {
+    const DASHES: [(char, &str); 4] = [
+        ('\u{2013}', "an en dash"),
+        ('\u{2014}', "an em dash"),
+        ('\u{2212}', "a minus sign"),
+        ('\u{2010}', "a typographic hyphen"),
+    ];
+    for argument in arguments {
+        for (dash, name) in DASHES {
+            if argument.starts_with(dash) {
+                return Err(format!(
+                    "{argument:?} begins with {name}: options begin with two hyphens (--)"
+                ));
+            }
+        }
+    }
+    Ok(())
+}

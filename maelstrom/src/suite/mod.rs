@@ -111,33 +111,14 @@ impl Suite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::TestOptions;
-
-    #[derive(clap::Parser)]
-    #[command(args_override_self = true)]
-    struct Parser {
-        #[command(flatten)]
-        _options: TestOptions,
-    }
 
     #[test]
-    fn every_suite_can_be_run() {
+    fn suite_names_are_unique() {
         let suites = Suite::named("all").unwrap();
-        for suite in &suites {
-            let (options, arguments) = suite.arguments(&[]);
-            let line = ["eddy".to_owned(), "--bin".to_owned(), suite.bin.clone()].into_iter();
-            let line = line
-                .chain(options)
-                .chain(["--".to_owned()])
-                .chain(arguments);
-            if let Err(error) = <Parser as clap::Parser>::try_parse_from(line) {
-                panic!("{}: {error}", suite.name);
-            }
-        }
         let mut names: Vec<&String> = suites.iter().map(|suite| &suite.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), suites.len(), "a suite's name is its own");
+        assert_eq!(names.len(), suites.len());
     }
 
     #[test]

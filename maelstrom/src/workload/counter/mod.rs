@@ -83,13 +83,13 @@ impl Workload for PnCounter {
 const FUNCTIONS: [&str; 2] = ["add", "read"];
 
 /// Reads, and additions of `delta_min` to 4; then a final read per thread.
-fn phases(settings: &Settings, delta_min: i64) -> Phases {
+fn phases(settings: &Settings, delta_min: i32) -> Phases {
     let stream = move |rng: &mut ChaCha8Rng| {
         loop {
             if rng.random() {
                 return Invocation::new("read", Value::Nil);
             }
-            let delta: i64 = rng.random_range(-5..5);
+            let delta: i32 = rng.random_range(-5..5);
             if delta >= delta_min {
                 return Invocation::new("add", delta);
             }
