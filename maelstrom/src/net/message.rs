@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
@@ -111,7 +112,7 @@ pub fn parse_line(line: &str) -> Result<ParsedLine<'_>, String> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Envelope<'_>>();
     let envelope = match values.next() {
         Some(Ok(envelope)) => envelope,
-        Some(Err(error)) if error.is_data() => return Err(error.to_string()),
+        Some(Err(error)) if is_json(text) => return Err(error.to_string()),
         Some(Err(error)) => return Err(not_json(text, &error.to_string())),
         None => unreachable!("the text begins with a bracket"),
     };
@@ -131,6 +132,10 @@ pub fn parse_line(line: &str) -> Result<ParsedLine<'_>, String> {
         rest,
         has_byte_order_mark: without_mark.is_some(),
     })
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 fn is_integer(text: &str) -> bool {
@@ -155,7 +160,7 @@ fn not_json(line: &str, error: &str) -> String {
 
 /// Explains a line that does not begin as an object does.
 fn not_an_object(line: &str) -> String {
-    match serde_json::from_str::<&RawValue>(line) {
+    match serde_json::from_str::<IgnoredAny>(line) {
         Ok(_) => "a message must be an object".to_owned(),
         Err(error) => not_json(line, &error.to_string()),
     }

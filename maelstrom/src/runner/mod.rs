@@ -16,6 +16,9 @@ mod outcome;
 mod phases;
 mod plan;
 mod warnings;
+
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::borrow::Cow;
