@@ -21,7 +21,7 @@ use raft::Disk;
 pub use bully::Bully;
 pub use clock::Clock;
 pub use first_live::FirstLive;
-pub use lease::{Elector, Lease, Output, Timing, message};
+pub use lease::{CLOCK_RATE_ERROR, Elector, Lease, Output, Timing, message};
 
 /// The number of a reign. A leader gives each of its reigns a higher term than any before.
 pub type Term = u64;

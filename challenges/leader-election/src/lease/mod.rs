@@ -2,7 +2,7 @@
 //!
 //! A leader claims to lead only while its lease lasts, by its own monotonic clock, and a majority of
 //! voters elects no other node before that time. The one assumption is that monotonic clocks run at
-//! rates that differ by at most 1 % ([`CLOCK_RATE_ERROR`](timing::CLOCK_RATE_ERROR)); wall clocks
+//! rates that differ by at most 1 % ([`CLOCK_RATE_ERROR`]); wall clocks
 //! are not used.
 //!
 //! [`Elector`] is the algorithm; [`Lease`] drives it on the node runtime, with raft's write-ahead
@@ -20,7 +20,7 @@ use raft::{Command, Disk, Record, Recovered, Wal};
 use tokio::sync::Notify;
 
 pub use elector::{Elector, Output};
-pub use timing::Timing;
+pub use timing::{CLOCK_RATE_ERROR, Timing};
 
 use crate::{Clock, Term};
 use message::Packet;

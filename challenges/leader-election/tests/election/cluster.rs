@@ -129,7 +129,6 @@ pub fn analysis(run: &Run) -> &LeaderElectionAnalysis {
 }
 
 /// Messages between nodes, per node and second.
-#[allow(dead_code, reason = "the example and the tests share this file")]
 pub fn messages_per_node_second(run: &Run, count: usize) -> f64 {
     run.journal().servers.sent as f64 / count as f64 / run.virtual_time().as_secs_f64()
 }
