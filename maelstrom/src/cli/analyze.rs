@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::summary::Summary;
 use super::{EXIT_USAGE, console};
 use crate::check::{self, Availability};
 use crate::history;
@@ -28,6 +29,10 @@ pub(super) struct AnalyzeOptions {
     /// Write reports (index.html and what it leads to) into this directory
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+
+    /// Print all results as EDN, before the summary
+    #[arg(long, short = 'v', conflicts_with = "json")]
+    verbose: bool,
 
     /// Print the results as JSON
     #[arg(long)]
@@ -55,11 +60,20 @@ pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8>
         settings.options.set(name.as_str(), value);
     }
     let mut results = check::check(&history, &*workload, &settings, None);
+    let description = format!(
+        "{}: the history {}",
+        workload.name(),
+        options.history.display()
+    );
+    let page = options
+        .report
+        .as_ref()
+        .map(|directory| directory.join("index.html"));
     if let Some(directory) = &options.report {
         std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
         let summary = RunSummary {
             workload: workload.name(),
-            description: &format!("the history {}", options.history.display()),
+            description: &description,
             command: None,
             history: &history,
             journal: None,
@@ -80,7 +94,18 @@ pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8>
     if options.json {
         console::print(&format!("{:#}", results.to_json()));
     } else {
-        console::print_results(&results);
+        let summary = Summary {
+            description: &description,
+            results: &results,
+            history: &history,
+            warnings: &[],
+            command: None,
+            page: page.as_deref(),
+        };
+        if options.verbose {
+            console::print(&format!("{results:#}\n"));
+        }
+        console::print(&summary.text());
     }
     Ok(results.verdict().exit_code())
 }

@@ -33,7 +33,8 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
             false => add("--nodes", Some(settings.nodes.join(","))),
         }
     }
-    add("--concurrency", unless(count, settings.concurrency));
+    let concurrency = plan.workload.default_concurrency(count);
+    add("--concurrency", unless(concurrency, settings.concurrency));
     add("--time-limit", unless(60, options.time_limit));
     add("--rate", unless(5.0, options.rate));
     add("--latency", unless(0, options.latency));

@@ -3,9 +3,13 @@
 mod analyze;
 mod command_line;
 mod console;
+mod help_pages;
+mod new;
+mod node_names;
 mod options;
 mod serve;
 mod suite;
+mod summary;
 mod test;
 mod values;
 mod workload_args;
@@ -51,6 +55,12 @@ enum Command {
     Analyze(analyze::AnalyzeOptions),
     /// Shows past runs in a browser
     Serve(serve::ServeOptions),
+    /// Lists the workloads, or shows the protocol of one
+    Workloads(help_pages::WorkloadsOptions),
+    /// Shows what nodes may ask the services
+    Services(help_pages::ServicesOptions),
+    /// Makes a directory with a node to begin with
+    New(new::NewOptions),
 }
 
 /// Parses the arguments and does what they say.
@@ -76,6 +86,9 @@ pub(crate) fn run(
         Command::Suite(options) => suite::run(&options, workloads),
         Command::Analyze(options) => analyze::run(&options, workloads),
         Command::Serve(options) => serve::run(&options),
+        Command::Workloads(options) => help_pages::workloads(&options, workloads),
+        Command::Services(options) => help_pages::services(&options),
+        Command::New(options) => new::run(&options),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -107,7 +120,7 @@ fn parse(
             options.workload_options =
                 given.map_or_else(Default::default, |m| self::given(m, workloads));
         }
-        Command::Suite(_) | Command::Serve(_) => {}
+        _ => {}
     }
     Ok(cli)
 }

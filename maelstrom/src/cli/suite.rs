@@ -83,6 +83,20 @@ pub(super) fn run(options: &SuiteOptions, workloads: &Workloads) -> Result<u8> {
             rows.push(repeat(&suite, "eddy", options.repeat, &mut run)?);
         }
         if let Some(upstream) = &upstream {
+            let lacking = match plan(&suite, &bin, &options.extra, workloads)? {
+                Ok(plan) => Upstream::lacks(plan.workload.name(), &plan.options.faults()),
+                // Upstream may read options that Eddy does not.
+                Err(_) => None,
+            };
+            if let Some(lacking) = lacking {
+                rows.push(Row {
+                    suite,
+                    bench: "maelstrom",
+                    skipped: Some(lacking),
+                    runs: Vec::new(),
+                });
+                continue;
+            }
             let (flags, arguments) = suite.arguments(&options.extra);
             let mut run = |_| upstream.run(&bin, &flags, &arguments);
             rows.push(repeat(&suite, "maelstrom", options.repeat, &mut run)?);
@@ -107,6 +121,7 @@ fn repeat(
     let mut row = Row {
         suite: suite.clone(),
         bench,
+        skipped: None,
         runs: Vec::new(),
     };
     for round in 0..count {

@@ -4,6 +4,7 @@
 //! the time at which it wants to be asked again, or that it is done. It sees completions through
 //! [`Generator::observe`].
 
+mod each_node;
 mod keys;
 mod threads;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+pub use each_node::EachNode;
 pub use keys::{Access, KeyPool};
 pub use threads::Threads;
 

@@ -73,6 +73,8 @@ pub(super) enum Purpose {
     Init(usize),
     /// Set this node up for the workload; the answer must be of this type.
     SetUp(usize, Cow<'static, str>),
+    /// Tell a node something; the answer does not matter.
+    Notice,
     /// The operation of this thread.
     Operation(usize),
 }
@@ -179,7 +181,15 @@ impl<H: Host> Run<'_, H> {
         match call.purpose {
             Purpose::Init(node) => {
                 self.net.unregister(client);
-                self.expect_answer(node, "init", "init_ok", answer)
+                self.expect_answer(node, "init", "init_ok", answer)?;
+                if self.is_under_way {
+                    self.set_up_again(node);
+                }
+                Ok(())
+            }
+            Purpose::Notice => {
+                self.net.unregister(client);
+                Ok(())
             }
             Purpose::SetUp(node, reply_type) => {
                 let request = reply_type.trim_end_matches("_ok");

@@ -13,12 +13,14 @@ pub struct Row {
     pub suite: Suite,
     /// The bench's name.
     pub bench: &'static str,
+    /// Why the suite was not run on this bench, if it was not.
+    pub skipped: Option<String>,
     /// What each run reached; an error where a run broke off.
     pub runs: Vec<Result<Metrics, String>>,
 }
 
 impl Row {
-    /// Whether every run is valid and reaches every target.
+    /// Whether every run is valid and reaches every target. A suite that was skipped misses none.
     pub fn is_met(&self) -> bool {
         self.runs.iter().all(|run| match run {
             Ok(metrics) => {
@@ -56,6 +58,9 @@ impl Row {
     }
 
     fn verdict(&self) -> String {
+        if self.skipped.is_some() {
+            return "–".to_owned();
+        }
         let name = |run: &Result<Metrics, String>| match run {
             Ok(metrics) => match metrics.verdict {
                 Verdict::Valid => "valid",
@@ -114,6 +119,7 @@ impl Row {
             "suite": self.suite.name,
             "bench": self.bench,
             "met": self.is_met(),
+            "skipped": self.skipped,
             "targets": targets,
             "runs": self.runs.iter().map(run).collect::<Vec<_>>(),
         })
@@ -144,7 +150,11 @@ pub fn table(rows: &[Row]) -> String {
     for row in rows {
         let mut line = vec![row.suite.name.clone(), row.bench.to_owned(), row.verdict()];
         line.extend(figures.iter().map(|figure| row.cell(*figure)));
-        line.push(if row.is_met() { "met" } else { "NOT MET" }.to_owned());
+        line.push(match (&row.skipped, row.is_met()) {
+            (Some(reason), _) => format!("skipped: {reason}"),
+            (None, true) => "met".to_owned(),
+            (None, false) => "NOT MET".to_owned(),
+        });
         lines.push(line);
     }
     let columns = lines[0].len();

@@ -3,6 +3,7 @@
 mod processes;
 mod reports;
 mod simulation;
+mod starters;
 mod suites;
 mod txn_isolation;
 mod workloads;
