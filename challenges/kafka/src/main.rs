@@ -10,10 +10,10 @@ use kafka::{Kafka, Settings};
 #[derive(Parser)]
 struct Options {
     /// Number of nodes that store a message before it is acknowledged
-    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "COUNT", default_value_t = 3, value_parser = value_parser!(u32).range(1..))]
     replicas: u32,
     /// Milliseconds for which a send may wait to share a batch with others
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5, value_parser = value_parser!(u64).range(..=500))]
+    #[arg(long, allow_negative_numbers = true, value_name = "MILLISECONDS", default_value_t = 5, value_parser = value_parser!(u64).range(..=500))]
     budget_ms: u64,
 }
 
