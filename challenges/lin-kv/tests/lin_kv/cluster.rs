@@ -62,8 +62,8 @@ pub fn load(count: usize) -> Load {
     Load::of(workload::LinKv)
         .rate(100.0)
         .concurrency(10 * count)
-        .time_limit(LASTING)
-        .fault_free_tail(CALM)
+        .time_limit(TIME_LIMIT)
+        .fault_free_tail(FAULT_FREE_TAIL)
 }
 
 /// Runs `count` nodes under faults and asserts that the run is valid and the cluster recovers.
@@ -81,7 +81,7 @@ pub fn run_with_faults(seed: Seed, count: usize, faults: Vec<Schedule>) -> Run {
 pub fn assert_recovered(run: &Run) {
     run.assert_valid();
     assert_eq!(run.protocol_violations(), 0);
-    let recovered = LASTING - CALM + RECOVERY;
+    let recovered = TIME_LIMIT - FAULT_FREE_TAIL + RECOVERY;
     let asked = || operations(run).filter(|(invocation, _)| invocation.time >= recovered);
     assert!(asked().count() > 200, "too few operations after recovery");
     let unanswered = asked().filter(|(_, completion)| !is_answered(completion));
