@@ -42,7 +42,7 @@ mod tests {
         store.install(stamp, &writes.collect::<Vec<_>>());
     }
 
-    fn stamp(at: u64, node: usize, life: u32) -> Stamp {
+    fn stamp(at: u64, node: usize, incarnation: u32) -> Stamp {
         Stamp {
             at,
             origin: Origin { node, life },
