@@ -45,7 +45,7 @@ mod tests {
     fn stamp(at: u64, node: usize, incarnation: u32) -> Stamp {
         Stamp {
             at,
-            origin: Origin { node, life },
+            origin: Origin { node, incarnation },
         }
     }
 
