@@ -67,3 +67,38 @@ fn explore() {
     eprintln!("  max    {}", stat(&|r| r.2));
     eprintln!("  after 1.2 s: median {}, max {}", stat(&|r| r.3), stat(&|r| r.4));
 }
+
+#[test]
+fn heal() {
+    use eddy::nemesis::{Partition, PartitionKind};
+    for (name, windows) in [("frugal", Windows::frugal()), ("balanced", Windows::balanced())] {
+        for kind in [PartitionKind::One, PartitionKind::MinorityThird, PartitionKind::Majority, PartitionKind::MajoritiesRing, PartitionKind::OneWay] {
+            let rows = Mutex::new(vec![]);
+            for_each_seed(|seed| {
+                let run = cluster(seed, 25, windows)
+                    .nemesis(Partition::of([kind]).between(secs(4), secs(12)))
+                    .record_all_messages()
+                    .run(load());
+                run.assert_valid();
+                let times = DeliveryTimes::of(&run, 25);
+                let worst = times.times().iter().filter(|(at, _)| *at <= secs(12)).map(|(at, t)| (*at + *t).saturating_sub(secs(12))).max().unwrap();
+                let after = times.times().iter().filter(|(at, _)| *at > secs(14)).map(|(_, t)| *t).max().unwrap();
+                if std::env::var_os("TRACE").is_some() {
+                    for e in run.journal().events() {
+                        let t = e.time - run.journal().origin();
+                        if e.kind == EventKind::Send && t > ms(11500) && t < ms(18200) && e.message.body.contains("gossip") {
+                            let b: serde_json::Value = serde_json::from_str(&e.message.body).unwrap();
+                            let n: Vec<String> = b["news"].as_array().into_iter().flatten().map(|r| format!("{}:{}", r["origin"][0], r["items"].to_string().chars().take(30).collect::<String>())).collect();
+                            let mut h = b["head"].clone(); h["have"] = 0.into(); h["incarnation"] = 0.into();
+                            eprintln!("{name} {t:?} {}->{} {h} {}", e.message.src.0, e.message.dest.0, n.join(" "));
+                        }
+                    }
+                }
+                rows.lock().unwrap().push((worst, seed.0, after, (run.messages_per_op() * 100.0) as u64));
+            });
+            let mut rows = rows.into_inner().unwrap();
+            rows.sort(); rows.reverse();
+            eprintln!("{name} {kind:?} {:?} after {:?}", &rows[..3.min(rows.len())], rows.iter().map(|r| r.2).max());
+        }
+    }
+}
