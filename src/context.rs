@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::backlog::Backlog;
 use crate::call::{Call, Calls};
+use crate::failure::Failure;
 use crate::guard::Guarded;
 use crate::link::Seams;
 use crate::outbox::{Field, Outbox};
@@ -46,12 +47,13 @@ struct Shared {
     rng: RefCell<ChaCha8Rng>,
     /// `None` when the node is gone.
     tasks: RefCell<Option<JoinSet<()>>>,
+    failure: Rc<Failure>,
     calls_backlog: Backlog,
     tasks_backlog: Backlog,
 }
 
 impl Context {
-    pub(crate) fn new(init: Init, outbox: Rc<Outbox>, seams: Seams) -> Self {
+    pub(crate) fn new(init: Init, outbox: Rc<Outbox>, failure: Rc<Failure>, seams: Seams) -> Self {
         let id = NodeId::from(init.node_id);
         let nodes: Vec<NodeId> = init.node_ids.into_iter().map(NodeId::from).collect();
         let peers = nodes.iter().filter(|node| **node != id).cloned().collect();
@@ -67,6 +69,7 @@ impl Context {
             seams,
             rng: RefCell::new(rng),
             tasks: RefCell::new(Some(JoinSet::new())),
+            failure,
             calls_backlog: Backlog::new("calls without a reply"),
             tasks_backlog: Backlog::new("spawned tasks"),
         };
@@ -185,6 +188,17 @@ impl Context {
     /// Writes a line for people into the node's log.
     pub fn log(&self, line: &str) {
         (self.shared.seams.log)(line);
+    }
+
+    /// Ends the node with an error: messages sent so far are written, then [`serve`] returns the
+    /// error, and a program exits with status 1.
+    ///
+    /// For a failure after which the node must not go on, such as a failed disk. Returns at once;
+    /// only the first error counts.
+    ///
+    /// [`serve`]: crate::serve
+    pub fn fail(&self, error: Error) {
+        self.shared.failure.set(error);
     }
 
     /// Maelstrom's linearizable store: every operation acts at one moment between its call and

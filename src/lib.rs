@@ -124,6 +124,7 @@ mod backlog;
 mod call;
 mod context;
 mod error;
+mod failure;
 mod guard;
 mod link;
 mod node;

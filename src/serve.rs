@@ -13,7 +13,7 @@ use crate::link::{Link, Seams};
 use crate::node::handling;
 use crate::outbox::BATCH_BYTES;
 use crate::server::Server;
-use crate::{Context, IntoNode, Node, Result};
+use crate::{Context, Error, IntoNode, Node, Result};
 
 /// How long handlers may go on after the end of input. As long as Maelstrom's clients wait.
 const GRACE: Duration = Duration::from_secs(5);
@@ -26,7 +26,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// inside a `LocalRuntime` or a `LocalSet` of tokio.
 ///
 /// # Errors
-/// If the link cannot be written to. A link that is closed on the other side is no error.
+/// The link cannot be written to, or the node failed ([`Context::fail`]). A link that is closed on
+/// the other side is no error.
 pub async fn serve<M: IntoNode>(
     link: Link,
     seams: Seams,
@@ -34,23 +35,31 @@ pub async fn serve<M: IntoNode>(
 ) -> anyhow::Result<()> {
     let make = Box::new(|cx: &Context| make(cx).into_node());
     match run(Server::new(seams, make, handling), link).await {
+        Ok(None) => Ok(()),
+        Ok(Some(failure)) => Err(failure.into()),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map_err(|e| anyhow::Error::new(e).context("writing messages")),
+        Err(e) => Err(anyhow::Error::new(e).context("writing messages")),
     }
 }
 
-async fn run<N, F>(mut server: Server<'_, N, F>, mut link: Link) -> io::Result<()>
+/// Returns the error with which the node ended itself, if it did.
+async fn run<N, F>(mut server: Server<'_, N, F>, mut link: Link) -> io::Result<Option<Error>>
 where
     N: Node,
     F: Future<Output = Result<N::Reply>> + 'static,
 {
     let outbox = Rc::clone(server.outbox());
+    let failure = Rc::clone(server.failure());
     let mut end = None;
     let mut burst = 0;
     loop {
         let given_up = end.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
+            failure = failure.wait() => {
+                outbox.write_to(&mut link.outbound)?;
+                return Ok(Some(failure));
+            }
             batch = link.inbound.recv(), if end.is_none() => match batch {
                 Some(batch) => {
                     server.watch_backlog(link.inbound.len());
@@ -80,5 +89,6 @@ where
             }
         }
     }
-    outbox.write_to(&mut link.outbound)
+    outbox.write_to(&mut link.outbound)?;
+    Ok(None)
 }

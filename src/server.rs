@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::answer::{ErrorReply, answer};
 use crate::backlog::Backlog;
 use crate::context::NodeId;
+use crate::failure::Failure;
 use crate::guard::{Guarded, guarded};
 use crate::link::Seams;
 use crate::outbox::{Field, Outbox};
@@ -33,6 +34,7 @@ pub(crate) struct Server<'m, N: Node, F> {
     /// The handlers that wait for something.
     pub(crate) waiting: JoinSet<()>,
     outbox: Rc<Outbox>,
+    failure: Rc<Failure>,
     seams: Seams,
     waiting_backlog: Backlog,
     inbound_backlog: Backlog,
@@ -64,6 +66,7 @@ where
             slot: Guarded::empty(),
             waiting: JoinSet::new(),
             outbox: Rc::default(),
+            failure: Rc::default(),
             seams,
             waiting_backlog: Backlog::new("requests in progress"),
             inbound_backlog: Backlog::new("batches of input not yet read"),
@@ -72,6 +75,10 @@ where
 
     pub(crate) fn outbox(&self) -> &Rc<Outbox> {
         &self.outbox
+    }
+
+    pub(crate) fn failure(&self) -> &Rc<Failure> {
+        &self.failure
     }
 
     /// Takes a batch of lines, one after the other. A line that is no text is skipped.
@@ -163,7 +170,12 @@ where
         let being_made = State::Failed(Error::crash("the node is being made"));
         match std::mem::replace(&mut self.state, being_made) {
             State::New(make) => {
-                let cx = Context::new(init, Rc::clone(&self.outbox), self.seams.clone());
+                let cx = Context::new(
+                    init,
+                    Rc::clone(&self.outbox),
+                    Rc::clone(&self.failure),
+                    self.seams.clone(),
+                );
                 self.log(&format!("node {}, seed {}", cx.id(), self.seams.seed));
                 let made = guarded(|| make(&cx)).unwrap_or_else(|panic| {
                     Err(Error::crash(format!("making the node panicked: {panic}")))

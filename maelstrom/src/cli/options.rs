@@ -7,16 +7,17 @@ use std::time::Duration;
 use clap::Args;
 
 use super::node_names::node_names;
+use super::test::Output;
 use super::values::{
-    Concurrency, Faults, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
+    Concurrency, FaultNames, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
     parse_rate, parse_seed, positive, refuse_dashes,
 };
+use crate::Workbench;
 use crate::check::Availability;
-use crate::nemesis::{
-    Delays, Duplication, Fault, Kill, Loss, Nemesis, Partition, Pause, Schedule, Target,
-};
+use crate::nemesis::{Faults, Nemesis, Schedule};
 use crate::net::{Distribution, Latency};
-use crate::workload::{AnyWorkload, Settings, Workloads};
+use crate::service::{Merges, ServiceOptions};
+use crate::workload::{AnyWorkload, Settings};
 
 /// The options of `eddy test`.
 #[derive(Args, Clone, Debug)]
@@ -59,11 +60,15 @@ pub struct TestOptions {
 
     /// Faults, separated by commas: partition, kill, pause, one-way, loss, duplication, delay
     #[arg(long, value_name = "LIST", value_parser = parse_faults)]
-    pub nemesis: Option<Faults>,
+    pub nemesis: Option<FaultNames>,
 
     /// Mean time between faults, and between their ends and the next, in seconds
     #[arg(long, value_name = "S", default_value = "10", allow_negative_numbers = true, value_parser = parse_interval)]
     pub nemesis_interval: Duration,
+
+    /// What the replicas of the service lww-kv do with merges: forget them, as upstream, or keep them
+    #[arg(long, value_name = "MODE", default_value = "upstream", value_parser = ["upstream", "merging"])]
+    pub lww_kv: String,
 
     /// Operations a second over all clients; 0 for none
     #[arg(long, value_name = "HZ", default_value = "5", allow_negative_numbers = true, value_parser = parse_rate)]
@@ -81,9 +86,9 @@ pub struct TestOptions {
     #[arg(long, value_name = "FILE")]
     pub nodes_file: Option<PathBuf>,
 
-    /// Client threads: a number, or with a final n, so many per node
-    #[arg(long, value_name = "C", default_value = "1n", allow_negative_numbers = true, value_parser = parse_concurrency)]
-    pub concurrency: Concurrency,
+    /// Client threads: a number, or with a final n, so many per node [default: 1n; jobs: 40n]
+    #[arg(long, value_name = "C", allow_negative_numbers = true, value_parser = parse_concurrency)]
+    pub concurrency: Option<Concurrency>,
 
     /// Length of the main phase, in seconds
     #[arg(long, value_name = "S", default_value = "60", allow_negative_numbers = true, value_parser = positive)]
@@ -96,6 +101,18 @@ pub struct TestOptions {
     /// What everything that Eddy draws is drawn from [default: a fresh number]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_seed)]
     pub seed: Option<u64>,
+
+    /// Print all results as EDN, before the summary
+    #[arg(long, short = 'v', conflicts_with = "json")]
+    pub verbose: bool,
+
+    /// Print all results as JSON, and nothing else, to stdout
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print no log and no progress, only the results
+    #[arg(long, short)]
+    pub quiet: bool,
 
     /// Arguments for the node program, best after --
     #[arg(value_name = "ARGS")]
@@ -128,6 +145,14 @@ pub struct TestOptions {
     pub workload_options: BTreeMap<String, String>,
 }
 
+impl TestPlan {
+    /// A fresh nemesis, for one run.
+    pub fn nemesis(&self) -> Nemesis {
+        let schedules = self.options.schedules(&self.faults);
+        Nemesis::new(schedules.expect("the faults were found when the plan was made"))
+    }
+}
+
 /// What options amount to, once they are put together.
 #[derive(Clone, Debug)]
 pub struct TestPlan {
@@ -135,6 +160,8 @@ pub struct TestPlan {
     pub options: TestOptions,
     /// The workload.
     pub workload: AnyWorkload,
+    /// The faults that there are.
+    pub faults: Faults,
     /// What the workload is told.
     pub settings: Settings,
     /// How long messages take.
@@ -148,14 +175,17 @@ impl TestOptions {
     ///
     /// Options that do not fit together, an unknown workload, or a file of nodes that cannot be
     /// read.
-    pub fn plan(self, workloads: &Workloads) -> Result<TestPlan, String> {
-        let workload = workloads.find(&self.workload)?;
+    pub fn plan(self, bench: &Workbench) -> Result<TestPlan, String> {
+        let workload = bench.workloads.find(&self.workload)?;
         let nodes = node_names(&self)?;
         refuse_dashes(&self.node_args)?;
         let latency = Latency::new(self.latency, self.latency_dist)?;
         let mut settings = Settings {
             rate: self.rate,
-            concurrency: self.concurrency.of(nodes.len()),
+            concurrency: match self.concurrency {
+                Some(concurrency) => concurrency.of(nodes.len()),
+                None => workload.default_concurrency(nodes.len()),
+            },
             latency: latency.mean(),
             time_limit: Duration::from_secs(self.time_limit),
             availability: self.availability,
@@ -166,13 +196,38 @@ impl TestOptions {
                 settings.options.set(spec.name, value);
             }
         }
+        let mut faults = bench.faults.clone();
+        workload
+            .faults(&settings)
+            .into_iter()
+            .for_each(|spec| faults.add(spec));
+        self.schedules(&faults)?;
         workload.validate(&settings)?;
         Ok(TestPlan {
             workload,
+            faults,
             settings,
             latency,
             options: self,
         })
+    }
+
+    /// How the services are to behave.
+    pub fn services(&self) -> ServiceOptions {
+        let lww_kv = match self.lww_kv.as_str() {
+            "merging" => Merges::Kept,
+            _ => Merges::default(),
+        };
+        ServiceOptions { lww_kv }
+    }
+
+    /// How the results are to be printed.
+    pub fn output(&self) -> Output {
+        match (self.json, self.verbose) {
+            (true, _) => Output::Json,
+            (false, true) => Output::Verbose,
+            (false, false) => Output::Summary,
+        }
     }
 
     /// The names of the faults that the options ask for.
@@ -180,21 +235,17 @@ impl TestOptions {
         self.nemesis.clone().unwrap_or_default().0
     }
 
-    /// The nemesis that the options ask for.
-    pub fn build_nemesis(&self) -> Nemesis {
-        let interval = self.nemesis_interval;
-        let schedule = |name: &String| -> Schedule {
-            match name.as_str() {
-                "partition" => Partition::any().every(interval),
-                "kill" => Kill::of(Target::Minority).every(interval),
-                "pause" => Pause::of(Target::Minority).every(interval),
-                "one-way" => Partition::one_way().every(interval),
-                "loss" => Loss::of(0.1).every(interval),
-                "duplication" => Duplication::of(0.1).every(interval),
-                _ => Delays::of(0.1, Duration::from_secs(1)).every(interval),
+    /// The schedules of the faults that the options ask for.
+    fn schedules(&self, faults: &Faults) -> Result<Vec<Schedule>, String> {
+        let names = self.faults();
+        let schedules = names.iter().map(|name| {
+            let spec = faults.find(name)?;
+            match spec.is_simulated_only {
+                true => Err(format!("the fault {name} exists in simulations only")),
+                false => Ok(spec.schedule(self.nemesis_interval)),
             }
-        };
-        Nemesis::new(self.faults().iter().map(schedule).collect())
+        });
+        schedules.collect()
     }
 }
 
@@ -209,10 +260,10 @@ mod tests {
         let words = ["--bin", "node", "-w", "echo"]
             .into_iter()
             .chain(arguments.split_whitespace());
-        let workloads = Workloads::default();
-        let options = parse_test(words.map(OsString::from), &workloads);
+        let bench = Workbench::new();
+        let options = parse_test(words.map(OsString::from), &bench.workloads);
         let options = options.map_err(|error| error.to_string())?;
-        options.plan(&workloads)
+        options.plan(&bench)
     }
 
     #[test]

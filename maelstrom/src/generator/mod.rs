@@ -9,6 +9,7 @@
 //! ([`Limit`], [`For`], [`Then`], [`OncePerThread`]).
 
 mod combine;
+mod each_node;
 mod keys;
 mod threads;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 pub use combine::{Filter, For, Limit, Mix, Then};
+pub use each_node::EachNode;
 pub use keys::{Access, KeyPool};
 pub use threads::Threads;
 

@@ -40,7 +40,7 @@ pub struct FaultContext<'a> {
 }
 
 /// Something done to a node from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Ends the node at once; its memory is lost.
     Kill(usize),
@@ -52,6 +52,8 @@ pub enum Action {
     Resume(usize),
     /// Sets the node's wall clock off by this many milliseconds.
     SetClock(usize, i64),
+    /// Send it a request with this body from a client of the bench's own; the answer does not matter.
+    Request(usize, serde_json::Value),
 }
 
 /// What a fault did, for the history.
@@ -99,6 +101,20 @@ pub trait Fault {
         Self: Sized + 'static,
     {
         Schedule::new(self, Timing::Between(from, Some(to)))
+    }
+}
+
+impl Fault for Box<dyn Fault> {
+    fn start(&mut self, context: &mut FaultContext<'_>) -> FaultRecord {
+        (**self).start(context)
+    }
+
+    fn stop(&mut self, context: &mut FaultContext<'_>) -> FaultRecord {
+        (**self).stop(context)
+    }
+
+    fn name(&self) -> String {
+        (**self).name()
     }
 }
 

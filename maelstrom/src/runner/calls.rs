@@ -84,6 +84,8 @@ pub(super) enum Purpose {
     Init(usize),
     /// Set this node up for the workload; the answer must be of this type.
     SetUp(usize, Cow<'static, str>),
+    /// Tell a node something; the answer does not matter.
+    Notice,
     /// The operation of this thread.
     Operation(usize),
 }
@@ -274,7 +276,15 @@ impl<H: Host> Run<'_, H> {
         match call.purpose {
             Purpose::Init(node) => {
                 self.net.unregister(client);
-                self.check_init(node, answer)
+                self.check_init(node, answer)?;
+                if self.is_under_way {
+                    self.set_up_again(node);
+                }
+                Ok(())
+            }
+            Purpose::Notice => {
+                self.net.unregister(client);
+                Ok(())
             }
             Purpose::SetUp(node, reply_type) => self.check_set_up(node, &reply_type, answer),
             Purpose::Operation(thread) => self.proceed(thread, answer),

@@ -83,6 +83,8 @@ struct Run<'a, H> {
     workers: Vec<Worker>,
     calls: Calls,
     rules: Rules,
+    /// Whether all nodes have been set up, so that an `init` is that of a restarted node.
+    is_under_way: bool,
     /// The generator of the current phase.
     generator: Option<Box<dyn Generator>>,
     history: History,
@@ -124,6 +126,7 @@ impl<'a, H: Host> Run<'a, H> {
                 .collect(),
             calls: Calls::default(),
             rules: plan.workload.rules(&plan.settings),
+            is_under_way: false,
             generator: None,
             history: History::default(),
             origin: Duration::ZERO,
@@ -145,6 +148,7 @@ impl<'a, H: Host> Run<'a, H> {
         self.start_nodes()?;
         self.origin = self.host.now();
         self.set_up_clients()?;
+        self.is_under_way = true;
         self.observer.milestone("Relative time begins now");
         let Phases { main, last } = self.plan.workload.phases(&self.plan.settings);
         self.main_phase(main)?;

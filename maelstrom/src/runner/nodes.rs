@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::calls::Purpose;
 use super::{Run, WarningKind};
@@ -47,6 +47,7 @@ impl<H: Host> Run<'_, H> {
                 let SetUp {
                     request,
                     reply_type,
+                    ..
                 } = set_up;
                 let purpose = Purpose::SetUp(node, reply_type);
                 self.call(client, node, request, 1, timeout, purpose);
@@ -73,6 +74,22 @@ impl<H: Host> Run<'_, H> {
         let body = json!({ "type": "init", "node_id": nodes[node], "node_ids": nodes });
         let client = self.open_client();
         self.call(client, node, body, 1, INIT_TIMEOUT, Purpose::Init(node));
+    }
+
+    /// Sends a node a request whose answer does not matter.
+    pub(super) fn notify(&mut self, node: usize, request: Value) {
+        let client = self.open_client();
+        let timeout = self.rules.timeout;
+        self.call(client, node, request, 1, timeout, Purpose::Notice);
+    }
+
+    /// Sets a node up again that has been started again, if the workload wants that.
+    pub(super) fn set_up_again(&mut self, node: usize) {
+        let name = &self.plan.settings.nodes[node];
+        let set_up = self.plan.workload.set_up(&self.plan.settings, name);
+        if let Some(set_up) = set_up.filter(|set_up| set_up.after_restart) {
+            self.notify(node, set_up.request);
+        }
     }
 
     /// Hands an arrived message to its receiver.
@@ -262,6 +279,10 @@ impl<H: Host> Run<'_, H> {
             Action::Resume(node) if !self.down[node] => {
                 self.resume_init(node, INIT_TIMEOUT);
                 self.host.resume(node)
+            }
+            Action::Request(node, request) if !self.down[node] => {
+                self.notify(node, request);
+                Ok(())
             }
             Action::SetClock(node, offset_ms) => {
                 self.host.set_clock_offset(node, offset_ms);

@@ -242,7 +242,7 @@ impl Simulation {
         let workload = &*load.workload;
         let mut settings = Settings {
             rate: load.rate,
-            concurrency: load.concurrency.unwrap_or(self.count),
+            concurrency: self.concurrency(&load),
             latency: self.latency.mean(),
             time_limit: load.time_limit,
             ..Settings::new(workload, self.names())
@@ -268,12 +268,17 @@ impl Simulation {
         Run::new(self.seed, description, outcome, results, host.now())
     }
 
+    fn concurrency(&self, load: &Load) -> usize {
+        let default = || load.workload.default_concurrency(self.count);
+        load.concurrency.unwrap_or_else(default)
+    }
+
     /// Describes the run in one line.
     fn describe(&self, load: &Load) -> String {
         let mut parts = vec![
             load.workload.name().to_owned(),
             format!("{} nodes", self.count),
-            format!("{} clients", load.concurrency.unwrap_or(self.count)),
+            format!("{} clients", self.concurrency(load)),
             format!("latency {}", self.latency),
             format!("{:.0} op/s for {:?}", load.rate, load.time_limit),
         ];
