@@ -81,6 +81,10 @@ fuzz: ## Fuzzes the runtime (needs a nightly toolchain and `cargo install cargo-
 frontier: ## Measures broadcast against the steps that led to it, and draws the plot
 	$(CARGO) run --release --locked -p broadcast --example frontier
 
+.PHONY: election
+election: ## Measures the strategies of leader-election side by side
+	$(CARGO) run --release --locked -p leader-election --example election
+
 .PHONY: new-challenge
 new-challenge: ## Makes challenges/NAME, a package with a node that works
 	@scripts/new-challenge "$(NAME)"

@@ -38,7 +38,7 @@ pub async fn serve<M: IntoNode>(
     let make = Box::new(|cx: &Context| make(cx).into_node());
     match run(Server::new(seams, make, handling), link).await {
         Ok(None) => Ok(()),
-        Ok(Some(failure)) => Err(anyhow::Error::new(failure).context("the node failed")),
+        Ok(Some(failure)) => Err(failure.into()),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(e) => Err(anyhow::Error::new(e).context("writing messages")),
     }

@@ -77,7 +77,7 @@ impl Operation {
     pub fn json_line(&self) -> String {
         let mut fields = serde_json::Map::new();
         for (key, value) in self.entries() {
-            fields.insert(key, value.to_json());
+            fields.insert(key, value.to_plain_json());
         }
         fields.insert("edn".to_owned(), self.edn_line().into());
         serde_json::Value::Object(fields).to_string()

@@ -61,6 +61,7 @@ use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
 use crate::runner::{self, NoopObserver, Plan};
 use crate::seed::Seed;
+use crate::service::ServiceOptions;
 use crate::workload::Settings;
 
 /// So many milliseconds.
@@ -82,6 +83,7 @@ pub struct Simulation {
     factory: Option<NodeFactory>,
     latency: Latency,
     schedules: Vec<Schedule>,
+    services: ServiceOptions,
     scripts: Vec<Script>,
     recording: Recording,
     verbose: bool,
@@ -131,6 +133,7 @@ impl Simulation {
             factory: None,
             latency: Latency::constant(Duration::ZERO),
             schedules: Vec::new(),
+            services: ServiceOptions::default(),
             scripts: Vec::new(),
             recording: Recording::First(0),
             verbose: std::env::var_os("EDDY_VERBOSE").is_some(),
@@ -160,6 +163,11 @@ impl Simulation {
     pub fn nemesis(mut self, schedule: Schedule) -> Simulation {
         self.schedules.push(schedule);
         self
+    }
+
+    /// Sets how the services behave, such as whether replicas of `lww-kv` converge.
+    pub fn services(self, services: ServiceOptions) -> Simulation {
+        Simulation { services, ..self }
     }
 
     /// Adds a script of faults, which runs beside the nodes, on their clock.
@@ -234,7 +242,7 @@ impl Simulation {
         let workload = &*load.workload;
         let mut settings = Settings {
             rate: load.rate,
-            concurrency: load.concurrency.unwrap_or(self.count),
+            concurrency: self.concurrency(&load),
             latency: self.latency.mean(),
             time_limit: load.time_limit,
             ..Settings::new(workload, self.names())
@@ -246,16 +254,13 @@ impl Simulation {
             panic!("{problem}");
         }
         let plan = Plan {
-            workload: load.workload.clone(),
-            settings: settings.clone(),
             final_operation: load.final_operation.clone(),
             fault_free_tail: load.fault_free_tail,
             latency: self.latency,
             nemesis: Nemesis::new(self.schedules),
-            seed: self.seed,
+            services: self.services,
             recording: self.recording,
-            log_sent: false,
-            log_received: false,
+            ..Plan::new(load.workload.clone(), settings.clone(), self.seed)
         };
         let outcome = runner::run_with(plan, host, &mut NoopObserver, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
@@ -263,12 +268,17 @@ impl Simulation {
         Run::new(self.seed, description, outcome, results, host.now())
     }
 
+    fn concurrency(&self, load: &Load) -> usize {
+        let default = || load.workload.default_concurrency(self.count);
+        load.concurrency.unwrap_or_else(default)
+    }
+
     /// In one line, what the run is to do.
     fn describe(&self, load: &Load) -> String {
         let mut parts = vec![
             load.workload.name().to_owned(),
             format!("{} nodes", self.count),
-            format!("{} clients", load.concurrency.unwrap_or(self.count)),
+            format!("{} clients", self.concurrency(load)),
             format!("latency {}", self.latency),
             format!("{:.0} op/s for {:?}", load.rate, load.time_limit),
         ];

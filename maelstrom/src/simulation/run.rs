@@ -127,7 +127,7 @@ impl Run {
 
     /// How often network faults struck.
     pub fn net(&self) -> FaultCounts {
-        self.outcome.strikes
+        self.outcome.fault_counts
     }
 
     /// How many times a node was killed.
@@ -142,7 +142,7 @@ impl Run {
 
     /// How many times a node did what the protocol forbids.
     pub fn protocol_violations(&self) -> usize {
-        self.outcome.protocol_violations
+        self.outcome.protocol_violations()
     }
 
     /// How much time passed for the nodes.

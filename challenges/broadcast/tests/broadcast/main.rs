@@ -2,6 +2,8 @@
 
 mod adaptivity;
 mod challenges;
+mod delivery;
+mod explore;
 mod faults;
 mod rig;
 mod swarm;

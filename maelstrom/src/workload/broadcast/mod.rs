@@ -30,6 +30,10 @@ impl Workload for Broadcast {
         "values sent to one node must become readable at all nodes"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["broadcast", "read"]
     }
@@ -65,6 +69,7 @@ impl Workload for Broadcast {
         Some(SetUp {
             request: json!({ "type": "topology", "topology": neighbours }),
             reply_type: "topology_ok".into(),
+            after_restart: false,
         })
     }
 

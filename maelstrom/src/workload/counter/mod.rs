@@ -29,6 +29,10 @@ impl Workload for GCounter {
         "a counter that only grows; in the end every node must read the sum"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("g_counter.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &FUNCTIONS
     }
@@ -57,6 +61,10 @@ impl Workload for PnCounter {
 
     fn summary(&self) -> &str {
         "a counter that grows and shrinks; in the end every node must read the sum"
+    }
+
+    fn protocol(&self) -> &str {
+        include_str!("pn_counter.md")
     }
 
     fn functions(&self) -> &[&str] {

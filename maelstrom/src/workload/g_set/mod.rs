@@ -23,6 +23,10 @@ impl Workload for GSet {
         "elements added at one node must become readable at all nodes"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["add", "read"]
     }

@@ -1,6 +1,6 @@
 //! How long the cluster takes to find another leader.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Reply;
@@ -8,8 +8,9 @@ use crate::edn::Value;
 use crate::history::{History, Operation};
 use crate::workload::Settings;
 
-/// For each time that a fault hit the leader, the time until another reign's next claim; sorted. A
-/// fault that ends without another reign counts for nothing: the leader outlived it.
+/// For each leader that a fault hit, the time from the fault to the first claim of another reign;
+/// sorted. A failover counts once, from the first of several faults. A leader that claims to lead
+/// again after the fault has ended, before another does, has survived it.
 pub(super) fn times(
     history: &History,
     replies: &[Reply<'_>],
@@ -17,24 +18,45 @@ pub(super) fn times(
 ) -> Vec<Duration> {
     let mut claims: Vec<&Reply<'_>> = replies.iter().filter(|reply| reply.is_claim()).collect();
     claims.sort_by_key(|claim| claim.completion.index);
-    let mut times = Vec::new();
-    for fault in history.iter().filter(|op| !op.is_client()) {
+    let faults: Vec<&Operation> = history.iter().filter(|op| !op.is_client()).collect();
+    let mut failovers: BTreeMap<usize, Duration> = BTreeMap::new();
+    for (at, fault) in faults.iter().enumerate() {
         let hit = nodes_hit(fault, settings.nodes.len());
-        let later = claims.partition_point(|claim| claim.completion.index < fault.index);
-        let Some(leader) = claims[..later]
-            .last()
-            .filter(|claim| hit.contains(claim.leader))
-        else {
+        let (earlier, later) =
+            claims.split_at(claims.partition_point(|claim| claim.completion.index < fault.index));
+        let Some(leader) = earlier.last().filter(|claim| hit.contains(claim.leader)) else {
             continue;
         };
-        let reign = (leader.leader, leader.term);
-        let next = claims[later..]
+        let is_same =
+            |claim: &&Reply<'_>| (claim.leader, claim.term) == (leader.leader, leader.term);
+        let Some(next) = later.iter().position(|claim| !is_same(claim)) else {
+            continue;
+        };
+        let mut ends = faults[at + 1..]
             .iter()
-            .find(|claim| (claim.leader, claim.term) != reign);
-        times.extend(next.map(|claim| claim.completion.time.saturating_sub(fault.time)));
+            .filter(|op| ends_with(&fault.f) == op.f);
+        let end = ends.next().map_or(usize::MAX, |end| end.index);
+        let has_survived = later[..next]
+            .iter()
+            .any(|claim| claim.invocation.index > end);
+        if !has_survived {
+            let next = later[next].completion;
+            let time = next.time.saturating_sub(fault.time);
+            failovers.entry(next.index).or_insert(time);
+        }
     }
+    let mut times: Vec<Duration> = failovers.into_values().collect();
     times.sort_unstable();
     times
+}
+
+/// The operation that ends a fault.
+fn ends_with(fault: &str) -> &'static str {
+    match fault {
+        "kill" => "start",
+        "pause" => "resume",
+        _ => "stop-partition",
+    }
 }
 
 /// The nodes that a fault stops, or cuts off from a majority of the `count` nodes.

@@ -13,8 +13,8 @@ mod tests;
 
 use std::time::Duration;
 
-use self::findings::Findings;
 use crate::chart::{Chart, Span};
+use crate::check::findings::{Findings, to_edn};
 use crate::check::{Analysis, Figure, Finding, Verdict};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
@@ -56,15 +56,15 @@ pub(super) fn check(history: &History, settings: &Settings) -> LeaderElectionAna
     let reigns = reigns::of(&replies);
     let split_brain = reigns::time_with_two_leaders(&reigns);
     let allows_split_brain: bool = settings.options.get("allow-split-brain");
-    let mut findings = Findings::default();
-    findings.malformed_replies(history);
-    findings.two_leaders_in_a_term(&replies);
+    let mut found = Findings::default();
+    found.add_malformed_replies(history);
+    findings::two_leaders_in_a_term(&mut found, &replies);
     if !allows_split_brain {
-        findings.split_brain(&reigns, history);
+        findings::split_brain(&mut found, &reigns, history);
     }
-    findings.terms_that_went_back(&replies);
-    findings.disagreement(history, &replies);
-    let findings = findings.into_vec();
+    findings::terms_that_went_back(&mut found, &replies);
+    findings::disagreement(&mut found, history, &replies);
+    let findings = found.into_vec();
     let verdict = match (findings.is_empty(), replies.is_empty()) {
         (false, _) => Verdict::Invalid,
         (true, true) => Verdict::Unknown,
@@ -138,19 +138,9 @@ impl Analysis for LeaderElectionAnalysis {
             let value = figure.value.map_or(Value::Nil, Value::from);
             (figure.name, value)
         });
-        let anomalies = self.findings.iter().map(|finding| {
-            Value::map([
-                ("anomaly", Value::keyword(&finding.anomaly)),
-                ("text", finding.text.as_str().into()),
-                (
-                    "operations",
-                    Value::vector(finding.operations.iter().copied()),
-                ),
-            ])
-        });
         let entries = [
             ("valid?".to_owned(), self.verdict.to_edn()),
-            ("anomalies".to_owned(), Value::vector(anomalies)),
+            ("anomalies".to_owned(), to_edn(&self.findings)),
         ];
         let entries = entries.into_iter().chain(figures);
         Value::Map(

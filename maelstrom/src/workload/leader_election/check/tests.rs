@@ -166,6 +166,25 @@ fn failover_is_measured_from_the_kill_of_the_leader_to_the_next_claim() {
 }
 
 #[test]
+fn leader_that_survives_a_fault_is_no_failover() {
+    let pause = "nemesis info pause {\"n0\" :paused}\n";
+    let resume = "nemesis info resume {\"n0\" :resumed}\n";
+    let elected = dialogue(&["n1 n1 2"]);
+    let survived = dialogue(&["n0 n0 1"]) + pause + resume + &dialogue(&["n0 n0 1"]) + &elected;
+    assert_eq!(check(&survived).failovers(), []);
+    let replaced = dialogue(&["n0 n0 1"]) + pause + resume + &elected;
+    assert_eq!(check(&replaced).failovers().len(), 1);
+}
+
+#[test]
+fn failover_counts_once_from_the_first_of_several_faults() {
+    let pause = "nemesis info pause {\"n0\" :paused}\n";
+    let kill = "nemesis info kill {\"n0\" :killed}\n";
+    let text = dialogue(&["n0 n0 1"]) + pause + kill + &dialogue(&["n1 n1 2"]);
+    assert_eq!(check(&text).failovers(), [Duration::from_millis(30)]);
+}
+
+#[test]
 fn leader_that_cannot_hear_a_majority_is_cut_off() {
     let cut =
         "nemesis info start-partition [:isolated {\"n0\" #{\"n1\" \"n2\"} \"n1\" #{\"n0\"}}]\n";
