@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use eddy::host::{self, ProcessHost};
-use eddy::nemesis::Nemesis;
-use eddy::net::{Event, EventKind, Latency, Recording};
+use eddy::net::{Event, EventKind, Recording};
 use eddy::runner::{self, NoopObserver, Outcome, Plan};
 use eddy::seed::Seed;
 use eddy::workload::{AnyWorkload, Broadcast, Echo, Settings, Topology};
@@ -79,16 +78,8 @@ fn saturate(workload: AnyWorkload, node: &str, count: usize, seed: u32) -> Resul
     };
     settings.options.set("topology", Topology::Total);
     let plan = Plan {
-        workload: workload.clone(),
-        settings,
-        final_operation: None,
-        fault_free_tail: Duration::ZERO,
-        latency: Latency::constant(Duration::ZERO),
-        nemesis: Nemesis::new(Vec::new()),
-        seed: Seed(u64::from(seed)),
         recording: Recording::First(EVENTS),
-        log_sent: false,
-        log_received: false,
+        ..Plan::new(workload.clone(), settings, Seed(u64::from(seed)))
     };
     let outcome = runner::run(plan, &mut host, &mut NoopObserver);
     if let Some(failure) = &outcome.failure {

@@ -5,46 +5,52 @@ use serde::{Deserialize, Serialize};
 use crate::log::Run;
 use crate::vector::Vector;
 
-/// What one node tells another. To be embedded in a node's requests as `Gossip(Gossip<T>)`, in an
+/// A message from one node to another. Embed it in a node's requests as `Gossip(Gossip<T>)`, in an
 /// enum that is tagged with `type` and renamed to snake case.
 ///
-/// Every message says in full what its sender holds, so that the receiver sees at once what has
-/// been lost before. Nothing needs to be remembered about a message in order to repair its loss.
+/// Every message with a head states in full what its sender holds, so the receiver sees at once
+/// what it lacks. A sender therefore need not remember single messages in order to repair a loss.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "gossip")]
 pub struct Gossip<T> {
-    /// Items.
+    /// The items, by origin.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub(crate) news: Vec<Run<T>>,
-    /// The rest, which an item that goes straight to everybody does without.
+    /// The state of the sender and of the link. Items that go straight from their origin to all
+    /// nodes travel without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) head: Option<Head>,
 }
 
 #[cfg(test)]
 impl<T> Gossip<T> {
-    /// How many items it carries.
+    /// Returns the number of items.
     pub(crate) fn len(&self) -> usize {
         self.news.iter().map(|run| run.items.len()).sum()
     }
 }
 
 /// The part of a message that keeps a link reliable.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Head {
-    /// What the sender holds once it has sent this.
+    /// What the sender holds, the items of this message included.
     pub(crate) have: Vector,
-    /// What the sender waits for.
-    #[serde(default, skip_serializing_if = "Wants::is_nothing")]
+    /// What the sender expects in return.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) wants: Wants,
-    /// Whose rounds the sender takes part in; its own, if it is a hub.
+    /// The hub that the sender follows; the sender itself if it is a hub.
     pub(crate) hub: usize,
-    /// When the sender sent this, by its own clock, in milliseconds.
+    /// The milliseconds that the oldest item of this message has waited at the sender.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) waited: u64,
+    /// The incarnation of the sender, which tells a restarted node from its predecessor.
+    pub(crate) incarnation: u32,
+    /// A stamp: the milliseconds since the sender's start at which it sent this.
     pub(crate) at: u64,
-    /// The latest such stamp that it has seen of the receiver, and for how long it has kept it.
+    /// The latest stamp that the sender has seen of the receiver, and the milliseconds since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) echo: Option<(u64, u64)>,
-    /// In how many milliseconds the sender's next round departs, if one has departed just now.
+    /// The milliseconds until the sender's next round departs, if one is announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<u64>,
 }
@@ -57,13 +63,10 @@ pub(crate) enum Wants {
     Nothing,
     /// A confirmation, which may wait for traffic that flows anyway.
     Confirmation,
-    /// An answer at once, with all that the sender lacks.
+    /// An answer at once, with everything that the sender lacks.
     Answer,
 }
 
-impl Wants {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-    fn is_nothing(&self) -> bool {
-        *self == Self::Nothing
-    }
+fn is_default<V: Default + PartialEq>(value: &V) -> bool {
+    *value == V::default()
 }

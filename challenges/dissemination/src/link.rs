@@ -4,134 +4,251 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::gossip::Head;
 use crate::rtt::Rtt;
 use crate::vector::Vector;
 
-/// One peer, as seen from here.
+/// One peer, as seen from this node.
 #[derive(Default)]
 pub(crate) struct Link {
-    /// What it said it holds.
+    /// The incarnation of the peer that sent the latest message.
+    incarnation: Option<u32>,
+    /// What the peer said it holds.
     pub(crate) has: Vector,
-    /// What it holds once everything that is on its way has arrived.
+    /// What the peer holds once all messages to it have arrived.
     pub(crate) sent: Vector,
-    /// The version of our logs when we last sent it something.
-    pub(crate) version: u64,
-    /// Whose rounds it takes part in, and when it said so.
+    /// The version of this node's logs when the peer was last sent a message.
+    pub(crate) sent_version: u64,
+    /// The hub that the peer follows, and when it said so.
     pub(crate) hub: usize,
-    pub(crate) hub_told: Option<Instant>,
+    pub(crate) hub_heard: Option<Instant>,
     pub(crate) rtt: Rtt,
-    /// The latest stamp it sent, and when it arrived.
+    /// The latest stamp of the peer, and when it arrived.
     pub(crate) stamp_heard: Option<(u64, Instant)>,
-    /// The latest stamp we sent.
+    /// The latest stamp sent to the peer; 0 if there was none.
     pub(crate) stamp_sent: u64,
-    /// What we have sent without knowing whether it arrived.
-    pub(crate) waiting: Option<Waiting>,
-    /// It waits for a confirmation from us.
+    /// The latest of these stamps whose round-trip time has been measured.
+    stamp_measured: u64,
+    /// Messages to the peer that nothing has confirmed yet.
+    pub(crate) unconfirmed: Option<Unconfirmed>,
+    /// Messages from the peer that this node has not confirmed yet.
     pub(crate) owed: Option<Owed>,
-    /// It waits for an answer.
-    pub(crate) answer: bool,
-    /// It has something that we lack; we ask for it then.
-    pub(crate) lacking: Option<Instant>,
-    /// When it last showed that it can be reached, both ways.
-    pub(crate) proven: Option<Instant>,
-    /// It did not answer.
-    pub(crate) suspected: Option<Suspicion>,
+    /// Whether the peer waits for an answer.
+    pub(crate) answer_owed: bool,
+    /// The time at which to ask the peer for something it has and this node lacks.
+    pub(crate) ask_at: Option<Instant>,
+    /// The last time the peer confirmed something, so that both directions worked.
+    pub(crate) confirmed: Option<Instant>,
+    pub(crate) state: State,
 }
 
-/// Messages without a sign of their arrival.
+/// Whether a peer can be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The peer answers, as far as this node knows.
+    #[default]
+    Open,
+    /// The peer is late. It gets nothing but questions until it answers one.
+    Questioned,
+    /// The peer left its questions unanswered.
+    Suspected(Suspicion),
+}
+
+/// A peer that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Suspicion {
+    pub(crate) since: Instant,
+    /// The earliest time at which the peer is tried again.
+    pub(crate) probe_at: Instant,
+}
+
+impl Suspicion {
+    /// A suspicion that begins now.
+    pub(crate) fn new(now: Instant) -> Self {
+        let begin = Self {
+            since: now,
+            probe_at: now,
+        };
+        begin.probed(now)
+    }
+
+    /// The suspicion after the peer was probed in vain. The next probe follows after a twentieth of
+    /// the silence, within bounds: the end of an outage is noticed soon in relation to its length,
+    /// and a dead peer costs little.
+    pub(crate) fn probed(self, now: Instant) -> Self {
+        const SHORTEST: Duration = Duration::from_millis(800);
+        const LONGEST: Duration = Duration::from_secs(10);
+        let pause = (now - self.since) / 20;
+        Self {
+            probe_at: now + pause.clamp(SHORTEST, LONGEST),
+            ..self
+        }
+    }
+}
+
+/// Messages without a confirmation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct Unconfirmed {
     /// The stamps of the first and the last of them.
-    pub(crate) first: u64,
-    pub(crate) last: u64,
+    first: u64,
+    last: u64,
     pub(crate) first_at: Instant,
     pub(crate) last_at: Instant,
-    /// When the hub's round should be here that confirms the first of them, if that is known.
+    /// The time at which the hub's round should arrive that confirms the first, if known.
     pub(crate) round_at: Option<Instant>,
-    /// How many of them wanted an answer at once, and when the last of these was sent.
-    pub(crate) asks: u32,
+    /// The number of questions among them, and when the last of these was sent.
+    pub(crate) questions: u32,
     pub(crate) asked_at: Instant,
 }
 
-/// Messages that we have not confirmed.
+/// Messages that this node has to confirm.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owed {
     pub(crate) first_at: Instant,
     pub(crate) last_at: Instant,
 }
 
-/// A peer that does not answer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Suspicion {
-    pub(crate) since: Instant,
-    /// When it is tried next, if anybody cares.
-    pub(crate) probe_at: Instant,
-}
-
 impl Link {
-    /// A stamp for a message that leaves now. No two messages of a link have the same.
-    pub(crate) fn stamp(&mut self, now_ms: u64) -> u64 {
+    /// Returns the suspicion that the peer is under, if any.
+    pub(crate) fn suspicion(&self) -> Option<Suspicion> {
+        match self.state {
+            State::Suspected(suspicion) => Some(suspicion),
+            State::Open | State::Questioned => None,
+        }
+    }
+
+    /// Returns whether the peer is suspected.
+    pub(crate) fn is_suspected(&self) -> bool {
+        self.suspicion().is_some()
+    }
+
+    /// Returns whether a question to the peer is open.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.unconfirmed.is_some_and(|it| it.questions > 0)
+    }
+
+    /// Notes who sent a message, and when. Returns false if a later message of the same
+    /// incarnation has arrived before, so that the state that this one describes is outdated.
+    pub(crate) fn take_stamp(&mut self, head: &Head, now: Instant) -> bool {
+        let before = self.incarnation.replace(head.incarnation);
+        if before.is_some_and(|before| before != head.incarnation) {
+            (self.has, self.sent) = Default::default();
+        } else if self.stamp_heard.is_some_and(|(at, _)| at > head.at) {
+            return false;
+        }
+        self.stamp_heard = Some((head.at, now));
+        true
+    }
+
+    /// Returns a stamp for a message that is sent now. All stamps of a link differ.
+    pub(crate) fn next_stamp(&mut self, now_ms: u64) -> u64 {
         self.stamp_sent = now_ms.max(self.stamp_sent + 1);
         self.stamp_sent
     }
 
-    /// Remembers that a message waits for a sign of its arrival.
-    pub(crate) fn wait(&mut self, stamp: u64, asks: bool, round_at: Option<Instant>, now: Instant) {
-        let waiting = self.waiting.get_or_insert(Waiting {
+    /// Returns the round-trip time in milliseconds that an echo proves: of the message with this
+    /// stamp, which the peer held for so long. None if a later stamp has been measured, since an
+    /// echo is repeated until a newer message arrives.
+    pub(crate) fn measure(&mut self, stamp: u64, held_ms: u64, now_ms: u64) -> Option<f64> {
+        if stamp <= self.stamp_measured || stamp > self.stamp_sent {
+            return None;
+        }
+        let rtt_ms = now_ms.checked_sub(stamp.checked_add(held_ms)?)?;
+        self.stamp_measured = stamp;
+        Some(rtt_ms as f64)
+    }
+
+    /// Notes that a message with this stamp needs a confirmation.
+    pub(crate) fn expect_confirmation(
+        &mut self,
+        stamp: u64,
+        question: bool,
+        round_at: Option<Instant>,
+        now: Instant,
+    ) {
+        let unconfirmed = self.unconfirmed.get_or_insert(Unconfirmed {
             first: stamp,
             last: stamp,
             first_at: now,
             last_at: now,
             round_at,
-            asks: 0,
+            questions: 0,
             asked_at: now,
         });
-        (waiting.last, waiting.last_at) = (stamp, now);
-        if asks {
-            waiting.asks += 1;
-            waiting.asked_at = now;
+        (unconfirmed.last, unconfirmed.last_at) = (stamp, now);
+        if question {
+            unconfirmed.questions += 1;
+            unconfirmed.asked_at = now;
         }
     }
 
-    /// Takes the sign that the message with this stamp has arrived, and all later ones may have.
-    pub(crate) fn echo(&mut self, stamp: u64, now: Instant) {
-        let Some(waiting) = &mut self.waiting else {
+    /// Takes the confirmation that the message with this stamp has arrived.
+    pub(crate) fn confirm(&mut self, stamp: u64, now: Instant) {
+        let Some(unconfirmed) = &mut self.unconfirmed else {
             return;
         };
-        if stamp < waiting.first {
+        // A stamp that was never sent is one of this node's former incarnation.
+        if stamp < unconfirmed.first || stamp > self.stamp_sent {
             return;
         }
-        self.proven = Some(now);
-        // It answers something that we have been waiting for, so it can be reached.
-        self.suspected = None;
-        if stamp >= waiting.last {
-            self.waiting = None;
+        self.confirmed = Some(now);
+        self.state = State::Open;
+        if stamp >= unconfirmed.last {
+            self.unconfirmed = None;
         } else {
-            (waiting.first, waiting.first_at) = (stamp + 1, now);
-            (waiting.round_at, waiting.asks) = (None, 0);
+            (unconfirmed.first, unconfirmed.first_at) = (stamp + 1, now);
+            (unconfirmed.round_at, unconfirmed.questions) = (None, 0);
         }
     }
 
-    /// Remembers that the peer waits for a confirmation.
-    pub(crate) fn owe(&mut self, now: Instant) {
+    /// Notes that the peer waits for a confirmation.
+    pub(crate) fn owe_confirmation(&mut self, now: Instant) {
         let owed = self.owed.get_or_insert(Owed {
             first_at: now,
             last_at: now,
         });
         owed.last_at = now;
     }
+}
 
-    /// Whether an answer is awaited.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.waiting.is_some_and(|waiting| waiting.asks > 0)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(incarnation: u32, at: u64) -> Head {
+        Head {
+            incarnation,
+            at,
+            ..Head::default()
+        }
     }
 
-    /// When to try a silent peer again: after a twentieth of its silence, within bounds, so that
-    /// the end of an outage is noticed soon, compared with its length, and a dead peer costs little.
-    pub(crate) fn next_probe(&self, suspicion: Suspicion, now: Instant) -> Instant {
-        const SHORTEST: Duration = Duration::from_millis(800);
-        const LONGEST: Duration = Duration::from_secs(10);
-        let pause = (now - suspicion.since) / 20;
-        now + pause.clamp(SHORTEST, LONGEST)
+    #[test]
+    fn message_overtaken_by_a_later_one_is_outdated() {
+        let (mut link, now) = (Link::default(), Instant::now());
+        assert!(link.take_stamp(&head(1, 20), now));
+        assert!(!link.take_stamp(&head(1, 10), now));
+        assert_eq!(link.stamp_heard, Some((20, now)));
+    }
+
+    #[test]
+    fn restarted_peer_may_start_its_stamps_anew() {
+        let (mut link, now) = (Link::default(), Instant::now());
+        let origin = crate::Origin {
+            node: 1,
+            incarnation: 1,
+        };
+        assert!(link.take_stamp(&head(1, 20), now));
+        link.has.raise(origin, 7);
+        assert!(link.take_stamp(&head(2, 3), now));
+        assert_eq!(link.has.get(origin), 0, "it has lost its memory");
+    }
+
+    #[test]
+    fn repeated_echo_is_measured_once() {
+        let mut link = Link::default();
+        let stamp = link.next_stamp(100);
+        assert_eq!(link.measure(stamp, 50, 350), Some(200.0));
+        assert_eq!(link.measure(stamp, 450, 850), None);
     }
 }

@@ -1,8 +1,8 @@
-//! What every node holds of every origin, so that anyone can serve anyone.
+//! The logs of all origins. Every node holds all of them, so any node can serve any other.
 //!
-//! An origin numbers its items 1, 2, 3, … A node holds a prefix of each origin's log, less the
-//! items that later ones of the same origin have replaced. So a run of a log that goes from one
-//! number to another may hold fewer items than numbers, and still tells all there is to know.
+//! An origin numbers its items 1, 2, 3, … A node holds a prefix of each origin's log, except for
+//! items that later items of the same origin have replaced. A run of a log therefore may contain
+//! fewer items than numbers, and is complete nevertheless.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::vector::{Origin, Vector};
 
-/// Something that every node shall learn.
+/// A value that is delivered to all nodes.
 pub trait Item: Clone + Serialize + DeserializeOwned + 'static {
-    /// What an item is about, if later items of the same origin can replace it.
+    /// The type of the keys by which later items of the same origin replace earlier ones.
     type Key: Ord + Clone;
 
-    /// The item's keys. An item is forgotten once each of them belongs to a later item of the same
-    /// origin. One without keys, which is the default, is kept for ever.
+    /// Returns the item's keys. An item is dropped once each of its keys belongs to a later item of
+    /// the same origin. An item without keys, which is the default, is kept forever.
     fn keys(&self) -> Vec<Self::Key> {
         Vec::new()
     }
 }
 
-/// A run of one origin's log: all that is not replaced in (`after`, `upto`].
+/// A run of one origin's log: all items in (`after`, `upto`] that are not replaced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run<T> {
     pub(crate) origin: Origin,
@@ -32,7 +32,7 @@ pub struct Run<T> {
     pub(crate) items: Vec<(u64, T)>,
 }
 
-/// A run as JSON: the numbers are left out where none is missing.
+/// A run as JSON. The items' numbers are left out if none is missing.
 #[derive(Serialize, Deserialize)]
 struct WireRun<T> {
     origin: Origin,
@@ -63,14 +63,16 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
         let upto_whole = run
             .after
             .checked_add(count)
-            .ok_or_else(|| D::Error::custom("a run without end"))?;
+            .ok_or_else(|| D::Error::custom("the end of a run is out of range"))?;
         let (numbers, upto) = run
             .numbers
             .unwrap_or_else(|| ((run.after + 1..=upto_whole).collect(), upto_whole));
         let ascending = numbers.is_sorted_by(|a, b| a < b);
         let within = numbers.iter().all(|n| (run.after + 1..=upto).contains(n));
         if !ascending || !within || numbers.len() != run.items.len() || upto < run.after {
-            return Err(D::Error::custom("a run whose numbers do not fit"));
+            return Err(D::Error::custom(
+                "the numbers of a run do not fit its items",
+            ));
         }
         Ok(Self {
             origin: run.origin,
@@ -85,14 +87,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
 struct Log<T: Item> {
     upto: u64,
     items: BTreeMap<u64, T>,
-    /// Which item each key belongs to.
+    /// The number of the item that each key belongs to.
     holders: BTreeMap<T::Key, u64>,
-    /// Runs that came too early, by where they begin.
+    /// Runs that arrived before the run they continue, by the number after which they begin.
     early: BTreeMap<u64, Run<T>>,
 }
 
-/// So many runs of one origin may wait for the one before them. More would be asked for anyway.
-const EARLY_MAX: usize = 64;
+/// The limit of early runs per origin. What does not fit is asked for again.
+const MAX_EARLY_RUNS: usize = 64;
 
 impl<T: Item> Log<T> {
     fn new() -> Self {
@@ -114,7 +116,7 @@ impl<T: Item> Log<T> {
         }
     }
 
-    /// Forgets an item that has lost its last key.
+    /// Drops an item if none of its keys belongs to it any more.
     fn release(&mut self, number: u64) {
         let Some(item) = self.items.get(&number) else {
             return;
@@ -125,11 +127,11 @@ impl<T: Item> Log<T> {
         }
     }
 
-    /// Takes a run, and those that waited for it; tells the items that are new.
+    /// Adds a run, and the early runs that continue it, and collects the new items in `learnt`.
     fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
         if run.after > self.upto {
             self.early.insert(run.after, run);
-            if self.early.len() > EARLY_MAX {
+            if self.early.len() > MAX_EARLY_RUNS {
                 self.early.pop_last();
             }
             return;
@@ -158,7 +160,7 @@ impl<T: Item> Log<T> {
 pub(crate) struct Logs<T: Item> {
     logs: BTreeMap<Origin, Log<T>>,
     vector: Vector,
-    /// Grows whenever something is learnt.
+    /// A number that grows with every item.
     version: u64,
 }
 
@@ -171,17 +173,17 @@ impl<T: Item> Logs<T> {
         }
     }
 
-    /// How much is held of each origin.
+    /// Returns how much is held of each origin.
     pub(crate) fn vector(&self) -> &Vector {
         &self.vector
     }
 
-    /// A number that grows whenever something is learnt.
+    /// Returns a number that grows whenever something is added.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// How many items are held.
+    /// Returns the number of items that are held.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.logs.values().map(|log| log.items.len()).sum()
@@ -196,7 +198,7 @@ impl<T: Item> Logs<T> {
         self.version += 1;
     }
 
-    /// Takes a run; tells the items that are new, each once, in the order of their origin.
+    /// Adds a run, and collects the new items in `learnt`: each once, in the order of its origin.
     pub(crate) fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
         let origin = run.origin;
         let log = self.logs.entry(origin).or_insert_with(Log::new);
@@ -208,7 +210,7 @@ impl<T: Item> Logs<T> {
         }
     }
 
-    /// What somebody who holds `vector` lacks, up to `limit` items: the rest after that.
+    /// Returns what a node that holds `vector` lacks, up to `limit` items.
     pub(crate) fn since(&self, vector: &Vector, limit: usize) -> Vec<Run<T>> {
         let mut runs = Vec::new();
         let mut left = limit;
@@ -223,7 +225,7 @@ impl<T: Item> Logs<T> {
         runs
     }
 
-    /// The part of one origin's log after a number, up to `limit` items; at most one run.
+    /// Returns the part of one origin's log after a number, up to `limit` items: at most one run.
     pub(crate) fn since_of(&self, origin: Origin, after: u64, limit: usize) -> Vec<Run<T>> {
         let Some(log) = self.logs.get(&origin).filter(|log| log.upto > after) else {
             return Vec::new();

@@ -1,151 +1,152 @@
-//! What keeps delivery reliable, and costs next to nothing while nothing goes wrong.
+//! What makes delivery reliable, at hardly any cost as long as nothing goes wrong.
 //!
-//! Whoever receives a message knows from the vector in it what it lacks, and asks. So a sender has
-//! only to make sure that its *last* message arrives: an echo of that one's stamp confirms all
-//! before it. Echoes ride on traffic that flows anyway; a link that falls quiet is closed by one
-//! confirmation. A peer that owes an echo and stays silent is asked; see [`crate::hub`] for what
-//! happens if it does not answer.
+//! A receiver sees from the vector in each message what it lacks, and asks for it. So a sender only
+//! has to make sure that its *last* message arrives: the echo of that message's stamp confirms all
+//! before it. Echoes travel on messages that are sent anyway. When a link falls quiet, one message
+//! confirms the last. A peer whose confirmation is late is questioned.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::gossip::Wants;
+use crate::link::State;
 use crate::log::Item;
-use crate::star::{Star, due};
+use crate::star::{Star, is_due};
 
-/// A node that has heard nothing of its hub introduces itself after this time, and so does a hub
-/// that has heard of nobody.
-pub(crate) const GREETING: Duration = Duration::from_millis(300);
+/// The longest time until a message is confirmed, on a busy link.
+const CONFIRM_WITHIN: Duration = Duration::from_millis(2500);
 
-/// While a link is busy, confirmations may take this long.
-const CONFIRM_LATEST: Duration = Duration::from_millis(2500);
+/// The time after which a round that has not come is not expected any more.
+const ROUND_GRACE: Duration = Duration::from_millis(50);
 
-/// A round that is this much later than expected will not come.
-const GRACE: Duration = Duration::from_millis(50);
-
-/// So many questions may remain unanswered; with the next silence, the peer is suspected.
-const QUESTIONS: u32 = 2;
+/// The number of questions that a peer may leave unanswered before it is suspected.
+const MAX_QUESTIONS: u32 = 2;
 
 impl<T: Item> Star<T> {
-    /// Compares what a peer has with what we have. If something is missing, it may be on its way,
-    /// since messages overtake each other: unless there is `more` for certain, we wait a little.
+    /// Compares what a peer holds with what this node holds. What is missing may be on its way,
+    /// since messages overtake each other. So the question waits for the jitter of the link, unless
+    /// it is certain that there is `more`.
     pub(crate) fn look_for_gaps(&mut self, from: usize, more: bool, now: Instant) {
-        let patience = self.rtt(from).jitter();
+        let jitter = self.rtt(from).jitter();
         let link = &mut self.links[from];
         if self.logs.vector().covers(&link.has) {
-            link.lacking = None;
+            link.ask_at = None;
         } else if more {
-            link.lacking = Some(now);
+            link.ask_at = Some(now);
         } else {
-            link.lacking.get_or_insert(now + patience);
+            link.ask_at.get_or_insert(now + jitter);
         }
     }
 
-    /// Answers whoever wants an answer, with what it lacks; asks for what we lack ourselves.
+    /// Answers a peer's question with what it lacks, and asks for what this node lacks.
     pub(crate) fn answer(&mut self, peer: usize, now: Instant) {
-        if !due(self.answer_at(peer), now) {
+        if !is_due(self.answer_at(peer), now) {
             return;
         }
         let link = &mut self.links[peer];
-        link.answer = false;
-        let lacking = link.lacking.take().is_some();
-        let wants = if lacking || link.suspected.is_some() {
+        link.answer_owed = false;
+        let lacking = link.ask_at.take().is_some();
+        let wants = if lacking || link.is_suspected() {
             Wants::Answer
         } else {
             Wants::Nothing
         };
-        self.tell(peer, wants, now);
+        self.send_news(peer, wants, now);
     }
 
+    /// Returns the time of the next answer or question, if there is one.
     pub(crate) fn answer_at(&self, peer: usize) -> Option<Instant> {
         let link = &self.links[peer];
-        if link.answer {
+        if link.answer_owed {
             return Some(self.start);
         }
-        // One question at a time is enough.
-        let may_ask = link.suspected.is_none() && !link.is_asked();
-        link.lacking.filter(|_| may_ask)
+        let may_ask = !link.is_suspected() && !link.is_asked();
+        link.ask_at.filter(|_| may_ask)
     }
 
     /// Confirms what a peer has sent, if no other message has done so.
     pub(crate) fn confirm(&mut self, peer: usize, now: Instant) {
-        if !due(self.confirm_at(peer), now) {
+        if !is_due(self.confirm_at(peer), now) {
             return;
         }
         if self.is_neighbour(peer) {
-            self.tell(peer, Wants::Nothing, now);
+            self.send_news(peer, Wants::Nothing, now);
         } else {
-            self.note(peer, now);
+            self.send_state(peer, now);
         }
     }
 
-    /// The hub confirms with its next round, and others once the hub's next round has not come.
+    /// Returns the time of the confirmation that a peer is owed. A hub confirms with its next
+    /// round; other nodes do so once the hub's next round has not come.
     pub(crate) fn confirm_at(&self, peer: usize) -> Option<Instant> {
         let owed = self.links[peer].owed?;
         if self.serves(peer) {
             return None;
         }
         if peer != self.hub() {
-            // It takes us for its follower, or we did so for it until now: it should know better.
+            // The peer takes this node for its follower, or was its hub until now, and should learn
+            // the truth.
             return Some(owed.last_at);
         }
-        let quiet_at = owed.last_at + self.quiet(peer);
-        Some(quiet_at.min(owed.first_at + CONFIRM_LATEST))
+        let quiet_at = owed.last_at + self.quiet_after(peer);
+        Some(quiet_at.min(owed.first_at + CONFIRM_WITHIN))
     }
 
-    /// After this time without a message a link is quiet.
-    fn quiet(&self, peer: usize) -> Duration {
-        self.windows.round + self.rtt(peer).jitter() + GRACE
+    /// Returns the time without a message after which a link is quiet.
+    fn quiet_after(&self, peer: usize) -> Duration {
+        self.windows.round + self.rtt(peer).jitter() + ROUND_GRACE
     }
 
-    /// When a peer is late: with its answer, if it was asked; with the round that would confirm
-    /// what we sent, if it is our hub; and otherwise when the link has fallen quiet.
+    /// Returns the time at which a peer is late: with its answer, if it was asked; with the round
+    /// that confirms what was sent, if it is the hub; and otherwise once the link has fallen quiet.
     pub(crate) fn late_at(&self, peer: usize) -> Option<Instant> {
         let link = &self.links[peer];
-        let waiting = link.waiting.filter(|_| link.suspected.is_none())?;
-        let (rtt, quiet) = (self.rtt(peer), self.quiet(peer));
-        if waiting.asks > 0 {
-            return Some(waiting.asked_at + rtt.timeout());
+        let unconfirmed = link.unconfirmed.filter(|_| !link.is_suspected())?;
+        let (rtt, quiet_after) = (self.rtt(peer), self.quiet_after(peer));
+        if unconfirmed.questions > 0 {
+            return Some(unconfirmed.asked_at + rtt.timeout());
         }
         if peer != self.hub() {
-            let confirmed = (waiting.last_at + quiet).min(waiting.first_at + CONFIRM_LATEST);
-            return Some(confirmed + rtt.timeout());
+            let quiet_at = unconfirmed.last_at + quiet_after;
+            let confirmed_at = quiet_at.min(unconfirmed.first_at + CONFIRM_WITHIN);
+            return Some(confirmed_at + rtt.timeout());
         }
-        Some(match waiting.round_at {
+        Some(match unconfirmed.round_at {
             Some(round_at) => round_at + rtt.slack(),
-            None => waiting.first_at + quiet + rtt.timeout(),
+            None => unconfirmed.first_at + quiet_after + rtt.timeout(),
         })
     }
 
-    /// Asks a peer that is late; gives it up if it has not answered before.
-    pub(crate) fn press(&mut self, peer: usize, now: Instant) {
-        if !due(self.late_at(peer), now) {
+    /// Questions a peer that is late, and suspects it if it has left its questions unanswered.
+    pub(crate) fn retry_or_suspect(&mut self, peer: usize, now: Instant) {
+        if !is_due(self.late_at(peer), now) {
             return;
         }
         let link = &mut self.links[peer];
-        match link.waiting.map_or(0, |waiting| waiting.asks) {
+        link.state = State::Questioned;
+        match link.unconfirmed.map_or(0, |it| it.questions) {
             0 => {
-                // Perhaps a message was lost: its content goes out again.
+                // A message may have been lost, so its content is sent again.
                 link.sent = link.has.clone();
-                self.tell(peer, Wants::Answer, now);
+                self.send_news(peer, Wants::Answer, now);
             }
-            asks if asks < QUESTIONS => self.ask(peer, now),
+            questions if questions < MAX_QUESTIONS => self.send_question(peer, now),
             _ => self.suspect(peer, now),
         }
     }
 
-    /// Introduces this node to its hub, or a hub to another node: it may have been restarted, and
-    /// know nothing.
-    pub(crate) fn greet(&mut self, now: Instant) {
-        if !due(self.greet_at, now) {
+    /// Introduces this node to its hub, or a hub to another node: after a restart, it has to learn
+    /// what other nodes hold.
+    pub(crate) fn send_hello(&mut self, now: Instant) {
+        if !is_due(self.hello_at, now) {
             return;
         }
-        self.greet_at = None;
+        self.hello_at = None;
         let hub = self.hub();
         let other = Some(hub).filter(|&hub| hub != self.me);
         if let Some(other) = other.or_else(|| self.peers().next()) {
-            self.tell(other, Wants::Answer, now);
+            self.send_news(other, Wants::Answer, now);
         }
     }
 }

@@ -1,118 +1,134 @@
-//! How items travel when nothing goes wrong: up to the hub, and down from it in rounds.
-//!
-//! A round departs as soon as there is something to say, but not within a round's time of the one
-//! before. So a lone item is nowhere held up; and under load rounds follow each other like buses,
-//! and everybody knows when the next one leaves.
+//! How items travel as long as nothing goes wrong: up to the hub, and down from it in rounds; or
+//! straight from their origin to all nodes.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::gossip::{Gossip, Wants};
+use crate::link::State;
 use crate::log::Item;
-use crate::star::{CHUNK, Star, due};
+use crate::send::MAX_ITEMS;
+use crate::star::{Star, is_due};
 use crate::timetable::Timetable;
 
-/// So many items may be sent at a time to somebody who has never said what it holds: a hub that
-/// was restarted shall not tell everybody what they told it.
-const UNASKED_MAX: u64 = 64;
+/// The limit of items sent at a time to a node from which nothing has been heard, and to which
+/// nothing has been sent. A restarted hub would otherwise return to all nodes what they sent it.
+const MAX_UNASKED_ITEMS: u64 = 64;
 
 impl<T: Item> Star<T> {
-    /// Decides when what the hub lacks is sent to it, if that is not decided yet. A hub that has
-    /// been asked whether it is there must answer first.
-    pub(crate) fn aim(&mut self, now: Instant) {
+    /// Decides when to send the hub what it lacks, if that is not decided yet.
+    pub(crate) fn schedule_send_to_hub(&mut self, now: Instant) {
         let hub = self.hub();
-        let decided = hub == self.me || self.up_at.is_some() || self.links[hub].is_asked();
-        if decided || !self.exceeds(hub) {
+        if hub == self.me || !self.exceeds(hub) {
             return;
         }
-        self.up_at = Some(match (self.windows.direct, &self.timetable) {
+        self.up.waiting_since.get_or_insert(now);
+        if self.up.send_at.is_some() || self.links[hub].state != State::Open {
+            return;
+        }
+        self.up.send_at = Some(match (self.windows.direct, &self.up.timetable) {
             (Some(window), _) => now + window,
-            (None, Some(timetable)) => timetable.aim(now),
+            (None, Some(timetable)) => timetable.send_at(now),
             (None, None) => now,
         });
     }
 
-    /// Takes the hub's word on when its next round departs, and aims anew.
+    /// Takes the hub's announcement of its next round, if it made one.
     pub(crate) fn read_timetable(&mut self, next_ms: Option<u64>, now: Instant) {
-        let rtt = self.rtt(self.hub());
-        self.timetable = next_ms.zip(rtt.mean()).map(|(next_ms, mean)| Timetable {
+        let rtt = self.links[self.hub()].rtt.recent();
+        self.up.timetable = next_ms.zip(rtt).map(|(next_ms, rtt)| Timetable {
             next: now + Duration::from_millis(next_ms),
-            round: self.windows.round,
-            rtt: mean,
-            jitter: rtt.jitter(),
+            interval: self.windows.round,
+            rtt,
         });
-        self.up_at = None;
-        self.aim(now);
+        self.up.send_at = None;
+        self.schedule_send_to_hub(now);
     }
 
-    /// Sends what there is up to the hub.
-    pub(crate) fn go_up(&mut self, now: Instant) {
-        if !due(self.up_at, now) {
+    /// Discards the timetable of a hub that this node no longer follows.
+    pub(crate) fn discard_timetable(&mut self) {
+        self.up.timetable = None;
+        self.up.send_at = None;
+    }
+
+    /// Sends the hub what it lacks, when it is time.
+    pub(crate) fn send_to_hub(&mut self, now: Instant) {
+        if !is_due(self.up.send_at, now) {
             return;
         }
-        self.up_at = None;
+        self.up.send_at = None;
         let hub = self.hub();
-        // Another message may have taken it along.
-        if hub != self.me && self.exceeds(hub) && !self.links[hub].is_asked() {
-            self.tell(hub, Wants::Confirmation, now);
+        // Another message may have taken the items along.
+        if hub != self.me && self.exceeds(hub) && self.links[hub].state == State::Open {
+            self.send_news(hub, Wants::Confirmation, now);
         }
     }
 
-    /// When the next round departs, if there is anything to say.
-    pub(crate) fn departs_at(&self) -> Option<Instant> {
+    /// Returns the time of the next round, if any peer needs one.
+    pub(crate) fn next_round_at(&self) -> Option<Instant> {
         let mut served = self.peers().filter(|&peer| self.serves(peer));
-        if !served.any(|peer| self.boards(peer)) {
-            return None;
-        }
-        let in_turn = self.departed.map(|at| at + self.windows.round);
-        Some(in_turn.unwrap_or(self.start))
+        let needed = served.any(|peer| self.needs_round_message(peer));
+        needed.then(|| self.round_possible_at())
     }
 
-    /// Whether the next round has something for the peer: items, or a confirmation. One that has
-    /// been asked whether it is there gets them with its answer.
-    fn boards(&self, peer: usize) -> bool {
+    /// Returns whether the next round has items or a confirmation for the peer. A peer that is
+    /// questioned gets them with its answer.
+    fn needs_round_message(&self, peer: usize) -> bool {
         let link = &self.links[peer];
-        let behind = link.version < self.logs.version() || link.owed.is_some();
-        behind && !link.is_asked()
+        let behind = link.sent_version < self.logs.version() || link.owed.is_some();
+        behind && link.state == State::Open
     }
 
-    /// Sends a round on its way.
-    pub(crate) fn depart(&mut self, now: Instant) {
-        if !due(self.departs_at(), now) {
+    /// Sends a round, when it is time.
+    pub(crate) fn send_round(&mut self, now: Instant) {
+        if !is_due(self.next_round_at(), now) {
             return;
         }
-        self.departed = Some(now);
+        self.note_round(now);
         for peer in self.peers() {
-            if !self.serves(peer) || !self.boards(peer) {
+            if !self.serves(peer) || !self.needs_round_message(peer) {
                 continue;
             }
             let link = &self.links[peer];
-            let news = self.vector().lead_over(&link.sent);
-            if link.stamp_heard.is_none() && news > UNASKED_MAX {
-                self.ask(peer, now);
+            let unknown = link.stamp_heard.is_none() && link.stamp_sent == 0;
+            if unknown && self.vector().lead_over(&link.sent) > MAX_UNASKED_ITEMS {
+                self.send_question(peer, now);
             } else {
-                self.tell(peer, Wants::Confirmation, now);
+                self.send_news(peer, Wants::Confirmation, now);
             }
         }
     }
 
-    /// Sends own items straight to everybody but the hub, which gets them in a proper message.
-    pub(crate) fn go_direct(&mut self, now: Instant) {
-        if !due(self.direct_at, now) {
+    /// Decides when own items go straight to all nodes, if the windows provide for it.
+    pub(crate) fn schedule_direct(&mut self, now: Instant) {
+        if let Some(window) = self.windows.direct {
+            self.direct_at.get_or_insert(now + window);
+        }
+    }
+
+    /// Sends own items straight to all nodes but the hub, which gets them in a message with a head.
+    pub(crate) fn send_direct(&mut self, now: Instant) {
+        if !is_due(self.direct_at, now) {
             return;
         }
         self.direct_at = None;
-        let news = self.logs.since_of(self.origin, self.direct_after, CHUNK);
-        self.direct_after = self.vector().get(self.origin);
         let hub = self.hub();
-        for peer in self.peers() {
-            if peer == hub || self.links[peer].suspected.is_some() {
-                continue;
+        let unsuspected = |&peer: &usize| peer != hub && !self.links[peer].is_suspected();
+        let receivers: Vec<usize> = self.peers().filter(unsuspected).collect();
+        loop {
+            let news = self
+                .logs
+                .since_of(self.origin, self.direct_after, MAX_ITEMS);
+            let Some(run) = news.last() else {
+                return;
+            };
+            self.direct_after = run.upto;
+            for &peer in &receivers {
+                self.links[peer].sent.raise(self.origin, run.upto);
+                let news = news.clone();
+                self.outgoing.push((peer, Gossip { news, head: None }));
             }
-            self.links[peer].sent.raise(self.origin, self.direct_after);
-            let news = news.clone();
-            self.outgoing.push((peer, Gossip { news, head: None }));
         }
     }
 }

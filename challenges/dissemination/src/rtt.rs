@@ -1,27 +1,55 @@
-//! How long a message takes there and back, learnt from the traffic that flows anyway.
+//! The round-trip time of a link, measured from the stamps that messages echo anyway.
 
 use std::time::Duration;
 
-/// The timeout and the jitter of a network that has not been measured.
-const TIMEOUT_UNKNOWN: Duration = Duration::from_secs(2);
-const JITTER_UNKNOWN: Duration = Duration::from_millis(250);
+/// The timeout and the jitter of a link without samples.
+const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(2);
+const UNKNOWN_JITTER: Duration = Duration::from_millis(250);
 
-/// An answer may always be this much later than the last one was.
-const SLACK_MIN: Duration = Duration::from_millis(150);
+/// The least time by which a reply may exceed the mean before it counts as late.
+const MIN_SLACK: Duration = Duration::from_millis(150);
 
-/// The smoothed round-trip time of a link and its deviation, after Jacobson and Karels,
-/// "Congestion avoidance and control" (1988), and RFC 6298.
+/// The number of recent samples that are kept.
+const RECENT: usize = 8;
+
+/// The number of recent samples that a node aims by. With more, it takes longer to forget the
+/// samples of a network that has become faster; a single one may be an outlier.
+const AIM_SAMPLES: std::ops::RangeInclusive<usize> = 2..=4;
+
+/// A network is steady if its recent samples differ by at most this.
+const STEADY_SPREAD: Duration = Duration::from_millis(25);
+
+/// The smoothed round-trip time and its deviation, after Jacobson and Karels, "Congestion avoidance
+/// and control" (1988), and RFC 6298, and the most recent samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rtt {
+    /// The mean and the deviation, in milliseconds.
     estimate: Option<(f64, f64)>,
+    /// A ring of samples in milliseconds.
+    recent: [f64; RECENT],
+    recent_count: usize,
+}
+
+/// The shortest and the longest of several round-trip times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) shortest: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Range {
+    /// The difference between the two.
+    pub(crate) fn spread(self) -> Duration {
+        self.longest - self.shortest
+    }
 }
 
 impl Rtt {
-    /// Takes a measurement, in milliseconds.
-    pub(crate) fn sample(&mut self, ms: f64) {
+    /// Adds a sample, in milliseconds, to the mean.
+    pub(crate) fn add_to_mean(&mut self, ms: f64) {
         self.estimate = Some(match self.estimate {
-            // A single measurement says nothing about deviation; a little is a start that is
-            // soon corrected, in either direction.
+            // One sample says nothing about the deviation. The initial guess is small and is soon
+            // corrected in either direction.
             None => (ms, ms / 32.0),
             Some((mean, deviation)) => (
                 mean + (ms - mean) / 8.0,
@@ -30,29 +58,85 @@ impl Rtt {
         });
     }
 
-    /// The mean, if known.
-    pub(crate) fn mean(&self) -> Option<Duration> {
-        self.estimate.map(|(mean, _)| of_ms(mean))
+    /// Adds a sample, in milliseconds, to the recent ones.
+    pub(crate) fn add_to_recent(&mut self, ms: f64) {
+        self.recent[self.recent_count % RECENT] = ms;
+        self.recent_count += 1;
     }
 
-    /// By how much a message may be later than the mean, in all but rare cases.
+    /// Returns the mean, if there is a sample.
+    pub(crate) fn mean(&self) -> Option<Duration> {
+        self.estimate.map(|(mean, _)| from_ms(mean))
+    }
+
+    /// Returns how much a message may be later than the mean in all but rare cases.
     pub(crate) fn jitter(&self) -> Duration {
         self.estimate
-            .map_or(JITTER_UNKNOWN, |(_, deviation)| of_ms(4.0 * deviation))
+            .map_or(UNKNOWN_JITTER, |(_, deviation)| from_ms(4.0 * deviation))
     }
 
-    /// By how much a message may be later than the mean without giving rise to doubt.
+    /// Returns how much a message may be later than the mean before it counts as late.
     pub(crate) fn slack(&self) -> Duration {
-        self.jitter().max(SLACK_MIN)
+        self.jitter().max(MIN_SLACK)
     }
 
-    /// After this time an answer is late.
+    /// Returns the time after which a reply counts as late.
     pub(crate) fn timeout(&self) -> Duration {
         self.mean()
-            .map_or(TIMEOUT_UNKNOWN, |mean| mean + self.slack())
+            .map_or(UNKNOWN_TIMEOUT, |mean| mean + self.slack())
+    }
+
+    /// Returns the range of the last few samples; none if there are too few to aim by.
+    pub(crate) fn recent(&self) -> Option<Range> {
+        let count = self.recent_count.min(*AIM_SAMPLES.end());
+        (count >= *AIM_SAMPLES.start()).then(|| self.range_of_last(count))
+    }
+
+    /// Returns whether all recent samples are nearly equal, and there are enough of them.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.recent_count >= RECENT && self.range_of_last(RECENT).spread() <= STEADY_SPREAD
+    }
+
+    fn range_of_last(&self, count: usize) -> Range {
+        let last =
+            (self.recent_count - count..self.recent_count).map(|at| self.recent[at % RECENT]);
+        Range {
+            shortest: from_ms(last.clone().fold(f64::INFINITY, f64::min)),
+            longest: from_ms(last.fold(0.0, f64::max)),
+        }
     }
 }
 
-fn of_ms(ms: f64) -> Duration {
+fn from_ms(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_range_forgets_all_but_four_samples() {
+        let mut rtt = Rtt::default();
+        rtt.add_to_recent(300.0);
+        assert_eq!(rtt.recent(), None, "one sample is too few");
+        for ms in [200.0, 201.0, 202.0] {
+            rtt.add_to_recent(ms);
+        }
+        assert_eq!(rtt.recent().map(Range::spread), Some(from_ms(100.0)));
+        rtt.add_to_recent(200.0);
+        assert_eq!(rtt.recent().map(Range::spread), Some(from_ms(2.0)));
+    }
+
+    #[test]
+    fn network_is_steady_after_eight_equal_samples() {
+        let mut rtt = Rtt::default();
+        rtt.add_to_recent(260.0);
+        for _ in 0..7 {
+            rtt.add_to_recent(200.0);
+            assert!(!rtt.is_steady());
+        }
+        rtt.add_to_recent(200.0);
+        assert!(rtt.is_steady());
+    }
 }

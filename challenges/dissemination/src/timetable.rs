@@ -1,51 +1,63 @@
-//! When to send so as to arrive just before a round departs.
+//! The timetable of a hub, and when to send in order to arrive just before a round departs.
 //!
-//! An item that reaches the hub early waits there for the next round. It may as well wait at home,
-//! where others may join it in the same message. So a node sends as late as it can: nothing is
-//! lost by it, and up to half of the messages to the hub are saved.
+//! An item that reaches the hub early waits there for the next round. It may as well wait at its
+//! own node, where other items can join it in the same message. So a node sends as late as it can.
+//! This delays nothing and saves up to half of the messages to the hub.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Messages arrive this much before the departure, beside the link's jitter.
-const MARGIN: Duration = Duration::from_millis(10);
+use crate::rtt::Range;
 
-/// When a hub's rounds depart, as its last round has told.
+/// The time by which messages arrive before the departure, in addition to the spread of the
+/// link's round-trip times. Real processes are a few milliseconds late; each millisecond costs an
+/// extra message now and then, see [`Timetable::send_at`].
+const MARGIN: Duration = Duration::from_millis(8);
+
+/// A message that would reach the hub later than this before the departure waits for the next one.
+const LAST_CALL: Duration = Duration::from_millis(1);
+
+/// The times of a hub's rounds, as its last round announced them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timetable {
-    /// When the items of the next round arrive here, if there are any.
+    /// The time at which the items of the next round arrive at this node, if there are any.
     pub(crate) next: Instant,
     /// The time between two rounds.
-    pub(crate) round: Duration,
-    /// The round-trip time to the hub.
-    pub(crate) rtt: Duration,
-    pub(crate) jitter: Duration,
+    pub(crate) interval: Duration,
+    /// The recent round-trip times to the hub.
+    pub(crate) rtt: Range,
 }
 
 impl Timetable {
-    /// When to send what there is at `now`.
-    pub(crate) fn aim(&self, now: Instant) -> Instant {
-        let margin = self.jitter + MARGIN;
-        // Once the round has not come, the hub is idle, and will forward at once.
+    /// Returns the time at which to send what there is at `now`: as late as is safe for the next
+    /// round. What comes after that, but may still catch the round, is sent at once: at worst, it
+    /// costs a message.
+    pub(crate) fn send_at(&self, now: Instant) -> Instant {
+        let margin = self.rtt.spread() + MARGIN;
+        // If the announced round does not come, the hub is idle and forwards at once.
         let expiry = self.next + margin;
-        if now >= expiry || margin > self.round / 2 {
+        if now >= expiry || margin > self.interval / 4 {
             return now;
         }
-        let lead = self.rtt + margin;
-        (self.round_after(now + lead) - lead).min(expiry).max(now)
+        let lead = self.rtt.shortest + margin;
+        let safe = self.round_after(now + lead);
+        if self.round_after(now + self.rtt.shortest + LAST_CALL) < safe {
+            return now;
+        }
+        (safe - lead).min(expiry).max(now)
     }
 
-    /// When the round should arrive that confirms what was sent at `sent`.
-    pub(crate) fn confirmed(&self, sent: Instant) -> Instant {
-        self.round_after(sent + self.rtt)
+    /// Returns the time at which the round should arrive that confirms what is sent at `sent`.
+    pub(crate) fn confirmed_at(&self, sent: Instant) -> Instant {
+        self.round_after(sent + self.rtt.longest + MARGIN)
     }
 
-    /// When the first round arrives that does so no earlier than `earliest`.
+    /// Returns the arrival of the first round that arrives no earlier than `earliest`.
     fn round_after(&self, earliest: Instant) -> Instant {
         let mut at = self.next;
         while at < earliest {
-            at += self.round;
+            at += self.interval;
         }
         at
     }
@@ -59,37 +71,58 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    /// A round arrives in 400 ms; the hub is 100 ms away.
-    fn timetable(now: Instant, jitter: Duration) -> Timetable {
+    /// A round arrives in 400 ms; the hub is 100 ms away, so the round departs in 300 ms.
+    fn timetable(now: Instant, spread: Duration) -> Timetable {
         Timetable {
             next: now + ms(400),
-            round: ms(400),
-            rtt: ms(200),
-            jitter,
+            interval: ms(400),
+            rtt: Range {
+                shortest: ms(200),
+                longest: ms(200) + spread,
+            },
         }
     }
 
     #[test]
-    fn a_message_arrives_just_before_the_round_departs() {
+    fn message_is_sent_to_arrive_just_before_the_departure() {
         let now = Instant::now();
         let steady = timetable(now, ms(0));
-        // The round leaves at 300, the message takes 100.
-        assert_eq!(steady.aim(now), now + ms(190));
-        assert_eq!(steady.aim(now + ms(190)), now + ms(190));
-        assert_eq!(timetable(now, ms(30)).aim(now), now + ms(160), "jitter");
+        assert_eq!(steady.send_at(now), now + ms(192));
+        assert_eq!(steady.send_at(now + ms(192)), now + ms(192));
+        let jittery = timetable(now, ms(30));
+        assert_eq!(jittery.send_at(now), now + ms(162));
     }
 
     #[test]
-    fn whoever_is_late_waits_to_hear_of_the_round_after() {
+    fn message_that_may_still_catch_the_round_is_sent_at_once() {
         let now = Instant::now();
-        assert_eq!(timetable(now, ms(0)).aim(now + ms(191)), now + ms(410));
+        let jittery = timetable(now, ms(30));
+        for late in [163, 180, 199] {
+            assert_eq!(jittery.send_at(now + ms(late)), now + ms(late));
+        }
     }
 
     #[test]
-    fn nobody_waits_for_an_idle_hub_or_aims_in_an_erratic_network() {
+    fn message_that_missed_the_round_waits_for_the_next() {
         let now = Instant::now();
-        let later = now + ms(410);
-        assert_eq!(timetable(now, ms(0)).aim(later), later);
-        assert_eq!(timetable(now, ms(200)).aim(now), now);
+        // The next round would depart at 700; but if this one does not arrive at 400, the hub is idle.
+        let steady = timetable(now, ms(0));
+        assert_eq!(steady.send_at(now + ms(200)), now + ms(408));
+    }
+
+    #[test]
+    fn message_to_an_idle_hub_or_over_an_erratic_link_is_sent_at_once() {
+        let now = Instant::now();
+        let later = now + ms(408);
+        assert_eq!(timetable(now, ms(0)).send_at(later), later);
+        assert_eq!(timetable(now, ms(100)).send_at(now), now);
+    }
+
+    #[test]
+    fn confirmation_is_expected_with_the_first_round_that_surely_carries_it() {
+        let now = Instant::now();
+        let jittery = timetable(now, ms(30));
+        assert_eq!(jittery.confirmed_at(now + ms(162)), now + ms(400));
+        assert_eq!(jittery.confirmed_at(now + ms(163)), now + ms(800));
     }
 }

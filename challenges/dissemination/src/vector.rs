@@ -4,44 +4,44 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Where an item comes from: one life of one node.
+/// The source of items: one incarnation of one node.
 ///
-/// A node that is killed comes back without its log, so it must not go on numbering where it
-/// believes to have stopped: it begins a log of its own, under a `life` drawn at random.
+/// A node that is killed loses its log, so after a restart it cannot continue the numbering. It
+/// begins a new log under another `incarnation`, drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(usize, u32)", into = "(usize, u32)")]
 pub struct Origin {
     /// The node's place in the cluster's list of nodes.
     pub node: usize,
-    /// Differs from one start of the node to the next.
-    pub life: u32,
+    /// A number that differs from one start of the node to the next.
+    pub incarnation: u32,
 }
 
 impl From<(usize, u32)> for Origin {
-    fn from((node, life): (usize, u32)) -> Self {
-        Self { node, life }
+    fn from((node, incarnation): (usize, u32)) -> Self {
+        Self { node, incarnation }
     }
 }
 
 impl From<Origin> for (usize, u32) {
     fn from(origin: Origin) -> Self {
-        (origin.node, origin.life)
+        (origin.node, origin.incarnation)
     }
 }
 
-/// A version vector: for each origin, up to which number its log is held.
+/// A version vector: for each origin, the number up to which its log is held.
 ///
-/// On the wire it is a list of `[node, life, number]`.
+/// On the wire it is a list of `[node, incarnation, number]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vector(BTreeMap<Origin, u64>);
 
 impl Vector {
-    /// The number up to which this origin's log is held; 0 stands for nothing.
+    /// Returns the number up to which this origin's log is held; 0 if nothing is.
     pub fn get(&self, origin: Origin) -> u64 {
         self.0.get(&origin).copied().unwrap_or(0)
     }
 
-    /// Raises one entry, unless it is as high already.
+    /// Raises one entry to `upto`. Does nothing if it is as high already.
     pub fn raise(&mut self, origin: Origin, upto: u64) {
         if upto > 0 {
             let entry = self.0.entry(origin).or_default();
@@ -56,7 +56,7 @@ impl Vector {
         }
     }
 
-    /// Whether no entry of `other` is higher.
+    /// Returns whether no entry of `other` is higher.
     pub fn covers(&self, other: &Self) -> bool {
         other
             .0
@@ -64,7 +64,7 @@ impl Vector {
             .all(|(&origin, &upto)| self.get(origin) >= upto)
     }
 
-    /// How many items this holds that `other` does not.
+    /// Returns the number of items that this holds and `other` does not.
     pub fn lead_over(&self, other: &Self) -> u64 {
         let leads = self.0.iter();
         leads
@@ -76,7 +76,8 @@ impl Vector {
 impl Serialize for Vector {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entries = self.0.iter();
-        serializer.collect_seq(entries.map(|(origin, upto)| (origin.node, origin.life, upto)))
+        serializer
+            .collect_seq(entries.map(|(origin, upto)| (origin.node, origin.incarnation, upto)))
     }
 }
 
@@ -84,8 +85,8 @@ impl<'de> Deserialize<'de> for Vector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = Vec::<(usize, u32, u64)>::deserialize(deserializer)?;
         let mut vector = Self::default();
-        for (node, life, upto) in entries {
-            vector.raise(Origin { node, life }, upto);
+        for (node, incarnation, upto) in entries {
+            vector.raise(Origin { node, incarnation }, upto);
         }
         Ok(vector)
     }

@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Strategy::Bully => glomers::run(LeaderElection::bully),
         Strategy::FirstLive => glomers::run(LeaderElection::first_live),
         Strategy::Lease => glomers::run(move |cx| {
-            let data_dir = arguments.data_dir.unwrap_or_else(raft::data_dir);
+            let data_dir = raft::data_dir(arguments.data_dir)?;
             let disk = FileDisk::open(&data_dir, cx.id())?;
             let timing = Timing::of_lease(Duration::from_millis(arguments.lease));
             let position = cx.nodes().iter().position(|node| **node == *cx.id());

@@ -125,7 +125,7 @@ impl Results {
 
     /// The results map as JSON, as in `results.json`.
     pub fn to_json(&self) -> serde_json::Value {
-        self.to_edn().to_json()
+        self.to_edn().to_plain_json()
     }
 
     /// Why the verdict is not `valid`, checker by checker, the workload's first; `None` if it is.

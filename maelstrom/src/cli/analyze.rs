@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::summary::Summary;
 use super::{EXIT_USAGE, console};
+use crate::Workbench;
 use crate::check::{self, Availability};
 use crate::history;
 use crate::report::{self, RunSummary};
-use crate::workload::{Settings, Workloads};
+use crate::workload::Settings;
 
 #[derive(Args)]
 pub(super) struct AnalyzeOptions {
@@ -43,8 +44,8 @@ pub(super) struct AnalyzeOptions {
     pub(super) workload_options: BTreeMap<String, String>,
 }
 
-pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8> {
-    let workload = match workloads.find(&options.workload) {
+pub(super) fn run(options: &AnalyzeOptions, bench: &Workbench) -> Result<u8> {
+    let workload = match bench.workloads.find(&options.workload) {
         Ok(workload) => workload,
         Err(problem) => {
             eprintln!("eddy: {problem}");

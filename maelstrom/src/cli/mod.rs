@@ -21,9 +21,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use options::{TestOptions, TestPlan};
 pub use test::{Finished, perform};
-pub use values::{Concurrency, Faults};
+pub use values::{Concurrency, FaultNames};
 
-use crate::workload::Workloads;
+use crate::Workbench;
 use workload_args::{given, with_options};
 
 /// Bad arguments.
@@ -64,11 +64,8 @@ enum Command {
 }
 
 /// Parses the arguments and does what they say.
-pub(crate) fn run(
-    arguments: impl IntoIterator<Item = OsString>,
-    workloads: &Workloads,
-) -> ExitCode {
-    let cli = match parse(arguments, workloads) {
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, bench: &Workbench) -> ExitCode {
+    let cli = match parse(arguments, bench) {
         Ok(cli) => cli,
         Err(error) => {
             let asked_for = !error.use_stderr();
@@ -82,11 +79,11 @@ pub(crate) fn run(
         }
     };
     let outcome = match cli.command {
-        Command::Test(options) => test::run(*options, workloads),
-        Command::Suite(options) => suite::run(&options, workloads),
-        Command::Analyze(options) => analyze::run(&options, workloads),
+        Command::Test(options) => test::run(*options, bench),
+        Command::Suite(options) => suite::run(&options, bench),
+        Command::Analyze(options) => analyze::run(&options, bench),
         Command::Serve(options) => serve::run(&options),
-        Command::Workloads(options) => help_pages::workloads(&options, workloads),
+        Command::Workloads(options) => help_pages::workloads(&options, &bench.workloads),
         Command::Services(options) => help_pages::services(&options),
         Command::New(options) => new::run(&options),
     };
@@ -101,12 +98,12 @@ pub(crate) fn run(
 
 fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    workloads: &Workloads,
+    bench: &Workbench,
 ) -> Result<Cli, clap::Error> {
     let command = ["test", "analyze"]
         .into_iter()
         .fold(Cli::command(), |command, name| {
-            command.mut_subcommand(name, |command| with_options(command, workloads))
+            command.mut_subcommand(name, |command| with_options(command, &bench.workloads))
         });
     let matches = command.try_get_matches_from(arguments)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
@@ -114,11 +111,11 @@ fn parse(
     match &mut cli.command {
         Command::Test(options) => {
             options.workload_options =
-                given.map_or_else(Default::default, |m| self::given(m, workloads));
+                given.map_or_else(Default::default, |m| self::given(m, &bench.workloads));
         }
         Command::Analyze(options) => {
             options.workload_options =
-                given.map_or_else(Default::default, |m| self::given(m, workloads));
+                given.map_or_else(Default::default, |m| self::given(m, &bench.workloads));
         }
         _ => {}
     }

@@ -74,8 +74,7 @@ fn is_client(name: &str) -> bool {
 }
 
 fn is_service(name: &str) -> bool {
-    let services = crate::service::all();
-    services.iter().any(|(service, _)| *service == name)
+    crate::service::NAMES.contains(&name)
 }
 
 #[cfg(test)]

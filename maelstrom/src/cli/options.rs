@@ -9,15 +9,15 @@ use clap::Args;
 use super::node_names::node_names;
 use super::test::Output;
 use super::values::{
-    Concurrency, Faults, accept_faults, parse_concurrency, parse_faults, parse_interval,
-    parse_milliseconds, parse_rate, parse_seed, positive, refuse_dashes,
+    Concurrency, FaultNames, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
+    parse_rate, parse_seed, positive, refuse_dashes,
 };
+use crate::Workbench;
 use crate::check::Availability;
-use crate::nemesis::{
-    Delays, Duplication, Fault, Kill, Loss, Nemesis, Partition, Pause, Schedule, Target,
-};
+use crate::nemesis::{Faults, Nemesis, Schedule};
 use crate::net::{Distribution, Latency};
-use crate::workload::{AnyWorkload, Settings, Workload, Workloads};
+use crate::service::{Merges, ServiceOptions};
+use crate::workload::{AnyWorkload, Settings};
 
 /// The options of `eddy test`.
 #[derive(Args, Clone, Debug)]
@@ -60,11 +60,15 @@ pub struct TestOptions {
 
     /// Faults, separated by commas: partition, kill, pause, one-way, loss, duplication, delay
     #[arg(long, value_name = "LIST", value_parser = parse_faults)]
-    pub nemesis: Option<Faults>,
+    pub nemesis: Option<FaultNames>,
 
     /// Mean time between faults, and between their ends and the next, in seconds
     #[arg(long, value_name = "S", default_value = "10", allow_negative_numbers = true, value_parser = parse_interval)]
     pub nemesis_interval: Duration,
+
+    /// What the replicas of the service lww-kv do with merges: forget them, as upstream, or keep them
+    #[arg(long, value_name = "MODE", default_value = "upstream", value_parser = ["upstream", "merging"])]
+    pub lww_kv: String,
 
     /// Operations a second over all clients; 0 for none
     #[arg(long, value_name = "HZ", default_value = "5", allow_negative_numbers = true, value_parser = parse_rate)]
@@ -141,6 +145,14 @@ pub struct TestOptions {
     pub workload_options: BTreeMap<String, String>,
 }
 
+impl TestPlan {
+    /// A fresh nemesis, for one run.
+    pub fn nemesis(&self) -> Nemesis {
+        let schedules = self.options.schedules(&self.faults);
+        Nemesis::new(schedules.expect("the faults were found when the plan was made"))
+    }
+}
+
 /// What options amount to, once they are put together.
 #[derive(Clone, Debug)]
 pub struct TestPlan {
@@ -148,6 +160,8 @@ pub struct TestPlan {
     pub options: TestOptions,
     /// The workload.
     pub workload: AnyWorkload,
+    /// The faults that there are.
+    pub faults: Faults,
     /// What the workload is told.
     pub settings: Settings,
     /// How long messages take.
@@ -161,8 +175,8 @@ impl TestOptions {
     ///
     /// Options that do not fit together, an unknown workload, or a file of nodes that cannot be
     /// read.
-    pub fn plan(self, workloads: &Workloads) -> Result<TestPlan, String> {
-        let workload = workloads.find(&self.workload)?;
+    pub fn plan(self, bench: &Workbench) -> Result<TestPlan, String> {
+        let workload = bench.workloads.find(&self.workload)?;
         let nodes = node_names(&self)?;
         refuse_dashes(&self.node_args)?;
         let latency = Latency::new(self.latency, self.latency_dist)?;
@@ -182,14 +196,29 @@ impl TestOptions {
                 settings.options.set(spec.name, value);
             }
         }
-        accept_faults(&self.faults(), &*workload)?;
+        let mut faults = bench.faults.clone();
+        workload
+            .faults(&settings)
+            .into_iter()
+            .for_each(|spec| faults.add(spec));
+        self.schedules(&faults)?;
         workload.validate(&settings)?;
         Ok(TestPlan {
             workload,
+            faults,
             settings,
             latency,
             options: self,
         })
+    }
+
+    /// How the services are to behave.
+    pub fn services(&self) -> ServiceOptions {
+        let lww_kv = match self.lww_kv.as_str() {
+            "merging" => Merges::Kept,
+            _ => Merges::default(),
+        };
+        ServiceOptions { lww_kv }
     }
 
     /// How the results are to be printed.
@@ -206,24 +235,17 @@ impl TestOptions {
         self.nemesis.clone().unwrap_or_default().0
     }
 
-    /// The nemesis that the options ask for.
-    pub fn build_nemesis(&self, workload: &dyn Workload, settings: &Settings) -> Nemesis {
-        let interval = self.nemesis_interval;
-        let schedule = |name: &String| -> Schedule {
-            if let Some(fault) = workload.fault(name, settings) {
-                return fault.every(interval);
+    /// The schedules of the faults that the options ask for.
+    fn schedules(&self, faults: &Faults) -> Result<Vec<Schedule>, String> {
+        let names = self.faults();
+        let schedules = names.iter().map(|name| {
+            let spec = faults.find(name)?;
+            match spec.is_simulated_only {
+                true => Err(format!("the fault {name} exists in simulations only")),
+                false => Ok(spec.schedule(self.nemesis_interval)),
             }
-            match name.as_str() {
-                "partition" => Partition::any().every(interval),
-                "kill" => Kill::of(Target::Minority).every(interval),
-                "pause" => Pause::of(Target::Minority).every(interval),
-                "one-way" => Partition::one_way().every(interval),
-                "loss" => Loss::of(0.1).every(interval),
-                "duplication" => Duplication::of(0.1).every(interval),
-                _ => Delays::of(0.1, Duration::from_secs(1)).every(interval),
-            }
-        };
-        Nemesis::new(self.faults().iter().map(schedule).collect())
+        });
+        schedules.collect()
     }
 }
 
@@ -238,10 +260,10 @@ mod tests {
         let words = ["--bin", "node", "-w", "echo"]
             .into_iter()
             .chain(arguments.split_whitespace());
-        let workloads = Workloads::default();
-        let options = parse_test(words.map(OsString::from), &workloads);
+        let bench = Workbench::new();
+        let options = parse_test(words.map(OsString::from), &bench.workloads);
         let options = options.map_err(|error| error.to_string())?;
-        options.plan(&workloads)
+        options.plan(&bench)
     }
 
     #[test]

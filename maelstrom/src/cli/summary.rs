@@ -99,11 +99,6 @@ impl Summary<'_> {
                 "; latency {median} ms median, {p99} ms 99 %, {max} ms max"
             );
         }
-        for figure in self.results.workload().figures() {
-            if let Some(value) = figure.value {
-                let _ = write!(text, "; {} {}", figure.name, rounded(value));
-            }
-        }
         if let (Some(median), Some(max)) = (stable_latency(&edn, 0.5), stable_latency(&edn, 1.0)) {
             let _ = write!(
                 text,
@@ -111,6 +106,11 @@ impl Summary<'_> {
                 rounded(median),
                 rounded(max)
             );
+        }
+        for figure in self.results.workload().figures() {
+            if let Some(value) = figure.value {
+                let _ = write!(text, "; {} {}", figure.name, rounded(value));
+            }
         }
         text
     }
@@ -196,7 +196,8 @@ mod tests {
             [
                 "a test",
                 "2 operations, 100 % ok; latency 10 ms median, 10 ms 99 %, 10 ms max; stable latency \
-                 0 ms median, 0 ms max",
+                 0 ms median, 0 ms max; stable-latency-bound-median-ms 20; \
+                 stable-latency-bound-max-ms 20",
                 "VALID",
                 "repeat: eddy test -w g-set",
                 "page:   store/index.html",

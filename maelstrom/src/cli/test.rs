@@ -1,7 +1,6 @@
 //! `eddy test`: one run after the other, on real processes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -10,6 +9,7 @@ use super::console::{self, Console};
 use super::options::{TestOptions, TestPlan};
 use super::summary::Summary;
 use super::{EXIT_CRASH, EXIT_USAGE};
+use crate::Workbench;
 use crate::check::{self, Results, Verdict};
 use crate::history::History;
 use crate::host::{Command, Interrupted, ProcessHost};
@@ -17,7 +17,6 @@ use crate::net::Recording;
 use crate::report::{EVENTS_MAX, RunSummary, Store};
 use crate::runner::{self, Observer, Plan};
 use crate::seed::Seed;
-use crate::workload::Workloads;
 
 /// A node's initialisation takes so many events, which the diagram of messages does not show.
 const EVENTS_PER_INIT: usize = 4;
@@ -68,8 +67,8 @@ impl Finished {
     }
 }
 
-pub(super) fn run(options: TestOptions, workloads: &Workloads) -> Result<u8> {
-    let plan = match options.plan(workloads) {
+pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
+    let plan = match options.plan(bench) {
         Ok(plan) => plan,
         Err(problem) => {
             eprintln!("eddy: {problem}");
@@ -119,16 +118,13 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let mut host = ProcessHost::new(command, &plan.settings.nodes, &store.path("node-logs"))?
         .echo_stderr(options.log_stderr);
     let run = Plan {
-        workload: plan.workload.clone(),
-        settings: plan.settings.clone(),
-        final_operation: None,
-        fault_free_tail: Duration::ZERO,
         latency: plan.latency,
-        nemesis: options.build_nemesis(&*plan.workload, &plan.settings),
-        seed,
+        nemesis: plan.nemesis(),
+        services: options.services(),
         recording: Recording::First(EVENTS_MAX + EVENTS_PER_INIT * plan.settings.nodes.len()),
         log_sent: options.log_net_send,
         log_received: options.log_net_recv,
+        ..Plan::new(plan.workload.clone(), plan.settings.clone(), seed)
     };
     let outcome = runner::run(run, &mut host, &mut console);
     console.say("Run complete, writing");
@@ -171,7 +167,7 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
         history: outcome.history,
         description,
         command,
-        warnings: Vec::new(),
+        warnings: outcome.warnings.iter().map(ToString::to_string).collect(),
         directory: store.directory().to_owned(),
     })
 }

@@ -51,7 +51,7 @@ use crate::check::Analysis;
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation, OncePerThread};
 use crate::history::History;
-use crate::nemesis::Fault;
+use crate::nemesis::FaultSpec;
 
 /// A workload whose type does not matter.
 pub type AnyWorkload = Arc<dyn Workload>;
@@ -94,14 +94,9 @@ pub trait Workload: Send + Sync {
         nodes
     }
 
-    /// The names of the faults that only this workload has.
-    fn faults(&self) -> &[&str] {
-        &[]
-    }
-
-    /// The fault of this name, if it is one of [`Workload::faults`].
-    fn fault(&self, _name: &str, _settings: &Settings) -> Option<Box<dyn Fault>> {
-        None
+    /// The faults that only this workload has.
+    fn faults(&self, _settings: &Settings) -> Vec<FaultSpec> {
+        Vec::new()
     }
 
     /// The operations of a run. The settings were accepted by [`Workload::validate`].

@@ -2,6 +2,7 @@
 
 mod adaptivity;
 mod challenges;
+mod delivery;
 mod faults;
 mod rig;
 mod swarm;

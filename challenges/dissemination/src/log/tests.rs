@@ -1,4 +1,4 @@
-//! What logs keep, tell, and take off the wire.
+//! What logs keep and return, and their form on the wire.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-const ORIGIN: Origin = Origin { node: 1, life: 9 };
+const ORIGIN: Origin = Origin {
+    node: 1,
+    incarnation: 9,
+};
 
-/// An item about some keys.
+/// An item with keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct About(Vec<u8>);
 
@@ -29,18 +32,18 @@ fn logs<T: Item>(items: impl IntoIterator<Item = T>) -> Logs<T> {
 }
 
 #[test]
-fn an_item_lasts_as_long_as_one_of_its_keys() {
+fn item_is_dropped_once_all_its_keys_are_replaced() {
     let mut held = logs([About(vec![1, 2]), About(vec![1])]);
-    assert_eq!(held.count(), 2, "key 2 is still the first one's");
+    assert_eq!(held.count(), 2, "key 2 still belongs to the first item");
     held.push(ORIGIN, About(vec![2, 3]));
-    assert_eq!(held.count(), 2, "the first has lost both");
+    assert_eq!(held.count(), 2, "the first item has lost both keys");
     held.push(ORIGIN, About(vec![]));
     held.push(ORIGIN, About(vec![]));
-    assert_eq!(held.count(), 4, "without keys, for ever");
+    assert_eq!(held.count(), 4, "items without keys are kept");
 }
 
 #[test]
-fn runs_are_short_on_the_wire_and_come_back_as_they_were() {
+fn run_survives_serialization_and_omits_numbers_if_whole() {
     let whole = logs([5_i64, 6, 7]).since(&Vector::default(), 2);
     let json = serde_json::to_string(&whole).unwrap();
     assert_eq!(json, r#"[{"origin":[1,9],"after":0,"items":[5,6]}]"#);
@@ -58,7 +61,7 @@ fn runs_are_short_on_the_wire_and_come_back_as_they_were() {
 }
 
 #[test]
-fn a_run_whose_numbers_do_not_fit_is_refused() {
+fn run_whose_numbers_do_not_fit_is_rejected() {
     for numbers in ["[[1,2],2]", "[[0],2]", "[[3],2]", "[[2],1]"] {
         let json = format!(r#"{{"origin":[1,9],"after":0,"items":[7],"numbers":{numbers}}}"#);
         assert!(serde_json::from_str::<Run<i64>>(&json).is_err(), "{json}");
@@ -68,9 +71,9 @@ fn a_run_whose_numbers_do_not_fit_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7319), failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
-    /// Whatever is lost, repeated or overtaken, what was learnt is a prefix, each item once.
+    /// Loss, duplication and reordering leave a prefix of the log, each item once.
     #[test]
-    fn runs_in_any_order_give_a_prefix(cuts in prop::collection::vec((0..30_u64, 1..9_usize), 0..40)) {
+    fn runs_in_any_order_yield_a_prefix(cuts in prop::collection::vec((0..30_u64, 1..9_usize), 0..40)) {
         let full = logs(0..30_i64);
         let mut other = Logs::new();
         let mut learnt = Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eddy::edn::Value;
 use eddy::nemesis::{Action, Fault, FaultContext, FaultRecord};
-use eddy::net::{CutId, EndpointId, Latency};
+use eddy::net::{EndpointId, FaultId, Latency};
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use eddy::workload::{self, LeaderElectionAnalysis};
@@ -147,7 +147,7 @@ pub struct OfLeader {
     blow: Blow,
     claim: LatestClaim,
     hit: Option<usize>,
-    cut: Option<CutId>,
+    cut: Option<FaultId>,
 }
 
 impl OfLeader {
@@ -223,7 +223,7 @@ impl Fault for OfLeader {
             }
             Blow::Cut => {
                 if let Some(cut) = self.cut.take() {
-                    arena.faults.borrow_mut().heal(cut);
+                    arena.faults.borrow_mut().remove(cut);
                 }
                 ("stop-partition", Value::keyword("network-healed"))
             }

@@ -20,7 +20,7 @@ use crate::check::Analysis;
 use crate::edn::Value;
 use crate::generator::{EachNode, Invocation};
 use crate::history::History;
-use crate::nemesis::Fault;
+use crate::nemesis::FaultSpec;
 use arrivals::Arrivals;
 
 pub use arrivals::Capacity;
@@ -123,12 +123,12 @@ impl Workload for Jobs {
         })
     }
 
-    fn fault(&self, name: &str, settings: &Settings) -> Option<Box<dyn Fault>> {
-        (name == "slow").then(|| Box::new(Slow::new(settings)) as Box<dyn Fault>)
-    }
-
-    fn faults(&self) -> &[&str] {
-        &["slow"]
+    fn faults(&self, settings: &Settings) -> Vec<FaultSpec> {
+        let slow = Slow::new(settings);
+        let spec = FaultSpec::new("slow", move || slow.clone())
+            .describe("slow node", "a node is five times slower")
+            .recorded_as("slow", "recover-speed");
+        vec![spec]
     }
 
     fn rules(&self, _: &Settings) -> Rules {

@@ -1,4 +1,4 @@
-//! The protocol among several nodes, on a network of a few lines: no runtime, no workload.
+//! The protocol among several nodes, on a minimal network without runtime and workload.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,20 +17,26 @@ use crate::vector::Origin;
 const HOP: Duration = Duration::from_millis(100);
 const WINDOWS: Windows = Windows::every(Duration::from_millis(400));
 
-/// Where a message is lost, by time, sender, and receiver.
+/// Decides whether a message is lost, by time, sender and receiver.
 type Faults = Box<dyn Fn(Duration, usize, usize, &mut ChaCha8Rng) -> bool>;
 
 struct Cluster<T: Item> {
     stars: Vec<Star<T>>,
-    /// What each node learnt, in order.
+    /// The items that each node received, in order.
     learnt: Vec<Vec<(Origin, T)>>,
-    /// Messages on their way, by arrival and number.
-    flying: BTreeMap<(Instant, u64), (usize, usize, Gossip<T>)>,
+    /// The arrival of each of these items.
+    learnt_at: Vec<Vec<Instant>>,
+    /// The time at which each item was published, in order.
+    published_at: Vec<Instant>,
+    /// Messages in flight, by arrival and number.
+    in_flight: BTreeMap<(Instant, u64), (usize, usize, Gossip<T>)>,
     sent: u64,
     start: Instant,
     now: Instant,
     lost: Faults,
+    /// The greatest random delay of a message, and the delay of every message, beside the hop.
     jitter: Duration,
+    delay: Duration,
     dice: ChaCha8Rng,
 }
 
@@ -41,22 +47,26 @@ impl<T: Item> Cluster<T> {
         Self {
             stars: (0..count).map(star).collect(),
             learnt: (0..count).map(|_| Vec::new()).collect(),
-            flying: BTreeMap::new(),
+            learnt_at: vec![Vec::new(); count],
+            published_at: Vec::new(),
+            in_flight: BTreeMap::new(),
             sent: 0,
             start: now,
             now,
             lost: Box::new(|_, _, _, _| false),
             jitter: Duration::ZERO,
+            delay: Duration::ZERO,
             dice: ChaCha8Rng::seed_from_u64(seed),
         }
     }
 
     fn publish(&mut self, node: usize, item: T) {
+        self.published_at.push(self.now);
         self.stars[node].publish(item, self.now);
     }
 
-    /// Lets the nodes speak that have something to say now.
-    fn speak(&mut self) {
+    /// Puts on the network what the nodes send now.
+    fn send(&mut self) {
         for node in 0..self.stars.len() {
             for (peer, gossip) in self.stars[node].act(self.now) {
                 self.sent += 1;
@@ -65,19 +75,19 @@ impl<T: Item> Cluster<T> {
                     continue;
                 }
                 let jitter = self.jitter.mul_f64(self.dice.random());
-                let key = (self.now + HOP + jitter, self.sent);
-                self.flying.insert(key, (node, peer, gossip));
+                let key = (self.now + HOP + self.delay + jitter, self.sent);
+                self.in_flight.insert(key, (node, peer, gossip));
             }
         }
     }
 
-    /// Lets time pass until then; tells whether anything happened at all.
+    /// Lets time pass until `end` after the start. Returns whether any message was sent.
     fn run_until(&mut self, end: Duration) -> bool {
         let end = self.start + end;
         let sent_before = self.sent;
         loop {
-            self.speak();
-            let arrival = self.flying.keys().next().map(|(at, _)| *at);
+            self.send();
+            let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
             let timer = self.stars.iter().filter_map(Star::wake_at).min();
             let next = arrival.into_iter().chain(timer).min();
             let Some(next) = next.filter(|next| *next <= end) else {
@@ -86,11 +96,12 @@ impl<T: Item> Cluster<T> {
             };
             assert!(next > self.now || Some(next) == arrival, "a node spins");
             self.now = next.max(self.now);
-            while let Some(entry) = self.flying.first_entry()
+            while let Some(entry) = self.in_flight.first_entry()
                 && entry.key().0 <= self.now
             {
                 let (from, to, gossip) = entry.remove();
                 let learnt = self.stars[to].receive(from, gossip, self.now);
+                self.learnt_at[to].extend(learnt.iter().map(|_| self.now));
                 self.learnt[to].extend(learnt);
             }
         }
@@ -102,12 +113,29 @@ impl<T: Item> Cluster<T> {
     }
 }
 
+impl Cluster<i64> {
+    /// Returns the longest time that an item published since then took to any node. Items are
+    /// numbered from 1.
+    fn slowest_since(&self, since: Instant) -> Duration {
+        let arrivals = self
+            .learnt
+            .iter()
+            .flatten()
+            .zip(self.learnt_at.iter().flatten());
+        let times = arrivals.filter_map(|((_, item), at)| {
+            let published = self.published_at[*item as usize - 1];
+            (published >= since).then(|| *at - published)
+        });
+        times.max().expect("an item arrived")
+    }
+}
+
 fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
 #[test]
-fn every_item_is_learnt_once_and_in_the_order_of_its_origin() {
+fn items_under_loss_and_reordering_arrive_once_and_in_order() {
     for seed in 0..20 {
         let mut cluster = Cluster::<i64>::new(7, WINDOWS, seed);
         cluster.jitter = Duration::from_millis(300);
@@ -134,20 +162,20 @@ fn every_item_is_learnt_once_and_in_the_order_of_its_origin() {
 }
 
 #[test]
-fn a_lone_item_takes_two_hops_and_each_link_is_closed_by_one_message() {
+fn single_item_takes_two_hops_and_one_confirmation_per_link() {
     let mut cluster = Cluster::new(5, WINDOWS, 0);
     cluster.run_until(secs(5));
-    let greetings = cluster.sent;
+    let hellos = cluster.sent;
     cluster.publish(3, 1_i64);
     cluster.run_until(secs(5) + 2 * HOP);
     assert!(cluster.agree());
     cluster.run_until(secs(10));
-    assert_eq!(cluster.sent - greetings, 1 + 4 + 4, "up, down, confirmed");
+    assert_eq!(cluster.sent - hellos, 1 + 4 + 4, "up, down, confirmed");
     assert!(!cluster.run_until(secs(1000)), "and then silence");
 }
 
 #[test]
-fn nodes_that_cannot_reach_the_hub_agree_on_another() {
+fn nodes_cut_off_from_the_hub_agree_on_another() {
     let mut cluster = Cluster::<i64>::new(6, WINDOWS, 0);
     cluster.lost =
         Box::new(|at, from, to, _| at > secs(2) && at < secs(20) && (from < 3) != (to < 3));
@@ -162,11 +190,11 @@ fn nodes_that_cannot_reach_the_hub_agree_on_another() {
     assert!(cluster.agree(), "two seconds after the heal");
     cluster.run_until(secs(40));
     let hubs: BTreeSet<usize> = cluster.stars.iter().map(Star::hub).collect();
-    assert_eq!(hubs, BTreeSet::from([0]), "and they follow one hub again");
+    assert_eq!(hubs, BTreeSet::from([0]), "all follow one hub again");
 }
 
 #[test]
-fn whoever_lacks_much_gets_it_in_chunks() {
+fn long_backlog_arrives_in_messages_of_limited_size() {
     let mut cluster = Cluster::new(3, WINDOWS, 0);
     cluster.lost = Box::new(|at, from, to, _| at < secs(10) && (from == 2 || to == 2));
     for item in 0..10_000_i64 {
@@ -175,20 +203,20 @@ fn whoever_lacks_much_gets_it_in_chunks() {
     cluster.run_until(secs(10));
     assert!(cluster.learnt[2].is_empty());
     while !cluster.agree() {
-        cluster.speak();
+        cluster.send();
         let largest = cluster
-            .flying
+            .in_flight
             .values()
             .map(|(_, _, gossip)| gossip.len())
             .max();
-        assert!(largest.unwrap_or(0) <= crate::star::CHUNK);
+        assert!(largest.unwrap_or(0) <= crate::send::MAX_ITEMS);
         let at = cluster.now - cluster.start + Duration::from_millis(10);
         cluster.run_until(at);
-        assert!(at < secs(20), "it takes for ever");
+        assert!(at < secs(20), "the backlog takes too long");
     }
 }
 
-/// A total, which replaces the former totals of its node.
+/// A total that replaces the former totals of its node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Total(u64);
 
@@ -201,7 +229,7 @@ impl Item for Total {
 }
 
 #[test]
-fn items_that_are_replaced_are_kept_nowhere() {
+fn replaced_items_are_dropped_on_every_node() {
     let mut cluster = Cluster::new(3, WINDOWS, 0);
     for total in 0..1000 {
         cluster.publish(1, Total(total));
@@ -219,7 +247,7 @@ fn items_that_are_replaced_are_kept_nowhere() {
 }
 
 #[test]
-fn a_node_that_has_lost_its_memory_is_told_everything() {
+fn restarted_node_receives_the_full_state() {
     for victim in [0, 2] {
         let mut cluster = Cluster::<i64>::new(4, WINDOWS, 0);
         for item in 0..100 {
@@ -241,4 +269,41 @@ fn a_node_that_has_lost_its_memory_is_told_everything() {
         assert!(cluster.agree());
         assert!(!cluster.run_until(secs(1000)), "and then silence");
     }
+}
+
+/// 5,000 items within one window of direct sending are more than fit into one message.
+#[test]
+fn burst_larger_than_a_message_is_sent_directly_in_full() {
+    let mut cluster = Cluster::new(4, Windows::swift(), 0);
+    cluster.run_until(secs(5));
+    for item in 0..5000_i64 {
+        cluster.publish(1, item);
+    }
+    cluster.run_until(secs(5) + HOP + Duration::from_millis(10));
+    for node in [2, 3] {
+        assert_eq!(cluster.learnt[node].len(), 5000, "n{node}");
+    }
+}
+
+/// A message that took longer than planned misses its round. Its items depart once they have waited
+/// for the interval of rounds, not one interval after the missed round.
+#[test]
+fn items_that_missed_their_round_depart_when_they_have_waited_enough() {
+    let mut cluster = Cluster::<i64>::new(3, WINDOWS, 0);
+    let mut item = 0;
+    let mut publish_until = |cluster: &mut Cluster<i64>, end| {
+        while cluster.now - cluster.start < end {
+            item += 1;
+            cluster.publish(1 + (item % 2) as usize, item);
+            let at = cluster.now - cluster.start + Duration::from_millis(7);
+            cluster.run_until(at);
+        }
+    };
+    publish_until(&mut cluster, secs(5));
+    cluster.delay = Duration::from_millis(30);
+    let late_since = cluster.now;
+    publish_until(&mut cluster, secs(7));
+    let slowest = cluster.slowest_since(late_since);
+    let bound = WINDOWS.round + 2 * (HOP + cluster.delay) + Duration::from_millis(20);
+    assert!(slowest < bound, "{slowest:?}");
 }

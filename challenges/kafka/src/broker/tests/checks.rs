@@ -1,14 +1,21 @@
-//! What must hold at every moment, and what in the end.
+//! What must hold at every moment, and what must hold after the faults have ended.
 
 use std::collections::BTreeMap;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
 
-use super::Weather;
+use super::faults::FaultRates;
 use super::world::World;
 
+/// Entries before the last ones that are compared again at each step.
+const COMPARED: usize = 50;
+
+/// Milliseconds without faults after which all brokers must agree.
+const FAULT_FREE_PERIOD_MS: u64 = 10_000;
+
 impl World {
-    /// What one broker takes for committed, all others do; and what a client was told is so.
+    /// Asserts that all brokers commit the same entries in the same order, and that no offset is
+    /// acknowledged for two messages.
     pub fn check(&mut self) {
         for (node, broker) in self.brokers.iter().enumerate() {
             let Some(broker) = broker else { continue };
@@ -16,41 +23,38 @@ impl World {
                 let committed = &mut self.committed[number];
                 let ours = shard.journal.entries(0..shard.journal.committed());
                 let known = committed.len().min(ours.len());
-                // All but the latest were compared when they were new.
-                let begin = known.saturating_sub(50);
+                let begin = known.saturating_sub(COMPARED);
                 assert_eq!(
                     ours[begin..known],
                     committed[begin..known],
-                    "n{node} has another journal of shard {number}"
+                    "n{node} committed another journal of shard {number}"
                 );
                 committed.extend_from_slice(&ours[known..]);
             }
         }
-        let answers = &mut self.answers;
+        let acknowledged = &mut self.acknowledged;
         self.sends.retain_mut(|(key, msg, receiver)| {
             let outcome = receiver.try_recv();
             if let Ok(offset) = outcome {
-                let log = answers.entry(key.to_string()).or_default();
-                assert_eq!(
-                    log.insert(offset, *msg),
-                    None,
-                    "offset {offset} was given twice"
-                );
+                let log = acknowledged.entry(key.clone()).or_default();
+                let other = log.insert(offset, *msg);
+                assert_eq!(other, None, "offset {offset} was acknowledged twice");
             }
-            outcome == Err(oneshot::error::TryRecvError::Empty)
+            outcome == Err(TryRecvError::Empty)
         });
     }
 
-    /// Everything is well for a while; then everybody must know everything.
-    pub fn calm_down(&mut self) {
-        self.weather = Weather::default();
+    /// Ends all faults, and asserts that every broker then learns everything.
+    pub fn assert_converges(&mut self) {
+        self.rates = FaultRates::default();
         self.cuts.clear();
-        self.reborn_at.fill(self.now);
-        for _ in 0..10_000 {
+        self.planned_kills.clear();
+        self.restart_at.fill(self.now);
+        for _ in 0..FAULT_FREE_PERIOD_MS {
             self.step(0.0);
         }
         for (node, broker) in self.brokers.iter().enumerate() {
-            let broker = broker.as_ref().expect("everybody is alive");
+            let broker = broker.as_ref().expect("all nodes run");
             for (number, shard) in broker.shards.iter().enumerate() {
                 let (len, committed) = (shard.journal.len(), &self.committed[number]);
                 assert_eq!(len, committed.len(), "n{node}, shard {number}: {shard:?}");
@@ -58,7 +62,7 @@ impl World {
                 assert!(shard.requests.is_empty(), "n{node}, shard {number}");
                 assert!(broker.wake_at() > self.now);
             }
-            for (key, log) in &self.answers {
+            for (key, log) in &self.acknowledged {
                 let from = BTreeMap::from([(key.as_str().into(), 0)]);
                 let read = broker.poll(&from).remove(key.as_str()).unwrap_or_default();
                 for (offset, msg) in log.range(..read.len() as u64) {
@@ -66,10 +70,7 @@ impl World {
                 }
             }
         }
-        assert_eq!(
-            self.sends.len(),
-            0,
-            "every send of a living node is answered"
-        );
+        let unanswered = self.sends.len();
+        assert_eq!(unanswered, 0, "sends of running nodes are not answered");
     }
 }

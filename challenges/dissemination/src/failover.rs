@@ -1,0 +1,94 @@
+//! What happens when a peer does not answer: it is suspected, probed, and replaced if it was the
+//! hub.
+//!
+//! A peer that leaves a message and two questions unanswered is suspected until it confirms
+//! something that was sent to it since.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::gossip::Wants;
+use crate::link::{State, Suspicion};
+use crate::log::Item;
+use crate::star::{Star, is_due};
+
+/// The time for which a confirmation shows that the hub can be reached.
+const CONFIRMATION_VALID_FOR: Duration = Duration::from_secs(2);
+
+impl<T: Item> Star<T> {
+    /// Suspects a peer until it answers.
+    pub(crate) fn suspect(&mut self, peer: usize, now: Instant) {
+        let hub_before = self.hub();
+        let link = &mut self.links[peer];
+        link.ask_at = None;
+        link.state = State::Suspected(Suspicion::new(now));
+        if peer == hub_before {
+            self.follow_next_hub(now);
+        }
+    }
+
+    /// Replaces a lost hub by the next node. That may be lost as well, so the more hubs were lost in
+    /// a row, the more candidates are asked at a time.
+    fn follow_next_hub(&mut self, now: Instant) {
+        let count = 1 << self.hubs_lost.min(10);
+        self.hubs_lost += 1;
+        let candidates = (0..self.me).filter(|&peer| !self.links[peer].is_suspected());
+        let candidates: Vec<usize> = candidates.take(count).collect();
+        for candidate in candidates {
+            if !self.links[candidate].is_asked() {
+                self.links[candidate].state = State::Questioned;
+                self.send_question(candidate, now);
+            }
+        }
+        self.discard_timetable();
+        self.schedule_send_to_hub(now);
+    }
+
+    /// Follows a better hub that can be reached again, and informs the old one.
+    pub(crate) fn change_hub(&mut self, hub_before: usize, now: Instant) {
+        self.up.waiting_since = now.checked_sub(self.waited_before_reconnect());
+        self.send_news(self.hub(), Wants::Confirmation, now);
+        if hub_before != self.me {
+            self.send_state(hub_before, now);
+        }
+        self.discard_timetable();
+    }
+
+    /// Checks the hub after a message from a node that calls itself a hub although this node's hub
+    /// comes before it: it cannot reach that one, and perhaps no node can.
+    pub(crate) fn check_hub(&mut self, from: usize, now: Instant) {
+        let hub = self.hub();
+        let rival = self.links[from].hub == from && from > hub && hub != self.me;
+        let link = &self.links[hub];
+        let valid_until = link.confirmed.map(|at| at + CONFIRMATION_VALID_FOR);
+        if rival && valid_until.is_none_or(|until| until < now) && !link.is_asked() {
+            self.send_news(hub, Wants::Answer, now);
+        }
+    }
+
+    /// Tries a suspected peer again.
+    pub(crate) fn probe(&mut self, peer: usize, now: Instant) {
+        if !is_due(self.probe_at(peer), now) {
+            return;
+        }
+        self.send_question(peer, now);
+        let link = &mut self.links[peer];
+        if let State::Suspected(suspicion) = link.state {
+            link.state = State::Suspected(suspicion.probed(now));
+        }
+    }
+
+    /// Returns the time of the next probe. A node probes the nodes it would serve; its hub's hub,
+    /// since other nodes reach that one; and if it is a hub itself, all nodes before it.
+    pub(crate) fn probe_at(&self, peer: usize) -> Option<Instant> {
+        let suspicion = self.links[peer].suspicion()?;
+        let hub = self.hub();
+        let wanted = if peer < self.me {
+            hub >= self.me || self.links[hub].hub == peer
+        } else {
+            self.is_responsible_for(peer)
+        };
+        wanted.then_some(suspicion.probe_at)
+    }
+}
