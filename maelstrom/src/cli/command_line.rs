@@ -45,7 +45,10 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     let faults = options.nemesis.as_ref().map(|faults| faults.0.join(","));
     add("--nemesis", faults.filter(|faults| !faults.is_empty()));
     let interval = options.nemesis_interval.as_secs_f64();
-    add("--lww-kv", unless("upstream".to_owned(), options.lww_kv.clone()));
+    add(
+        "--lww-kv",
+        unless("upstream".to_owned(), options.lww_kv.clone()),
+    );
     add("--nemesis-interval", unless(10.0, interval));
     add(
         "--availability",

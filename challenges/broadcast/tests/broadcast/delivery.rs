@@ -35,7 +35,11 @@ impl DeliveryTimes {
         let delivery = |(value, &(node, at)): (&i64, &(EndpointId, Duration))| {
             let reached = replay.reached.get(value);
             let others = reached.map_or(0, |nodes| nodes.keys().filter(|it| **it != node).count());
-            assert_eq!(others + 1, nodes, "value {value} has not reached every node");
+            assert_eq!(
+                others + 1,
+                nodes,
+                "value {value} has not reached every node"
+            );
             let last = reached.and_then(|nodes| nodes.values().max()).copied();
             (at - origin, last.unwrap_or(at).saturating_sub(at))
         };
@@ -50,7 +54,9 @@ impl DeliveryTimes {
         self.times[((fraction * self.times.len() as f64) as usize).min(last)].1
     }
 
-    pub fn times(&self) -> &[(Duration, Duration)] { &self.times }
+    pub fn times(&self) -> &[(Duration, Duration)] {
+        &self.times
+    }
 
     /// The longest time.
     pub fn max(&self) -> Duration {
