@@ -99,11 +99,6 @@ impl Summary<'_> {
                 "; latency {median} ms median, {p99} ms 99 %, {max} ms max"
             );
         }
-        for figure in self.results.workload().figures() {
-            if let Some(value) = figure.value {
-                let _ = write!(text, "; {} {}", figure.name, rounded(value));
-            }
-        }
         if let (Some(median), Some(max)) = (stable_latency(&edn, 0.5), stable_latency(&edn, 1.0)) {
             let _ = write!(
                 text,
@@ -111,6 +106,11 @@ impl Summary<'_> {
                 rounded(median),
                 rounded(max)
             );
+        }
+        for figure in self.results.workload().figures() {
+            if let Some(value) = figure.value {
+                let _ = write!(text, "; {} {}", figure.name, rounded(value));
+            }
         }
         text
     }

@@ -177,7 +177,9 @@ impl Election {
         let is_free = now >= state.bound_until && now >= state.leads_until;
         let votes = match term.cmp(&state.term) {
             Ordering::Greater => is_free || leads,
-            Ordering::Equal => state.voted_for == candidate || self.flaw == Flaw::VotesTwice,
+            Ordering::Equal => {
+                state.voted_for == candidate || leads || self.flaw == Flaw::VotesTwice
+            }
             Ordering::Less => false,
         };
         if !votes {

@@ -54,8 +54,16 @@ impl DeliveryTimes {
         self.times[((fraction * self.times.len() as f64) as usize).min(last)].1
     }
 
-    pub fn times(&self) -> &[(Duration, Duration)] {
-        &self.times
+    /// The number of values.
+    pub fn count(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The longest time that a value acknowledged by `end` took from then on to reach every node.
+    pub fn last_after(&self, end: Duration) -> Duration {
+        let old = self.times.iter().filter(|(at, _)| *at <= end);
+        let ends = old.map(|(at, time)| (*at + *time).saturating_sub(end));
+        ends.max().expect("a value was acknowledged before")
     }
 
     /// The longest time.
@@ -63,8 +71,8 @@ impl DeliveryTimes {
         self.quantile(1.0)
     }
 
-    /// The times of the values acknowledged from then on only.
-    pub fn from(&self, start: Duration) -> Self {
+    /// The times of the values acknowledged from `start` on.
+    pub fn since(&self, start: Duration) -> Self {
         let times = self.times.iter().filter(|(at, _)| *at >= start);
         Self {
             times: times.copied().collect(),

@@ -80,8 +80,8 @@ impl Workload for Broadcast {
         }
     }
 
-    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
-        Box::new(set_full::check(history, "broadcast"))
+    fn check(&self, history: &History, settings: &Settings) -> Box<dyn Analysis> {
+        Box::new(set_full::check_on(history, "broadcast", settings))
     }
 }
 

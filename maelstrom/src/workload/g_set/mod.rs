@@ -55,8 +55,8 @@ impl Workload for GSet {
         }
     }
 
-    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
-        Box::new(set_full::check(history, "add"))
+    fn check(&self, history: &History, settings: &Settings) -> Box<dyn Analysis> {
+        Box::new(set_full::check_on(history, "add", settings))
     }
 }
 
