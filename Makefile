@@ -19,7 +19,7 @@ help: ## Lists the targets
 		awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 	@echo
 	@echo 'NAME of test-NAME is a suite, or the first words of several (test-broadcast, test-txn):'
-	@sed -nE 's/^name = "(.*)"/\1/p' maelstrom/suites.toml | paste -sd ' ' | fold -sw 76 | sed 's/^/  /'
+	@sed -nE 's/^name = "(.*)"/\1/p' maelstrom/suites.toml | paste -sd ' ' - | fold -sw 76 | sed 's/^/  /'
 	@echo 'NAME of sim-NAME and check-NAME is a package in challenges/; check-NAME also takes eddy and glomers.'
 	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
