@@ -183,7 +183,13 @@ fn lost_values_are_named() {
     let eddy = Eddy::new();
     let run =
         eddy.run("test -w broadcast --bin NODE --node-count 1 --time-limit 1 --rate 60 -- forget");
-    run.expect(1, &["Analysis invalid!", "values are missing, all of them on n0 only: 3, 10, 17"]);
+    run.expect(
+        1,
+        &[
+            "Analysis invalid!",
+            "values are missing, all of them on n0 only: 3, 10, 17",
+        ],
+    );
 }
 
 #[test]
