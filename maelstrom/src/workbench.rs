@@ -1,11 +1,12 @@
-//! A workbench of your own: Eddy with more workloads.
+//! A workbench of your own: Eddy with more workloads and faults.
 
 use std::process::ExitCode;
 
 use crate::cli;
+use crate::nemesis::{FaultSpec, Faults};
 use crate::workload::{Workload, Workloads};
 
-/// Eddy as a program, with all its commands and whatever is added to it.
+/// Eddy as a program, with all its commands, and the workloads and faults that are added to it.
 ///
 /// ```no_run
 /// # use eddy::workload::Echo as Bank;
@@ -15,7 +16,8 @@ use crate::workload::{Workload, Workloads};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Workbench {
-    workloads: Workloads,
+    pub(crate) workloads: Workloads,
+    pub(crate) faults: Faults,
 }
 
 impl Workbench {
@@ -34,8 +36,18 @@ impl Workbench {
         self
     }
 
+    /// Adds a fault, for `--nemesis`.
+    ///
+    /// # Panics
+    ///
+    /// If there is a fault of the same name.
+    pub fn fault(mut self, fault: FaultSpec) -> Workbench {
+        self.faults.add(fault);
+        self
+    }
+
     /// Parses the arguments of this process and does what they say.
     pub fn main(self) -> ExitCode {
-        cli::run(std::env::args_os(), &self.workloads)
+        cli::run(std::env::args_os(), &self)
     }
 }

@@ -1,27 +1,28 @@
 //! Challenge 1: echo.
 //!
-//! The smallest node there is: what it is asked, what it answers, and nothing in between.
+//! The smallest node: an enum of requests, an enum of replies, and a handler. Read this file only;
+//! `main.rs` runs the node.
 
 use glomers::prelude::*;
 
-/// What clients ask.
+/// A request of a client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Say this again.
+    /// Asks for the same value in the reply.
     Echo {
-        /// Anything.
+        /// Any JSON.
         echo: Value,
     },
 }
 
-/// What they get.
+/// A reply to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// The same again.
+    /// Answers an `echo`.
     EchoOk {
-        /// What was asked for.
+        /// The value of the request.
         echo: Value,
     },
 }

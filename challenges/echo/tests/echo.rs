@@ -1,4 +1,4 @@
-//! Echo, as it must behave.
+//! The specification of echo, in simulation.
 
 use echo::Echo;
 use eddy::nemesis::{Fault, Kill, Partition, Pause, Target};
@@ -20,9 +20,9 @@ fn load() -> Load {
     Load::of(workload::Echo).rate(100.0).time_limit(secs(10))
 }
 
-/// Challenge 1, with three nodes. They say nothing to each other, so there is nothing to be cut.
+/// Challenge 1, with three nodes. They do not communicate, so a partition cuts nothing.
 #[test]
-fn every_client_hears_its_own_words_whatever_happens_between_nodes() {
+fn partition_does_not_affect_replies() {
     for_each_seed(|seed| {
         let run = nodes(seed, 3)
             .nemesis(Partition::any().every(secs(2)))
@@ -35,9 +35,9 @@ fn every_client_hears_its_own_words_whatever_happens_between_nodes() {
     });
 }
 
-/// Thirty clients, most of whose words are on their way at the same time.
+/// Thirty clients with many requests in flight at once.
 #[test]
-fn nobody_hears_the_words_of_another() {
+fn concurrent_clients_get_their_own_values() {
     for_each_seed(|seed| {
         let run = nodes(seed, 1).run(load().rate(1000.0).concurrency(30));
         run.assert_valid();
@@ -45,28 +45,28 @@ fn nobody_hears_the_words_of_another() {
     });
 }
 
-/// A node without state has lost nothing when it comes back.
+/// A node without state loses nothing when it is killed.
 #[test]
-fn who_is_killed_answers_again_at_once() {
+fn killed_node_answers_after_restart() {
     for_each_seed(|seed| {
         let kill = Kill::of(Target::Node(1)).between(secs(3), secs(4));
         let run = nodes(seed, 3).nemesis(kill).run(load());
         run.assert_valid();
         assert_eq!(run.kills(), 1);
         let mut late = 0;
-        for (words, answer) in run.history().pairs().filter(|(op, _)| op.is_client()) {
-            if words.time < secs(3) - ms(1) || words.time > secs(4) {
-                let answer = answer.expect("every operation ends");
-                assert_eq!(answer.kind, eddy::history::Kind::Ok, "{answer:?}");
-                late += usize::from(words.time > secs(4));
+        for (request, reply) in run.history().pairs().filter(|(op, _)| op.is_client()) {
+            if request.time < secs(3) - ms(1) || request.time > secs(4) {
+                let reply = reply.expect("every operation ends");
+                assert_eq!(reply.kind, eddy::history::Kind::Ok, "{reply:?}");
+                late += usize::from(request.time > secs(4));
             }
         }
-        assert!(late > 300, "only {late} words were said after the restart");
+        assert!(late > 300, "only {late} requests came after the restart");
     });
 }
 
 #[test]
-fn who_is_paused_answers_late_and_rightly() {
+fn paused_node_answers_after_resuming() {
     for_each_seed(|seed| {
         let pause = Pause::of(Target::Node(1)).between(secs(3), secs(5));
         let run = nodes(seed, 3).nemesis(pause).run(load());
@@ -74,7 +74,7 @@ fn who_is_paused_answers_late_and_rightly() {
         assert_eq!(run.pauses(), 1);
         assert_eq!(run.ok_fraction(), 1.0);
         let longest = run.latency_of("echo", 1.0);
-        // Who was asked soon after it fell asleep answers when it wakes up.
+        // A request from the beginning of the pause is answered at its end.
         assert!(longest > ms(1500) && longest <= ms(2001), "{longest:?}");
     });
 }
@@ -89,11 +89,11 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_changes_a_word() {
+fn random_faults_change_no_value() {
     swarm().for_each(10, |drawn| run(drawn).assert_valid());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

@@ -1,4 +1,4 @@
-//! Echo as a program: a real process on real pipes.
+//! Echo as a real process on real pipes.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -26,7 +26,7 @@ fn reply(id: usize, text: &str) -> String {
     )
 }
 
-/// Everything in at once, and then the end of input; everything out until the end of output.
+/// Writes the whole input, closes it, and returns all lines of output.
 fn converse(input: String) -> Vec<String> {
     let mut child = echo();
     let mut stdin = child.stdin.take().unwrap();
@@ -42,7 +42,7 @@ fn converse(input: String) -> Vec<String> {
 }
 
 #[test]
-fn each_request_is_answered_before_the_next_is_sent() {
+fn request_is_answered_before_the_next_arrives() {
     let mut child = echo();
     let mut stdin = child.stdin.take().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -58,7 +58,7 @@ fn each_request_is_answered_before_the_next_is_sent() {
 }
 
 #[test]
-fn a_burst_is_answered_whole_and_in_order_even_without_the_last_newline() {
+fn burst_without_final_newline_is_answered_in_order() {
     let count = 20_000;
     let requests: Vec<String> = (0..count).map(|id| request(id, "hello")).collect();
     let lines = converse(format!("{INIT}\n{}", requests.join("\n")));
@@ -72,7 +72,7 @@ fn a_burst_is_answered_whole_and_in_order_even_without_the_last_newline() {
 }
 
 #[test]
-fn a_line_longer_than_any_pipe_is_answered() {
+fn line_longer_than_a_pipe_is_answered() {
     let text = "x".repeat(10_000_000);
     let lines = converse(format!(
         "{INIT}\n{}\n{}\n",
@@ -82,15 +82,15 @@ fn a_line_longer_than_any_pipe_is_answered() {
     assert!(lines[1..] == [reply(1, &text), reply(2, "short")]);
 }
 
-/// A bench that writes all it has before it reads must not come to a standstill.
+/// A bench that writes all requests before it reads replies must not deadlock.
 #[test]
-fn requests_are_taken_even_while_nobody_reads_the_replies() {
+fn requests_are_read_while_replies_are_not() {
     let count = 20_000;
     let mut child = echo();
     let mut stdin = child.stdin.take().unwrap();
     writeln!(stdin, "{INIT}").unwrap();
     for id in 0..count {
-        writeln!(stdin, "{}", request(id, "more than any pipe holds")).unwrap();
+        writeln!(stdin, "{}", request(id, "longer than a pipe's buffer")).unwrap();
     }
     drop(stdin);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -98,7 +98,7 @@ fn requests_are_taken_even_while_nobody_reads_the_replies() {
     for id in 0..count {
         assert_eq!(
             lines.next().unwrap().unwrap(),
-            reply(id, "more than any pipe holds")
+            reply(id, "longer than a pipe's buffer")
         );
     }
     assert!(lines.next().is_none());
@@ -106,12 +106,12 @@ fn requests_are_taken_even_while_nobody_reads_the_replies() {
 }
 
 #[test]
-fn a_program_without_input_ends_well() {
+fn exits_cleanly_without_input() {
     assert_eq!(converse(String::new()), [""; 0]);
 }
 
 #[test]
-fn a_program_to_which_nobody_listens_any_more_ends_well() {
+fn exits_cleanly_on_broken_pipe() {
     let mut child = echo();
     let mut stdin = child.stdin.take().unwrap();
     drop(child.stdout.take());
@@ -120,7 +120,7 @@ fn a_program_to_which_nobody_listens_any_more_ends_well() {
 }
 
 #[test]
-fn the_seed_is_logged_and_no_two_programs_have_the_same() {
+fn seed_is_logged_and_differs_between_processes() {
     let seed = || {
         let mut child = echo();
         writeln!(child.stdin.take().unwrap(), "{INIT}").unwrap();
@@ -135,7 +135,7 @@ fn the_seed_is_logged_and_no_two_programs_have_the_same() {
         let seed = log
             .trim()
             .strip_prefix("node n1, seed ")
-            .expect("that is all it logs");
+            .expect("the seed is the only line of the log");
         seed.parse::<u64>().expect("a seed is a number")
     };
     assert_ne!(seed(), seed());

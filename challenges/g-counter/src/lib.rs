@@ -1,16 +1,17 @@
-//! Challenge 4: a grow-only counter over seq-kv, a store that may show the past.
+//! Challenge 4: a grow-only counter over seq-kv, a sequentially consistent store.
 //!
-//! Each node keeps what its own clients added under a key of its own ([`share`]), and the counter
-//! is the sum of all keys. The nodes say nothing to each other, so no partition concerns them.
-//! Two things make it cheap, and a third makes it right:
+//! Each node stores the sum of its own clients' adds under a key of its own, its [`share`], and the
+//! counter is the sum of all shares. The nodes do not communicate, so partitions do not matter. Two
+//! techniques make it cheap, and a third makes it correct:
 //!
-//! - **Group commit.** One request is under way at a time, and stores all adds that wait.
-//! - **Reads from memory.** The other keys are looked at once in a while, by whoever stores
-//!   something anyway, and only if somebody reads.
-//! - **A change before each look.** seq-kv may answer a read from long ago, but never from before
-//!   the reader's own last change. So a node changes its own key, and then reads the others.
+//! - **Group commit.** One request to the store is in flight at a time, and stores all waiting adds.
+//! - **Reads from memory.** A node refreshes the other shares once per period, together with a
+//!   request that it makes anyway, and only if clients read.
+//! - **A write before each refresh.** seq-kv may answer a read from an old state, but never from one
+//!   before the reader's own last write. So a node changes its own key, and then reads the others.
 //!
-//! The README has the reasoning, the figures and the guarantees.
+//! The README has the reasoning, the figures and the guarantees. Read `share` first, then this
+//! file: clients' requests (`add`, `read`), then the background loop that serves them (`round`).
 
 pub mod share;
 
@@ -24,43 +25,44 @@ use tokio::time::{Instant, sleep_until};
 
 use share::Share;
 
-/// What clients ask.
+/// A request of a client.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Add this much.
+    /// Adds to the counter.
     Add {
-        /// How much; the counter only grows.
+        /// Amount to add; must not be negative.
         delta: u64,
     },
-    /// How much is it?
+    /// Asks for the value of the counter.
     Read,
 }
 
-/// What they get.
+/// A reply to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// It is added; see [`Ack`] for how certain that is.
+    /// Acknowledges an `add`; see [`Ack`] for what that guarantees.
     AddOk {},
-    /// So much.
+    /// Answers a `read`.
     ReadOk {
-        /// The sum.
-        value: u64,
+        /// The sum of all adds.
+        value: u128,
     },
 }
 
-/// When an add is acknowledged.
+/// The moment at which an add is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ack {
-    /// When seq-kv holds it, so that no crash can undo it. It is stored at once.
+    /// After seq-kv has stored it, which is requested at once. It survives a kill of the node.
     SeqKv,
-    /// At once. It is stored within a period: a node that is killed loses what it has not stored.
+    /// At once. It is stored within a period: a node that is killed loses adds not stored yet.
     Local,
 }
 
 impl Ack {
-    /// The period that keeps challenge 4 within its budget of messages; the README derives it.
+    /// Returns the period that keeps challenge 4 within its limit of messages per operation. The
+    /// README derives it: a shorter one exceeds the limit, a longer one makes reads older.
     pub fn period(self) -> Duration {
         match self {
             Ack::SeqKv => Duration::from_millis(1500),
@@ -69,61 +71,62 @@ impl Ack {
     }
 }
 
-/// One life of a node that counts.
+/// A node that counts.
 ///
-/// A read shows all that seq-kv held two periods before, and all that was acknowledged on this
-/// node. With a period of zero it shows all that seq-kv held when it was asked for.
+/// A read includes everything that was in seq-kv two periods before, and everything that was
+/// acknowledged on this node. With a period of zero it includes everything that was in seq-kv when
+/// it was requested.
 pub struct GCounter {
     ack: Ack,
-    /// How long others' keys are good enough. After one period they are looked at again when there
-    /// is something to store anyway, after two a read waits for it.
+    /// Age of the other shares after which they are refreshed together with the next write. At
+    /// twice this age reads wait for a refresh.
     period: Duration,
-    /// All that was added here in this life, stored or not.
-    added: Cell<u64>,
-    /// The total that earlier lives of this node left behind.
-    inherited: Cell<u64>,
-    /// This node's key, as seq-kv holds it.
+    /// Sum of the adds of this incarnation, stored or not.
+    added: Cell<u128>,
+    /// Total that this node stored in earlier incarnations.
+    inherited: Cell<u128>,
+    /// This node's share, as it is stored in seq-kv.
     own: Cell<Share>,
-    /// The other nodes' keys, as they were seen last.
+    /// The other nodes' shares, as of the last refresh.
     others: RefCell<BTreeMap<NodeId, Share>>,
     reads: Reads,
-    /// Tells the background that somebody waits.
+    /// Wakes the background loop for a waiting client.
     demand: Notify,
     progress: Cell<Progress>,
-    /// Tells of progress, to whoever waits for it: in the order in which they came, so that a run is
-    /// the same again from the same seed. (A `watch` wakes in random order.)
-    moved: Notify,
+    /// Notifies waiting clients of progress. `Notify` wakes them in the order in which they came, as
+    /// repeatable runs require; a `watch` would wake them in random order.
+    progressed: Notify,
 }
 
-/// Who reads, and what is done about it.
+/// The demand of readers for refreshes.
 #[derive(Default)]
 struct Reads {
-    /// Whether somebody has read since the last look at the others was begun.
+    /// Whether a client has read since the last refresh began.
     seen: Cell<bool>,
-    /// Whether somebody waits for a look that is not yet begun.
+    /// Whether a client waits for a refresh that has not begun.
     waiting: Cell<bool>,
-    /// The look that was begun last.
-    begun: Cell<Look>,
+    /// The refresh that began last.
+    begun: Cell<Refresh>,
 }
 
-/// A look at the others' keys: it shows all that seq-kv held when it was begun.
+/// A refresh of the other shares. It reads everything that was in seq-kv when it began.
 #[derive(Clone, Copy, Default)]
-struct Look {
+struct Refresh {
     number: u64,
     begun_at: Option<Instant>,
 }
 
-/// How far the background has come.
+/// The progress of the background loop.
 #[derive(Clone, Copy, Default)]
 struct Progress {
-    /// So much of `added` is stored.
-    stored: u64,
-    /// The look that was finished last.
-    look: Look,
+    /// The part of `added` that is stored.
+    stored: u128,
+    /// The refresh that was finished last.
+    refresh: Refresh,
 }
 
 impl GCounter {
-    /// A node that does not know yet what it has stored in earlier lives.
+    /// Returns a node that has not yet read what it stored in earlier incarnations.
     pub fn new(ack: Ack, period: Duration) -> Self {
         Self {
             ack,
@@ -135,7 +138,7 @@ impl GCounter {
             reads: Reads::default(),
             demand: Notify::new(),
             progress: Cell::default(),
-            moved: Notify::new(),
+            progressed: Notify::new(),
         }
     }
 
@@ -143,7 +146,7 @@ impl GCounter {
         if delta == 0 {
             return; // Nothing to store.
         }
-        let added = self.added.get() + delta;
+        let added = self.added.get() + u128::from(delta);
         self.added.set(added);
         self.demand.notify_one();
         if self.ack == Ack::SeqKv {
@@ -151,57 +154,57 @@ impl GCounter {
         }
     }
 
-    async fn read(&self) -> u64 {
+    async fn read(&self) -> u128 {
         self.reads.seen.set(true);
-        let last = self.progress.get().look;
+        let last = self.progress.get().refresh;
         if self.age(last) >= 2 * self.period {
             let begun = self.reads.begun.get();
             let next = if self.age(begun) < 2 * self.period {
-                begun.number // It is under way.
+                begun.number // It is in flight.
             } else {
                 self.reads.waiting.set(true);
                 self.demand.notify_one();
                 begun.number + 1
             };
-            self.wait_for(|progress| progress.look.number >= next).await;
+            self.wait_for(|progress| progress.refresh.number >= next)
+                .await;
         }
         self.sum()
     }
 
-    /// How old is what a look has shown?
-    fn age(&self, look: Look) -> Duration {
-        look.begun_at.map_or(Duration::MAX, |at| at.elapsed())
+    /// Returns the age of what a refresh has read.
+    fn age(&self, refresh: Refresh) -> Duration {
+        refresh.begun_at.map_or(Duration::MAX, |at| at.elapsed())
     }
 
-    fn sum(&self) -> u64 {
+    fn sum(&self) -> u128 {
         let own = match self.ack {
-            // What is not stored yet may be lost, so nobody shall have seen it.
+            // Adds that are not stored may be lost, so no read may show them.
             Ack::SeqKv => self.own.get().total,
             Ack::Local => self.inherited.get() + self.added.get(),
         };
         let others = self.others.borrow();
-        own + others.values().map(|share| share.total).sum::<u64>()
+        own + others.values().map(|share| share.total).sum::<u128>()
     }
 
     async fn wait_for(&self, reached: impl Fn(Progress) -> bool) {
         loop {
-            let moved = self.moved.notified();
+            let progressed = self.progressed.notified();
             if reached(self.progress.get()) {
                 return;
             }
-            moved.await;
+            progressed.await;
         }
     }
 
-    fn progress(&self, change: impl FnOnce(&mut Progress)) {
+    fn update_progress(&self, change: impl FnOnce(&mut Progress)) {
         let mut progress = self.progress.get();
         change(&mut progress);
         self.progress.set(progress);
-        self.moved.notify_waiters();
+        self.progressed.notify_waiters();
     }
 
-    /// Waits until there is something to do. With local acknowledgement adds can wait, until
-    /// `store_at`.
+    /// Waits until a client needs a round. With local acknowledgement adds wait until `store_at`.
     async fn demand(&self, store_at: Instant) {
         while !self.reads.waiting.get() {
             let adds = self.added.get() > self.progress.get().stored;
@@ -216,40 +219,40 @@ impl GCounter {
         }
     }
 
-    /// Stores what was added. Looks at the others, too, if somebody reads and the last look is a
-    /// period old.
+    /// Stores all adds. Refreshes the other shares as well, if clients read and the last refresh is
+    /// a period old.
     async fn round(&self, cx: &Context) {
         let begun = self.reads.begun.get();
         let due = self.reads.seen.get() && self.age(begun) >= self.period;
-        let look = (due || self.reads.waiting.get()).then(|| Look {
+        let refresh = (due || self.reads.waiting.get()).then(|| Refresh {
             number: begun.number + 1,
             begun_at: Some(Instant::now()),
         });
-        if let Some(look) = look {
-            self.reads.begun.set(look);
+        if let Some(refresh) = refresh {
+            self.reads.begun.set(refresh);
             self.reads.seen.set(false);
             self.reads.waiting.set(false);
         }
         let added = self.added.get();
-        // If nothing was added this is still a change, and brings the node up to date.
+        // Without adds this is still a change, of the version, after which no old state is read.
         let own = self.own.get().followed_by(self.inherited.get() + added);
         share::replace(self.own.get(), own, cx).await;
         self.own.set(own);
-        self.progress(|progress| progress.stored = added);
-        if let Some(look) = look {
-            self.look_at_others(cx).await;
-            self.progress(|progress| progress.look = look);
+        self.update_progress(|progress| progress.stored = added);
+        if let Some(refresh) = refresh {
+            self.read_others(cx).await;
+            self.update_progress(|progress| progress.refresh = refresh);
         }
     }
 
-    async fn look_at_others(&self, cx: &Context) {
-        let mut looks = JoinSet::new();
+    async fn read_others(&self, cx: &Context) {
+        let mut reads = JoinSet::new();
         for node in cx.peers() {
             let (node, cx) = (node.clone(), cx.clone());
-            looks.spawn_local(async move { (share::of(&node, &cx).await, node) });
+            reads.spawn_local(async move { (share::of(&node, &cx).await, node) });
         }
-        while let Some(look) = looks.join_next().await {
-            let (share, node) = look.expect("a key can be read");
+        while let Some(read) = reads.join_next().await {
+            let (share, node) = read.expect("reading a share does not panic");
             let mut others = self.others.borrow_mut();
             let known = others.entry(node).or_default();
             *known = (*known).max(share);

@@ -6,22 +6,23 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use g_counter::{Ack, GCounter};
 
-/// A grow-only counter over seq-kv.
+/// Challenge 4: a grow-only counter over seq-kv.
 #[derive(Parser)]
 struct Args {
-    /// When an add is acknowledged.
+    /// When an add is acknowledged
     #[arg(long, value_enum, default_value_t = AckArg::SeqKv)]
     ack: AckArg,
-    /// Milliseconds after which others are looked at again; 1500, or 3000 with local acknowledgement.
+    /// Milliseconds after which the other nodes' shares are refreshed [default: 1500, or 3000 with
+    /// local acknowledgement]
     #[arg(long, value_name = "MS")]
     period: Option<u64>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum AckArg {
-    /// When seq-kv holds it.
+    /// After seq-kv has stored it
     SeqKv,
-    /// At once: a node that is killed loses what it has not stored yet.
+    /// At once: a node that is killed loses adds not stored yet
     Local,
 }
 

@@ -1,33 +1,38 @@
 //! A node's share of the counter: one key of seq-kv, which only that node writes.
 //!
-//! A write would do, since a total that is stored twice is the same total. But a node may be
-//! killed while its last write is on its way, and start again before it arrives; then the write
-//! of a dead process would undo what its successor has stored. So a share carries a version, and
-//! is replaced by compare-and-set: the same two messages, and the one operation that seq-kv cannot
-//! do on an old state. What comes from a dead process finds another version, and fails.
+//! A plain write is not enough. A node may be killed while its last write is in flight and restart
+//! before it arrives; the write of the dead process would then undo what its successor has stored.
+//! So a share carries a version and is replaced by compare-and-set, which costs the same two
+//! messages and is never executed on an old state. A request of a dead process finds another version
+//! and fails.
 
 use glomers::prelude::*;
 
-/// What a node has stored. Of two shares of one node the later is the greater.
+/// The stored share of a node. Of two shares of one node the later one is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Share {
-    /// How often this share was replaced.
+    /// Number of times that this share was replaced.
     pub version: u64,
-    /// The sum of all that clients added on this node, in all its lives.
-    pub total: u64,
+    /// Sum of the adds of this node's clients in all its incarnations. Each add fits in 64 bits; the
+    /// sum may not.
+    pub total: u128,
 }
 
 impl Share {
-    /// The next version.
-    pub fn followed_by(self, total: u64) -> Share {
+    /// Returns the next version, with another total.
+    pub fn followed_by(self, total: u128) -> Share {
         let version = self.version + 1;
         Share { version, total }
     }
 }
 
-/// Learns what earlier lives of this node stored, and keeps them from storing anything more.
+/// Returns the share of this node's earlier incarnations, and keeps them from changing it any more.
 ///
-/// That the read in here may be old does no harm: the change succeeds only if it was not.
+/// The read in here may return an old state, in which case the change fails and is repeated.
+///
+/// # Panics
+///
+/// If seq-kv holds something else under this node's key.
 pub async fn take_over(cx: &Context) -> Share {
     retried(cx, async || {
         cx.seq_kv()
@@ -38,37 +43,53 @@ pub async fn take_over(cx: &Context) -> Share {
             .await
     })
     .await
-    .unwrap_or_else(|error| panic!("a share can be taken over: {error}"))
+    .unwrap_or_else(|error| panic!("the share cannot be taken over: {error}"))
 }
 
-/// Replaces this node's share, and brings the node up to date: what it reads from now on is no
-/// older than this change.
+/// Replaces this node's share. This node's later reads return no state older than this change.
 ///
 /// # Panics
-/// If a successor of this process has taken over, which then is the one to serve this node's
-/// clients.
+///
+/// If a later incarnation of this node has taken the share over.
 pub async fn replace(old: Share, new: Share, cx: &Context) {
     let attempt = async || cx.seq_kv().compare_and_set(cx.id(), old, new).await;
     match retried(cx, attempt).await {
         Ok(()) => {}
-        // An attempt before, of which no reply came, may have been the one that succeeded.
+        // An earlier attempt whose reply was lost may have succeeded.
         Err(error) if error.code == ErrorCode::PreconditionFailed => {
             let found = of(cx.id(), cx).await;
-            assert_eq!(found, new, "one process at a time writes a node's share");
+            assert_eq!(found, new, "only one process writes a node's share");
         }
-        Err(error) => panic!("a share that exists can be replaced: {error}"),
+        Err(error) => panic!("the share cannot be replaced: {error}"),
     }
 }
 
-/// A node's share, no older than this node's last change; of a node that stored nothing, zero.
+/// Returns a node's share, no older than this node's last change, or zero if it stored nothing.
+///
+/// # Panics
+///
+/// If seq-kv holds something else under the node's key.
 pub async fn of(node: &str, cx: &Context) -> Share {
     retried(cx, async || cx.seq_kv().read(node).await)
         .await
-        .unwrap_or_else(|error| panic!("the share of {node} can be read: {error}"))
+        .unwrap_or_else(|error| panic!("the share of {node} cannot be read: {error}"))
         .unwrap_or_default()
 }
 
-/// All of these may be done twice, so they are tried until they succeed or cannot.
+/// Repeats an attempt after transient errors. All operations on shares may take effect twice.
 async fn retried<T>(cx: &Context, attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     cx.retry(Backoff::default(), attempt).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn total_above_64_bits_is_stored_exactly() {
+        let share = Share::default().followed_by(2 * u128::from(u64::MAX) + 1);
+        let json = serde_json::to_string(&share).expect("a share can be written");
+        assert_eq!(json, r#"{"version":1,"total":36893488147419103231}"#);
+        assert_eq!(serde_json::from_str::<Share>(&json).ok(), Some(share));
+    }
 }

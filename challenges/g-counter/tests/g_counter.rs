@@ -1,4 +1,4 @@
-//! The grow-only counter, as it must behave.
+//! The specification of the grow-only counter, in simulation.
 
 mod reads;
 
@@ -19,19 +19,19 @@ fn counter(ack: Ack) -> impl Fn(&Context) -> GCounter + Clone {
     move |_| GCounter::new(ack, ack.period())
 }
 
-/// A node on which every read waits for a look of its own.
+/// Returns a node on which every read waits for a refresh.
 fn without_memory(_: &Context) -> GCounter {
     GCounter::new(Ack::SeqKv, Duration::ZERO)
 }
 
-/// The load of challenge 4.
+/// Returns the load of challenge 4.
 fn load() -> Load {
     Load::of(workload::GCounter)
         .rate(100.0)
         .time_limit(secs(20))
 }
 
-/// So old is what a read may not show, at most, of what seq-kv holds.
+/// Returns the age at which every read includes what seq-kv has stored.
 fn lag() -> Duration {
     2 * Ack::SeqKv.period()
 }
@@ -49,9 +49,9 @@ fn report(run: &Run) {
     );
 }
 
-/// Challenge 4. The nodes say nothing to each other, so there is nothing to be cut.
+/// Challenge 4. The nodes do not communicate, so a partition cuts nothing.
 #[test]
-fn a_partition_changes_nothing() {
+fn partition_does_not_affect_the_counter() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
@@ -68,7 +68,7 @@ fn a_partition_changes_nothing() {
     });
 }
 
-/// Challenge 4 again, for those who can afford to lose the last seconds of a node that dies.
+/// Challenge 4 where losing the last seconds of a killed node is acceptable.
 #[test]
 fn local_acknowledgement_costs_a_tenth_of_a_message() {
     for_each_seed(|seed| {
@@ -86,7 +86,7 @@ fn local_acknowledgement_costs_a_tenth_of_a_message() {
 }
 
 #[test]
-fn what_is_acknowledged_survives_the_death_of_nodes() {
+fn acknowledged_adds_survive_kills() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
@@ -102,17 +102,17 @@ fn what_is_acknowledged_survives_the_death_of_nodes() {
     });
 }
 
-/// Nodes die and come back faster than a message travels, so that what the dead have sent to the
-/// store arrives after what their successors send.
+/// Nodes restart faster than a message travels, so that writes of killed processes arrive after those
+/// of their successors.
 #[test]
-fn the_last_words_of_the_dead_change_nothing() {
+fn late_writes_of_killed_process_are_rejected() {
     for_seeds(100, |seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
             .latency(Latency::exponential(ms(300)))
             .nemesis(Kill::one().every(ms(150)))
             .run(load().rate(20.0).time_limit(secs(10)).concurrency(12));
-        // Some runs are too rough for any add to be acknowledged.
+        // In some runs no add is acknowledged, so only the workload's verdict is checked.
         let counter = run.results().workload();
         assert_eq!(
             counter.verdict(),
@@ -125,7 +125,7 @@ fn the_last_words_of_the_dead_change_nothing() {
 }
 
 #[test]
-fn local_acknowledgement_loses_what_was_not_stored_yet() {
+fn local_acknowledgement_loses_adds_not_stored_yet() {
     let loses = |seed| {
         let run = Simulation::new(Seed(seed))
             .nodes(3, counter(Ack::Local))
@@ -137,10 +137,10 @@ fn local_acknowledgement_loses_what_was_not_stored_yet() {
     assert!((0..5).any(loses));
 }
 
-/// With a period of zero nothing is answered from memory: no read, on any node, misses an add that
-/// was acknowledged before, and no read shows less than one that was answered before.
+/// With a period of zero no read is answered from memory. On every node it includes all adds that
+/// were acknowledged before, and shows no less than a read that was answered before.
 #[test]
-fn without_memory_every_read_is_up_to_date() {
+fn reads_with_zero_period_are_up_to_date() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, without_memory)
@@ -156,7 +156,7 @@ fn without_memory_every_read_is_up_to_date() {
 }
 
 #[test]
-fn clients_who_wait_together_share_their_messages() {
+fn concurrent_clients_share_messages() {
     for_each_seed(|seed| {
         let run = |concurrency, rate: f64| {
             Simulation::new(seed)
@@ -174,9 +174,9 @@ fn clients_who_wait_together_share_their_messages() {
     });
 }
 
-/// A store that takes longer than the node's patience: requests are repeated, and count once.
+/// The store is slower than the timeout of requests, so requests are repeated.
 #[test]
-fn what_is_asked_of_the_store_twice_counts_once() {
+fn repeated_write_counts_once() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
@@ -199,16 +199,16 @@ fn what_is_asked_of_the_store_twice_counts_once() {
     });
 }
 
-/// Nobody asks, nobody tells.
+/// Without requests the only messages are those of the start and of the final reads.
 #[test]
-fn a_counter_that_nobody_uses_is_silent() {
+fn unused_counter_sends_no_messages() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, counter(Ack::SeqKv))
             .run(Load::of(workload::GCounter).rate(0.0).time_limit(secs(20)));
         run.assert_valid();
-        // Three nodes learn their shares, and look at two others' for the final read.
-        let (learn, look) = (4, 2 + 2 * 2);
-        assert_eq!(run.journal().servers.sent, 3 * (learn + look));
+        // Each of three nodes takes its share over, and reads two others for the final read.
+        let (take_over, refresh) = (4, 2 + 2 * 2);
+        assert_eq!(run.journal().servers.sent, 3 * (take_over + refresh));
     });
 }

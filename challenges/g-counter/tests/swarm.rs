@@ -1,11 +1,11 @@
-//! The grow-only counter in worlds that a seed has drawn.
+//! The grow-only counter with clusters, loads and faults drawn at random from a seed.
 
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm};
 use eddy::workload;
 use g_counter::{Ack, GCounter};
 use glomers::Context;
 
-/// Nodes say nothing to each other: links are nothing to them.
+/// Draws no faults of links, since the nodes do not communicate.
 fn swarm() -> Swarm {
     Swarm::of(workload::GCounter).without(&FaultKind::OF_LINKS)
 }
@@ -16,13 +16,13 @@ fn run(drawn: &Configuration) -> Run {
     simulation.run(drawn.load())
 }
 
-/// A run may be too rough for any add to be acknowledged.
+/// In some runs no add is acknowledged, so only safety is checked.
 #[test]
-fn no_mixture_of_faults_changes_the_sum() {
+fn random_faults_do_not_change_the_sum() {
     swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

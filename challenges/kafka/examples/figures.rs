@@ -1,5 +1,5 @@
-//! Prints the figures of the README: what a budget and replicas cost, simulated.
-#![allow(clippy::print_stdout, reason = "the figures are for people")]
+//! Prints the simulated figures of the README: the cost of budgets and of replicas.
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use eddy::workload;
 use glomers::Context;
 use kafka::Settings;
 
-/// Means are over so many seeds.
+/// Number of seeds over which the means are taken.
 const SEEDS: u64 = 5;
 
-/// How long a run lasts, as the challenges have it.
-const LASTING: Duration = secs(20);
+/// Duration of a run, as in the challenges.
+const TIME_LIMIT: Duration = secs(20);
 
-/// A run with the challenges' rate, and two clients for each node.
+/// Runs the challenges' rate with two clients for each node.
 fn run(nodes: usize, settings: Settings, seed: u64) -> Run {
     let load = Load::of(workload::Kafka).rate(1000.0);
     let run = Simulation::new(Seed(seed))
         .nodes(nodes, move |cx: &Context| kafka::Kafka::new(cx, settings))
-        .run(load.concurrency(2 * nodes).time_limit(LASTING));
+        .run(load.concurrency(2 * nodes).time_limit(TIME_LIMIT));
     run.assert_valid();
     run
 }
@@ -44,7 +44,7 @@ fn row(nodes: usize, replicas: usize, budget: Duration) {
         "| {nodes} | {replicas} | {} ms | {:.2} | {:.0} | {:.1} ms | {:.1} ms | {:.1} ms | {:.0} ms |",
         budget.as_millis(),
         mean(&Run::messages_per_op),
-        mean(&|run| run.operations() as f64 / LASTING.as_secs_f64()),
+        mean(&|run| run.operations() as f64 / TIME_LIMIT.as_secs_f64()),
         mean_ms(&|run| run.latency_of("send", 0.5)),
         mean_ms(&|run| run.latency_of("send", 0.99)),
         mean_ms(&|run| run.latency_of("poll", 0.99)),

@@ -1,9 +1,9 @@
-//! A shard's journal: all messages of all its keys in one order, and the logs of the keys in it.
+//! A shard's journal: all messages of all its keys in one order.
 //!
-//! One sequence per shard instead of one per key makes everything between nodes a single number: a
-//! replica is a prefix of its leader's journal, and "I have 713" acknowledges it all. A key's log is
-//! read off the committed part: its *n*-th committed message has offset *n*. So offsets are dense,
-//! and every node counts the same ones without being told.
+//! With one sequence per shard instead of one per key, nodes exchange a single number about a
+//! shard: a replica is a prefix of its leader's journal, and "I have 713 entries" acknowledges all
+//! of them. The log of a key is derived from the committed part: the key's *n*-th committed message
+//! has offset *n*. Offsets are therefore dense, and every node computes the same ones.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,24 +11,24 @@ use std::rc::Rc;
 
 use glomers::prelude::*;
 
-use crate::leadership::Incarnation;
+use crate::leadership::Member;
 
-/// A message in a journal, with the name of the request that brought it.
+/// A message in a journal, with the request that it came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Record", into = "Record")]
 pub struct Entry {
-    /// The key whose log it belongs to.
+    /// The key of the log that the message belongs to.
     pub key: Rc<str>,
-    /// What the client sent.
+    /// The client's message.
     pub msg: Value,
-    /// Who took the request from a client.
-    pub origin: Incarnation,
-    /// Which of the origin's requests to this shard it is, from 1 on.
+    /// The member that took the request from the client.
+    pub origin: Member,
+    /// The number of the request among the origin's requests to this shard, from 1 on.
     pub number: u64,
 }
 
-/// An entry on the wire: short, since it goes to every node.
-type Record = (Rc<str>, Value, Incarnation, u64);
+/// An entry on the wire, as an array to keep it short.
+type Record = (Rc<str>, Value, Member, u64);
 
 impl From<Record> for Entry {
     fn from((key, msg, origin, number): Record) -> Self {
@@ -47,52 +47,52 @@ impl From<Entry> for Record {
     }
 }
 
-/// An entry that has just been committed.
+/// The request and the offset of an entry that has just been committed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Who waits for it.
-    pub origin: Incarnation,
-    /// Under which number.
+    /// The member that took the request.
+    pub origin: Member,
+    /// The number of the request.
     pub number: u64,
-    /// Its offset in the log of its key.
+    /// The offset of the message in the log of its key.
     pub offset: u64,
 }
 
-/// The journal of a shard, as far as this node knows it.
+/// The journal of a shard, as far as this node has it.
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: Vec<Entry>,
-    /// So many entries from the beginning will never change.
+    /// Number of entries that are committed and never change.
     committed: usize,
-    /// For each key, where its committed messages are in `entries`.
+    /// By key, the positions of its committed messages in `entries`.
     logs: BTreeMap<Rc<str>, Vec<usize>>,
-    /// The latest request of each node that is in `entries`.
+    /// By node, the incarnation and the number of its latest request in `entries`.
     latest: BTreeMap<usize, (u64, u64)>,
 }
 
 impl Journal {
-    /// The number of entries, committed or not.
+    /// Returns the number of entries, committed or not.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The number of entries that are committed.
+    /// Returns the number of committed entries.
     pub fn committed(&self) -> usize {
         self.committed
     }
 
-    /// Some of the entries.
+    /// Returns the entries at these positions.
     pub fn entries(&self, range: Range<usize>) -> &[Entry] {
         &self.entries[range]
     }
 
-    /// Appends the entry if it is its origin's next one. One that is there already, or that comes
-    /// before its turn, is not appended: so a request may be repeated, and is stored once.
+    /// Appends a new request if it is its origin's next one, and returns whether it is. A request
+    /// may therefore be sent again without being stored twice.
     pub fn append_next(&mut self, entry: Entry) -> bool {
-        let Incarnation { node, life } = entry.origin;
+        let Member { node, incarnation } = entry.origin;
         let next = match self.latest.get(&node) {
-            Some(&(latest_life, number)) if latest_life == life => number + 1,
-            Some(&(latest_life, _)) if latest_life > life => return false,
+            Some(&(latest, number)) if latest == incarnation => number + 1,
+            Some(&(latest, _)) if latest > incarnation => return false,
             _ => 1,
         };
         let is_next = entry.number == next;
@@ -102,24 +102,26 @@ impl Journal {
         is_next
     }
 
-    /// Appends an entry that the leader has appended.
+    /// Appends an entry of the leader's journal.
     pub fn append(&mut self, entry: Entry) {
         let origin = entry.origin;
-        self.latest.insert(origin.node, (origin.life, entry.number));
+        self.latest
+            .insert(origin.node, (origin.incarnation, entry.number));
         self.entries.push(entry);
     }
 
-    /// Forgets everything that is not committed.
+    /// Removes all entries that are not committed.
     pub fn forget_uncommitted(&mut self) {
         self.entries.truncate(self.committed);
         self.latest.clear();
         for Entry { origin, number, .. } in &self.entries {
-            self.latest.insert(origin.node, (origin.life, *number));
+            self.latest
+                .insert(origin.node, (origin.incarnation, *number));
         }
     }
 
-    /// Commits the first `count` entries, or as many of them as there are, and tells which are
-    /// newly so.
+    /// Commits the first `count` entries, or all if there are fewer, and returns those that were
+    /// not committed before.
     pub fn commit(&mut self, count: usize) -> Vec<Committed> {
         let count = count.clamp(self.committed, self.entries.len());
         let range = self.committed..count;
@@ -138,8 +140,8 @@ impl Journal {
             .collect()
     }
 
-    /// At most `limit` committed messages of a key from an offset on, without a gap; `None` if
-    /// there are none.
+    /// Returns at most `limit` committed messages of a key from an offset on, without gaps, or
+    /// `None` if there are none.
     pub fn read(&self, key: &str, from: u64, limit: usize) -> Option<Vec<(u64, &Value)>> {
         let positions = self.logs.get(key)?;
         let tail = positions.get(usize::try_from(from).ok()?..)?;
@@ -152,11 +154,11 @@ impl Journal {
 mod tests {
     use super::*;
 
-    fn entry(key: &str, node: usize, life: u64, number: u64) -> Entry {
+    fn entry(key: &str, node: usize, incarnation: u64, number: u64) -> Entry {
         Entry {
             key: key.into(),
             msg: number.into(),
-            origin: Incarnation { node, life },
+            origin: Member { node, incarnation },
             number,
         }
     }
@@ -172,27 +174,25 @@ mod tests {
         let messages = |from| journal.read("a", from, 10);
         assert_eq!(messages(0), Some(vec![(0, &1.into()), (1, &3.into())]));
         assert_eq!(messages(1), Some(vec![(1, &3.into())]));
-        assert_eq!(messages(2), None, "the last one is not committed");
+        assert_eq!(messages(2), None, "the last message is not committed");
+        assert_eq!(journal.read("a", u64::MAX, 10), None);
         assert_eq!(journal.read("c", 0, 10), None);
     }
 
     #[test]
-    fn a_request_is_stored_once_and_in_its_turn() {
+    fn request_is_stored_once_and_in_its_origins_order() {
         let mut journal = Journal::default();
         assert!(journal.append_next(entry("a", 0, 1, 1)));
-        assert!(!journal.append_next(entry("a", 0, 1, 1)), "a repetition");
-        assert!(!journal.append_next(entry("a", 0, 1, 3)), "before its turn");
-        assert!(journal.append_next(entry("a", 1, 1, 1)), "of another node");
-        assert!(journal.append_next(entry("a", 0, 2, 1)), "of its next life");
-        assert!(
-            !journal.append_next(entry("a", 0, 1, 2)),
-            "of a former life"
-        );
+        assert!(!journal.append_next(entry("a", 0, 1, 1)), "repeated");
+        assert!(!journal.append_next(entry("a", 0, 1, 3)), "2 is missing");
+        assert!(journal.append_next(entry("a", 1, 1, 1)), "another node");
+        assert!(journal.append_next(entry("a", 0, 2, 1)), "restarted");
+        assert!(!journal.append_next(entry("a", 0, 1, 2)), "from before");
         assert_eq!(journal.len(), 3);
     }
 
     #[test]
-    fn what_is_forgotten_may_be_appended_again() {
+    fn forgotten_entry_can_be_appended_again() {
         let mut journal = Journal::default();
         journal.append(entry("a", 0, 1, 1));
         journal.commit(1);

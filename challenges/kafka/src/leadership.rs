@@ -1,55 +1,61 @@
-//! Who leads a shard, and who is in sync with it: the one thing that all nodes must agree on.
+//! Leadership records: which node leads a shard, and which nodes are in sync with it.
 //!
-//! It lives in lin-kv, where a change is a compare-and-set from the version that the proposer knew;
-//! so of two changes to one version, one fails. This is the division of labour of PacificA (Lin et
-//! al., 2008) and of Kafka with its controller: a small linearizable store decides who may act, and
-//! is asked only when that changes; the data never go through it.
+//! All nodes must agree on these records, so they live in lin-kv. A change is a compare-and-set from
+//! the version that the proposer knew: of two changes to one version, one fails. This is the
+//! division of labour of PacificA (Lin et al., 2008) and of Kafka with its controller. A small
+//! linearizable store decides which node may act, and is used only when that changes; the data
+//! never pass through it.
 
 use glomers::prelude::*;
 
 use crate::placement;
 
-/// One life of a node, from its start until it is killed. Nodes forget everything then, so whatever
-/// one relies on another to *know* is said of a life, never of a node.
+/// One incarnation of a node: its execution from a start until it is killed.
+///
+/// Nodes lose their memory when they are killed. A statement about what a node has stored is
+/// therefore always about one incarnation of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(usize, u64)", into = "(usize, u64)")]
-pub struct Incarnation {
+pub struct Member {
     /// The node, as a position in the list of all nodes.
     pub node: usize,
-    /// Which of its lives, from 1 on.
-    pub life: u64,
+    /// The number of the incarnation, from 1 on.
+    pub incarnation: u64,
 }
 
-impl From<(usize, u64)> for Incarnation {
-    fn from((node, life): (usize, u64)) -> Self {
-        Self { node, life }
+impl From<(usize, u64)> for Member {
+    fn from((node, incarnation): (usize, u64)) -> Self {
+        Self { node, incarnation }
     }
 }
 
-impl From<Incarnation> for (usize, u64) {
-    fn from(Incarnation { node, life }: Incarnation) -> Self {
-        (node, life)
+impl From<Member> for (usize, u64) {
+    fn from(Member { node, incarnation }: Member) -> Self {
+        (node, incarnation)
     }
 }
 
-/// Who leads a shard. What is committed in it is known to every node that is in sync.
+/// The leadership record of a shard. Every member that is in sync has all committed entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leadership {
-    /// Counts the changes.
+    /// Number of changes so far.
     pub version: u64,
-    /// Counts the changes of the leader. Within one epoch there is one journal, which only grows.
+    /// Number of changes of the leader so far. Within an epoch the leader's journal only grows.
     pub epoch: u64,
-    /// The only one that appends.
-    pub leader: Incarnation,
-    /// Those that must have stored an entry before it counts; the leader is one of them.
-    pub in_sync: Vec<Incarnation>,
+    /// The only member that appends.
+    pub leader: Member,
+    /// The members that must store an entry before it is committed, the leader included.
+    pub in_sync: Vec<Member>,
 }
 
 impl Leadership {
-    /// What holds as long as nobody has changed it: every node is in its first life, and the shard
-    /// is at home.
+    /// Returns the record that is in force until the first change: every node is in its first
+    /// incarnation, and the shard's own node leads.
     pub fn initial(shard: usize, nodes: usize, replicas: usize) -> Self {
-        let first = |node| Incarnation { node, life: 1 };
+        let first = |node| Member {
+            node,
+            incarnation: 1,
+        };
         Self {
             version: 0,
             epoch: 0,
@@ -60,8 +66,8 @@ impl Leadership {
         }
     }
 
-    /// The next version, with others in sync.
-    pub fn with_in_sync(&self, in_sync: Vec<Incarnation>) -> Self {
+    /// Returns the next version, with other members in sync.
+    pub fn with_in_sync(&self, in_sync: Vec<Member>) -> Self {
         Self {
             version: self.version + 1,
             in_sync,
@@ -69,8 +75,8 @@ impl Leadership {
         }
     }
 
-    /// The next version, led by `leader`, who must have been in sync, together with these.
-    pub fn led_by(&self, leader: Incarnation, in_sync: Vec<Incarnation>) -> Self {
+    /// Returns the next version, in a new epoch of `leader`, which must have been in sync.
+    pub fn led_by(&self, leader: Member, in_sync: Vec<Member>) -> Self {
         Self {
             version: self.version + 1,
             epoch: self.epoch + 1,
@@ -79,42 +85,53 @@ impl Leadership {
         }
     }
 
-    /// Whether this life knows all that is committed.
-    pub fn includes(&self, incarnation: Incarnation) -> bool {
-        self.in_sync.contains(&incarnation)
+    /// Returns whether a member is in sync, and so has all committed entries.
+    pub fn includes(&self, member: Member) -> bool {
+        self.in_sync.contains(&member)
     }
 }
 
-/// What lin-kv knows of a node's lives.
+/// A change of a leadership record, for [`change`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The shard.
+    pub shard: usize,
+    /// The record that the proposer knows.
+    pub from: Leadership,
+    /// The next one; the same one, to learn which is in force.
+    pub to: Leadership,
+}
+
+/// The value that lin-kv holds about the incarnations of a node.
 #[derive(Serialize, Deserialize)]
-struct Lives {
+struct Incarnations {
     count: u64,
-    /// Drawn by the latest life, so that it knows its own entry when the answer was lost.
+    /// Random number of the latest incarnation, by which it recognises its own entry after a reply
+    /// was lost.
     token: u32,
 }
 
-/// Counts a new life of this node in lin-kv, and returns its number. Tries until it succeeds.
+/// Counts a new incarnation of this node in lin-kv and returns its number. Transient errors are
+/// retried without limit.
 ///
 /// # Errors
 ///
-/// If lin-kv holds something else under this key.
-pub async fn begin_life(cx: &Context) -> Result<u64> {
-    let key = format!("kafka/lives/{}", cx.id());
+/// Any other error of lin-kv. The incarnation may have been counted.
+pub async fn begin_incarnation(cx: &Context) -> Result<u64> {
+    let key = format!("kafka/incarnations/{}", cx.id());
     let token = cx.rng().random();
     cx.retry(Backoff::default(), async || {
         let lin_kv = cx.lin_kv();
-        match lin_kv
-            .create_if_absent(&key, Lives { count: 1, token })
-            .await
-        {
+        let first = Incarnations { count: 1, token };
+        match lin_kv.create_if_absent(&key, first).await {
             Ok(()) => return Ok(1),
             Err(error) if error.code == ErrorCode::PreconditionFailed => {}
             Err(error) => return Err(error),
         }
-        let counted = |lives: Option<Lives>| match lives {
-            Some(lives) if lives.token == token => lives,
-            lives => Lives {
-                count: lives.map_or(0, |lives| lives.count) + 1,
+        let counted = |known: Option<Incarnations>| match known {
+            Some(known) if known.token == token => known,
+            known => Incarnations {
+                count: known.map_or(0, |known| known.count) + 1,
                 token,
             },
         };
@@ -123,18 +140,16 @@ pub async fn begin_life(cx: &Context) -> Result<u64> {
     .await
 }
 
-/// Proposes to change a shard's leadership, and returns what is in force afterwards: `to`, or what
-/// somebody else had made of it before. When this returns, `to` is in force or never will be.
+/// Makes a change in lin-kv and returns the record that is in force afterwards: `proposal.to`, or
+/// another one if `proposal.from` was not in force. When this returns a record, the change has been
+/// made or never will be. Transient errors are retried without limit.
 ///
 /// # Errors
 ///
-/// If lin-kv holds something else under this key.
-pub async fn change(
-    cx: &Context,
-    shard: usize,
-    from: &Leadership,
-    to: &Leadership,
-) -> Result<Leadership> {
+/// Any other error of lin-kv. The change may have been made by an earlier attempt, or may still be
+/// made.
+pub async fn change(cx: &Context, proposal: &Proposal) -> Result<Leadership> {
+    let Proposal { shard, from, to } = proposal;
     let key = format!("kafka/leadership/{shard}");
     cx.retry(Backoff::default(), async || {
         let lin_kv = cx.lin_kv();

@@ -1,21 +1,33 @@
-//! Kafka-style logs (challenge 5): partitioned, replicated, and read locally.
+//! Kafka-style logs (challenge 5): partitioned, replicated, with local reads.
 //!
-//! Keys are spread over shards, one for each node. A shard has a leader, which puts all its messages
-//! in one order, and followers that copy it. A message is acknowledged when all replicas that are in
-//! sync have it; who leads and who is in sync is written in lin-kv, and only that. The README derives
-//! the design and its figures; the path of a `send` through the modules is
+//! Keys are spread over shards, one for each node. A shard has a leader, which puts its messages in
+//! one order, and followers that copy it. A message is acknowledged when all replicas that are in
+//! sync have it. Only the record of the leader and of the replicas in sync is kept in lin-kv. The
+//! README derives the design and its figures.
+//!
+//! The path of a send through the modules:
 //!
 //! ```text
-//! Kafka ── requests ──▶ broker ── batch ──▶ the leader's broker ── journal ──▶ batch ──▶ everybody
+//! Kafka ── requests ──▶ broker ── batch ──▶ the leader's broker ── journal ──▶ batch ──▶ all brokers
 //! ```
+//!
+//! The modules in reading order:
+//!
+//! 1. `leadership`: the records in lin-kv; `placement`: the initial ones;
+//! 2. `journal`: the messages of a shard; `requests`: the unanswered sends;
+//! 3. `wire`: the message between brokers;
+//! 4. `shard`: what its leader and its followers do with these;
+//! 5. `link` and `retry`: when messages leave, and when they leave again;
+//! 6. `broker`: one node's shards and links together, as a state machine without I/O;
+//! 7. this file: the node, which gives the broker its timers, its network and lin-kv.
 
 mod broker;
 mod journal;
 mod leadership;
 mod link;
-mod patience;
 mod placement;
 mod requests;
+mod retry;
 mod settings;
 mod shard;
 mod wire;
@@ -26,24 +38,26 @@ use std::rc::Rc;
 
 use glomers::prelude::*;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 pub use settings::Settings;
 
-use broker::{Broker, Proposal};
+use broker::Broker;
 use wire::Batch;
 
-/// A send for which there is no way to its leader is refused after this time: it had no effect.
-const HOLD: Duration = Duration::from_millis(900);
+/// Time after which a send is refused whose leader cannot be reached. It had no effect.
+const REFUSE_AFTER: Duration = Duration::from_millis(900);
 
-/// A send that is not committed after this time may or may not be later. Clients wait a little
-/// longer than this.
-const UNKNOWN_AFTER: Duration = Duration::from_secs(4);
+/// Time after which the outcome of a send is reported as unknown. Clients wait a little longer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Nobody is spoken to before this time, unless somebody else has spoken first: when a cluster
-/// starts, not every node can be reached yet, and Maelstrom never forgives a message to one that
-/// cannot.
-const SHYNESS: Duration = Duration::from_millis(100);
+/// Time after the start during which a node sends nothing unless it has received a message: the
+/// other nodes may not run yet, and upstream Maelstrom ends a run on a message to a node that does
+/// not.
+const STARTUP_DELAY: Duration = Duration::from_millis(100);
+
+/// Delay before an incarnation is counted again after an error of lin-kv.
+const START_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -62,7 +76,7 @@ pub enum Request {
     ListCommittedOffsets {
         keys: Vec<Rc<str>>,
     },
-    /// From another broker.
+    /// A message of another broker.
     Batch(Box<Batch>),
 }
 
@@ -88,22 +102,22 @@ enum Message<'a> {
     Batch(&'a Batch),
 }
 
-/// A node of the cluster: a broker with a clock and a voice.
+/// A node of the cluster: a broker with timers, a network and lin-kv.
 pub struct Kafka {
     broker: RefCell<Broker>,
-    /// Whether this life has been counted; before that nothing is said to other nodes.
-    is_begun: Cell<bool>,
-    begun: Notify,
-    /// Somebody has spoken to us.
+    /// Whether this incarnation has been counted. Before that the node sends no messages to others.
+    is_started: Cell<bool>,
+    started: Notify,
+    /// Notified when a message arrives before the start.
     contacted: Notify,
-    /// The broker must be looked after earlier than thought.
-    wake: Notify,
+    /// Notified when a timer fires earlier than `sleeps_until`.
+    timer_changed: Notify,
     sleeps_until: Cell<Option<Instant>>,
     proposed: Notify,
 }
 
 impl Kafka {
-    /// A node that holds nothing.
+    /// Returns a node without data.
     pub fn new(cx: &Context, settings: Settings) -> Self {
         let nodes = cx.nodes();
         let me = nodes.iter().position(|node| **node == *cx.id());
@@ -111,113 +125,139 @@ impl Kafka {
         let mut broker = Broker::new(me, nodes.len(), settings.for_nodes(nodes.len()));
         let is_alone = nodes.len() == 1;
         if is_alone {
-            broker.begin(1, Instant::now());
+            broker.start(1, Instant::now());
         }
         Self {
             broker: RefCell::new(broker),
-            is_begun: Cell::new(is_alone),
-            begun: Notify::new(),
+            is_started: Cell::new(is_alone),
+            started: Notify::new(),
             contacted: Notify::new(),
-            wake: Notify::new(),
+            timer_changed: Notify::new(),
             sleeps_until: Cell::new(None),
             proposed: Notify::new(),
         }
     }
 
     async fn send(&self, key: Rc<str>, msg: Value, cx: &Context) -> Result<Reply> {
+        if !is_exact(&msg) {
+            let text = "integers of more than 64 bits cannot be stored exactly";
+            return Err(Error::malformed_request(text));
+        }
         let now = Instant::now();
         let (ticket, mut offset) = self.broker.borrow_mut().submit(key, msg, now);
-        self.settle(cx);
-        if let Ok(committed) = timeout(HOLD, &mut offset).await {
-            let offset = committed.map_err(|_| Error::crash("the request was forgotten"))?;
+        self.send_output(cx);
+        if let Ok(committed) = timeout(REFUSE_AFTER, &mut offset).await {
+            let offset = committed.map_err(|_| Error::crash("the request was dropped"))?;
             return Ok(Reply::SendOk { offset });
         }
         if self.broker.borrow_mut().withdraw(ticket) {
-            let text = "the key's leader cannot be reached; nothing was done";
+            let text = "the key's leader cannot be reached; nothing was stored";
             return Err(Error::temporarily_unavailable(text));
         }
-        match timeout_at(now + UNKNOWN_AFTER, offset).await {
+        match timeout_at(now + SEND_TIMEOUT, offset).await {
             Ok(Ok(offset)) => Ok(Reply::SendOk { offset }),
             _ => Err(Error::timeout("sent to replicas that do not answer")),
         }
     }
 
-    /// Says what must be said now, and sees to it that the rest is said in time.
-    fn settle(&self, cx: &Context) {
+    /// Sends the broker's messages that are due, and makes sure that its timers and its proposals
+    /// are served.
+    fn send_output(&self, cx: &Context) {
         let mut broker = self.broker.borrow_mut();
         for (node, batch) in broker.take_due(Instant::now()) {
             cx.send(&cx.nodes()[node], &Message::Batch(&batch));
         }
-        for note in broker.take_notes() {
-            cx.log(&note);
+        for line in broker.take_log() {
+            cx.log(&line);
         }
         if broker.has_proposal() {
             self.proposed.notify_one();
         }
-        let wakes_at = broker.wake_at();
-        if self.sleeps_until.get().is_some_and(|at| wakes_at < at) {
-            self.wake.notify_one();
+        let wake_at = broker.wake_at();
+        if self.sleeps_until.get().is_some_and(|at| wake_at < at) {
+            self.timer_changed.notify_one();
         }
     }
 
-    /// Counts this life, once others can be expected to be there.
-    async fn begin(&self, cx: &Context) {
-        // Both outcomes are the same: somebody spoke, or it is time.
-        let _ = timeout(SHYNESS, self.contacted.notified()).await;
-        match leadership::begin_life(cx).await {
-            Ok(life) => self.broker.borrow_mut().begin(life, Instant::now()),
-            Err(e) => return cx.log(&format!("lin-kv does not count lives: {e}")),
-        }
-        self.is_begun.set(true);
-        self.begun.notify_waiters();
-        self.settle(cx);
+    /// Counts this incarnation and starts the broker, once other nodes can be expected to run.
+    async fn start(&self, cx: &Context) {
+        // Whether a message arrived or the time has passed makes no difference.
+        let _ = timeout(STARTUP_DELAY, self.contacted.notified()).await;
+        let incarnation = loop {
+            match leadership::begin_incarnation(cx).await {
+                Ok(incarnation) => break incarnation,
+                Err(e) => cx.log(&format!("lin-kv cannot count this incarnation: {e}")),
+            }
+            sleep(START_RETRY_DELAY).await;
+        };
+        self.broker.borrow_mut().start(incarnation, Instant::now());
+        self.is_started.set(true);
+        self.started.notify_waiters();
+        self.send_output(cx);
     }
 
-    /// Looks after the broker whenever its time has come.
-    async fn keep_time(&self, cx: &Context) {
+    /// Serves the broker's timers.
+    async fn run_timers(&self, cx: &Context) {
         loop {
-            let wakes_at = self.broker.borrow().wake_at();
-            self.sleeps_until.set(Some(wakes_at));
+            let wake_at = self.broker.borrow().wake_at();
+            self.sleeps_until.set(Some(wake_at));
             tokio::select! {
                 biased;
-                () = sleep_until(wakes_at) => {}
-                () = self.wake.notified() => {}
+                () = sleep_until(wake_at) => {}
+                () = self.timer_changed.notified() => {}
             }
             self.sleeps_until.set(None);
-            self.broker.borrow_mut().pass_time(Instant::now());
-            self.settle(cx);
+            self.broker.borrow_mut().handle_timers(Instant::now());
+            self.send_output(cx);
         }
     }
 
-    /// Asks lin-kv for the changes of leadership that the broker proposes.
-    async fn propose(&self, cx: &Context) {
+    /// Makes the broker's proposals in lin-kv, one after the other.
+    async fn run_proposals(&self, cx: &Context) {
         loop {
             self.proposed.notified().await;
-            while let Some(Proposal { shard, from, to }) = self.next_proposal() {
-                match leadership::change(cx, shard, &from, &to).await {
-                    Ok(leadership) => {
-                        let mut broker = self.broker.borrow_mut();
-                        broker.decided(shard, leadership, Instant::now());
+            loop {
+                let Some(proposal) = self.broker.borrow_mut().take_proposal() else {
+                    break;
+                };
+                let outcome = leadership::change(cx, &proposal).await;
+                let (mut broker, now) = (self.broker.borrow_mut(), Instant::now());
+                match outcome {
+                    Ok(leadership) => broker.on_decided(&proposal, leadership, now),
+                    Err(e) => {
+                        let shard = proposal.shard;
+                        cx.log(&format!("lin-kv cannot change shard {shard}: {e}"));
+                        broker.on_proposal_failed(&proposal, now);
                     }
-                    Err(e) => cx.log(&format!("lin-kv does not know shard {shard}: {e}")),
                 }
-                self.settle(cx);
+                drop(broker);
+                self.send_output(cx);
             }
         }
     }
 
-    fn next_proposal(&self) -> Option<Proposal> {
-        self.broker.borrow_mut().take_proposal()
+    async fn receive(&self, batch: Batch, cx: &Context) -> Result<()> {
+        // There is no await between the check and the wait, so the notification is not missed.
+        if !self.is_started.get() {
+            self.started.notified().await;
+        }
+        let sender = cx.nodes().iter().position(|node| **node == *cx.sender());
+        let sender = sender.ok_or_else(|| Error::abort("only brokers send batches"))?;
+        self.broker
+            .borrow_mut()
+            .receive(sender, batch, Instant::now());
+        self.send_output(cx);
+        Ok(())
     }
 }
 
 impl Node for Kafka {
     type Request = Request;
-    /// Brokers do not reply to one another: what is owed rides in the next batch.
+    /// Brokers do not reply to each other: the next batch carries what is owed.
     type Reply = Option<Reply>;
 
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
-        if !self.is_begun.get() {
+        if !self.is_started.get() {
             self.contacted.notify_one();
         }
         Ok(Some(match request {
@@ -226,26 +266,17 @@ impl Node for Kafka {
                 msgs: self.broker.borrow().poll(&offsets),
             },
             Request::CommitOffsets { offsets } => {
-                let mut broker = self.broker.borrow_mut();
-                broker.commit_offsets(offsets, Instant::now());
-                drop(broker);
-                self.settle(cx);
+                self.broker
+                    .borrow_mut()
+                    .commit_offsets(offsets, Instant::now());
+                self.send_output(cx);
                 Reply::CommitOffsetsOk
             }
             Request::ListCommittedOffsets { keys } => Reply::ListCommittedOffsetsOk {
                 offsets: self.broker.borrow().committed_offsets(keys),
             },
             Request::Batch(batch) => {
-                // Nobody can set this between the question and the wait.
-                if !self.is_begun.get() {
-                    self.begun.notified().await;
-                }
-                let sender = cx.nodes().iter().position(|node| **node == *cx.sender());
-                let sender = sender.ok_or_else(|| Error::abort("batches are for brokers"))?;
-                let mut broker = self.broker.borrow_mut();
-                broker.receive(sender, *batch, Instant::now());
-                drop(broker);
-                self.settle(cx);
+                self.receive(*batch, cx).await?;
                 return Ok(None);
             }
         }))
@@ -255,7 +286,21 @@ impl Node for Kafka {
         if cx.peers().is_empty() {
             return;
         }
-        self.begin(cx).await;
-        tokio::join!(biased; self.keep_time(cx), self.propose(cx));
+        self.start(cx).await;
+        tokio::join!(biased; self.run_timers(cx), self.run_proposals(cx));
+    }
+}
+
+/// Returns whether no number in a message may have lost digits. The runtime reads integers that do
+/// not fit in 64 bits as floats, and no float below 2⁶³ can have been such an integer.
+fn is_exact(msg: &Value) -> bool {
+    const LIMIT: f64 = (1_u64 << 63) as f64;
+    match msg {
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().is_some_and(|float| float.abs() < LIMIT)
+        }
+        Value::Array(items) => items.iter().all(is_exact),
+        Value::Object(fields) => fields.values().all(is_exact),
+        _ => true,
     }
 }

@@ -1,220 +1,225 @@
-//! What a broker knows of its connection to another: what is owed over it and by when, and whether
-//! there is anybody at the other end.
+//! A broker's connection to another broker: when to send, what is unacknowledged, and whether the
+//! other side still answers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::patience::Patience;
+use crate::retry::RetryTimer;
 
-/// How long news may wait for company that nobody waits for: the lag of a poll elsewhere.
-pub const LAZY: Duration = Duration::from_millis(100);
+/// How long data that no client waits for may wait for a batch to join. It bounds the lag of polls
+/// on other nodes.
+pub const BACKGROUND_SEND_DELAY: Duration = Duration::from_millis(100);
 
-/// A link that has asked nothing for so long asks whether the other side is there.
-const HEARTBEAT: Duration = Duration::from_millis(400);
+/// Interval after which an idle link asks for an acknowledgement.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(400);
 
-/// Without an answer for so long, and two round trips more, nothing is begun that needs this link.
-const DOUBT: Duration = Duration::from_millis(300);
+/// Time without an acknowledgement, two round trips not counted, after which requests that need
+/// this link are held back.
+const SUSPECT_AFTER: Duration = Duration::from_millis(300);
 
-/// Without an answer for so long, and two round trips more, the other side is taken for dead.
-pub const DEAD: Duration = Duration::from_secs(1);
+/// Time without an acknowledgement, two round trips not counted, after which the other side is
+/// considered dead.
+pub const DEAD_AFTER: Duration = Duration::from_secs(1);
 
-/// So many unanswered messages are remembered.
-const UNHEARD_MAX: usize = 64;
+/// Number of unacknowledged messages whose times are kept.
+const MAX_UNACKED_MESSAGES: usize = 64;
 
-/// One broker's side of its connection to another.
+/// One side of a connection.
 #[derive(Debug)]
 pub struct Link {
-    /// The other side's life, 0 until it has said something.
-    pub life: u64,
-    /// The highest number heard from it.
-    pub heard: u64,
-    /// Committed offsets it may not know, each with the number of the message that told it first.
+    /// The other side's incarnation, or 0 before its first message.
+    pub incarnation: u64,
+    /// The highest message number received.
+    pub received: u64,
+    /// Committed offsets that the other side may not know, each with the number of the first
+    /// message that carried it. All later messages carry it too, until it is acknowledged.
     pub offsets: BTreeMap<Rc<str>, Option<u64>>,
-    /// It believes in a leadership that is out of date, for these shards.
-    pub misled: Vec<usize>,
-    /// How long acknowledgements of those offsets are waited for.
-    pub patience: Patience,
-    latest: u64,
-    /// Numbered messages that were not heard, as far as known, and when they were sent.
-    unheard: VecDeque<(u64, Instant)>,
-    /// When something of ours was last heard, or the link began.
-    answered_at: Instant,
-    /// When the other side's present life was first heard of, or the link began.
-    begun_at: Instant,
+    /// Retries of those offsets.
+    pub offsets_retry: RetryTimer,
+    /// Shards for which the other side showed that it knows an older leadership record.
+    pub stale_leaderships: BTreeSet<usize>,
+    latest_number: u64,
+    /// Numbers and times of unacknowledged messages.
+    unacked: VecDeque<(u64, Instant)>,
+    /// When the last acknowledgement arrived, or the link began.
+    acked_at: Instant,
+    /// When the other side's present incarnation was first heard from, or the link began.
+    began_at: Instant,
     round_trip: Duration,
-    /// When a message must go, at the latest.
+    /// When the next message leaves at the latest.
     send_at: Option<Instant>,
-    /// When somebody here needs an answer.
-    answer_at: Option<Instant>,
-    asked_at: Option<Instant>,
-    probe_at: Instant,
-    owes_answer: bool,
+    /// When a client of this node needs a reply.
+    reply_at: Option<Instant>,
+    last_request_at: Option<Instant>,
+    heartbeat_at: Instant,
+    owes_ack: bool,
 }
 
 impl Link {
-    /// A link that says hello at once.
+    /// Returns a link that sends its first message at once.
     pub fn new(now: Instant) -> Self {
         Self {
-            life: 0,
-            heard: 0,
+            incarnation: 0,
+            received: 0,
             offsets: BTreeMap::new(),
-            misled: Vec::new(),
-            patience: Patience::default(),
-            latest: 0,
-            unheard: VecDeque::new(),
-            answered_at: now,
-            begun_at: now,
+            offsets_retry: RetryTimer::default(),
+            stale_leaderships: BTreeSet::new(),
+            latest_number: 0,
+            unacked: VecDeque::new(),
+            acked_at: now,
+            began_at: now,
             round_trip: Duration::ZERO,
             send_at: Some(now),
-            answer_at: None,
-            asked_at: None,
-            probe_at: now,
-            owes_answer: false,
+            reply_at: None,
+            last_request_at: None,
+            heartbeat_at: now,
+            owes_ack: false,
         }
     }
 
-    /// The other side has begun a new life: what it knew of us is gone.
-    pub fn restart(&mut self, life: u64, now: Instant) {
-        let (latest, round_trip) = (self.latest, self.round_trip);
+    /// Starts over with a new incarnation of the other side, which knows nothing.
+    pub fn restart(&mut self, incarnation: u64, now: Instant) {
+        let (latest_number, round_trip) = (self.latest_number, self.round_trip);
         *self = Self {
-            life,
-            latest,
+            incarnation,
+            latest_number,
             round_trip,
             ..Self::new(now)
         };
     }
 
-    /// Lets a message go by then at the latest.
+    /// Schedules a message for `at` or earlier.
     pub fn send_by(&mut self, at: Instant) {
         self.send_at = Some(self.send_at.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// Has a message go by then, and answered by `answer_at`.
-    pub fn ask_by(&mut self, send_at: Instant, answer_at: Instant) {
+    /// Schedules a message for `send_at` or earlier, with a reply by `reply_at`.
+    pub fn request_by(&mut self, send_at: Instant, reply_at: Instant) {
         self.send_by(send_at);
-        self.answer_at = Some(self.answer_at.map_or(answer_at, |at| at.min(answer_at)));
+        self.reply_at = Some(self.reply_at.map_or(reply_at, |at| at.min(reply_at)));
     }
 
-    /// Has something answered within `budget`: half of it is for company on the way there, the rest
-    /// for company on the way back. If nothing was asked for a while there will be no company, and
-    /// waiting for it would be in vain.
-    pub fn ask(&mut self, now: Instant, budget: Duration) {
-        let busy = self.asked_at.is_some_and(|at| now - at < 4 * budget);
-        self.asked_at = Some(now);
-        if busy {
-            self.ask_by(now + budget / 2, now + budget);
+    /// Schedules a message that is answered within `budget`, of which half may be spent waiting for
+    /// other requests here, and half at the other side. On a link without recent requests nothing
+    /// would join the batch, so the message leaves at once.
+    pub fn request_within(&mut self, budget: Duration, now: Instant) {
+        let is_busy = self.last_request_at.is_some_and(|at| now - at < 4 * budget);
+        self.last_request_at = Some(now);
+        if is_busy {
+            self.request_by(now + budget / 2, now + budget);
         } else {
-            self.ask_by(now, now);
+            self.request_by(now, now);
         }
     }
 
-    /// The other side needs an answer within this time.
-    pub fn answer_within(&mut self, within: Duration, now: Instant) {
-        self.asked_at = Some(now);
+    /// Schedules the reply to a request of the other side.
+    pub fn reply_within(&mut self, within: Duration, now: Instant) {
+        self.last_request_at = Some(now);
         self.send_by(now + within);
     }
 
-    /// Notes that a message arrived.
-    pub fn hear(&mut self, number: Option<u64>, heard: u64, now: Instant) {
+    /// Records that a message arrived, with its own number and the number that it acknowledges.
+    pub fn on_message(&mut self, number: Option<u64>, acked: u64, now: Instant) {
         if let Some(number) = number {
-            self.heard = self.heard.max(number);
-            self.owes_answer = true;
-            self.send_by(now + LAZY);
+            self.received = self.received.max(number);
+            self.owes_ack = true;
+            self.send_by(now + BACKGROUND_SEND_DELAY);
         }
-        while let Some(&(number, sent_at)) = self.unheard.front()
-            && number <= heard
+        while let Some(&(number, sent_at)) = self.unacked.front()
+            && number <= acked
         {
-            self.unheard.pop_front();
-            self.answered_at = now;
+            self.unacked.pop_front();
+            self.acked_at = now;
             self.round_trip = (self.round_trip * 7 + (now - sent_at)) / 8;
         }
-        let untold = self.offsets.len();
-        let told = |number: &Option<u64>| number.is_some_and(|number| number <= heard);
-        self.offsets.retain(|_, number| !told(number));
-        self.await_offsets(self.offsets.len() < untold, now);
+        let before = self.offsets.len();
+        self.offsets
+            .retain(|_, carried_by| carried_by.is_none_or(|number| number > acked));
+        self.update_offsets_retry(self.offsets.len() < before, now);
     }
 
-    /// Whether it is time to ask whether the other side is there.
-    pub fn wants_probe(&self, now: Instant) -> bool {
-        self.probe_at <= now
+    /// Returns whether the link has been idle for so long that it needs a heartbeat.
+    pub fn heartbeat_is_due(&self, now: Instant) -> bool {
+        self.heartbeat_at <= now
     }
 
-    /// Whether there is nothing but an acknowledgement to send.
-    pub fn owes_answer(&self) -> bool {
-        self.owes_answer
+    /// Returns whether a message of the other side is not acknowledged yet.
+    pub fn owes_ack(&self) -> bool {
+        self.owes_ack
     }
 
-    /// The number for a message that wants to be heard of, which leaves now.
-    pub fn number(&mut self, now: Instant) -> u64 {
-        self.latest += 1;
-        self.probe_at = now + HEARTBEAT;
-        if self.unheard.len() < UNHEARD_MAX {
-            self.unheard.push_back((self.latest, now));
+    /// Returns the number for a message that leaves now and wants an acknowledgement.
+    pub fn next_number(&mut self, now: Instant) -> u64 {
+        self.latest_number += 1;
+        self.heartbeat_at = now + HEARTBEAT_INTERVAL;
+        if self.unacked.len() < MAX_UNACKED_MESSAGES {
+            self.unacked.push_back((self.latest_number, now));
         }
-        self.latest
+        self.latest_number
     }
 
-    /// A message leaves: how soon it must be answered, if anybody needs that.
-    pub fn depart(&mut self, now: Instant) -> Option<Duration> {
+    /// Records that a message leaves. Returns the time that the other side has for its reply, if a
+    /// client waits for it.
+    pub fn on_sent(&mut self, now: Instant) -> Option<Duration> {
         self.send_at = None;
-        self.owes_answer = false;
-        let within = self.answer_at.take()?;
-        Some(within.saturating_duration_since(now))
+        self.owes_ack = false;
+        let reply_at = self.reply_at.take()?;
+        Some(reply_at.saturating_duration_since(now))
     }
 
-    /// There is nothing to send after all.
-    pub fn stay(&mut self) {
-        (self.send_at, self.answer_at) = (None, None);
+    /// Cancels the scheduled message, since there is nothing to send.
+    pub fn cancel_send(&mut self) {
+        (self.send_at, self.reply_at) = (None, None);
     }
 
-    /// Waits for acknowledgements of those offsets that were told.
-    pub fn await_offsets(&mut self, progress: bool, now: Instant) {
+    /// Starts or stops the retries of committed offsets that were sent.
+    pub fn update_offsets_retry(&mut self, progress: bool, now: Instant) {
         let outstanding = self.offsets.values().any(Option::is_some);
-        self.patience
-            .note(outstanding, progress, self.round_trip, now);
+        self.offsets_retry
+            .update(outstanding, progress, self.round_trip, now);
     }
 
-    /// Whether a message must go.
+    /// Returns whether the scheduled message must leave now.
     pub fn is_due(&self, now: Instant) -> bool {
         self.send_at.is_some_and(|at| at <= now)
     }
 
-    /// When this link next needs attention.
+    /// Returns when this link next needs attention.
     pub fn wake_at(&self) -> Instant {
-        let times = [self.send_at, self.patience.ends_at()];
+        let times = [self.send_at, self.offsets_retry.fires_at()];
         times
             .into_iter()
             .flatten()
-            .fold(self.probe_at, Instant::min)
+            .fold(self.heartbeat_at, Instant::min)
     }
 
-    /// Whether an answer is overdue.
-    pub fn is_doubtful(&self, now: Instant) -> bool {
-        let oldest = self.unheard.front();
-        oldest.is_some_and(|(_, sent_at)| now - *sent_at > DOUBT + 2 * self.round_trip)
+    /// Returns whether an acknowledgement is overdue.
+    pub fn is_suspect(&self, now: Instant) -> bool {
+        let oldest = self.unacked.front();
+        oldest.is_some_and(|(_, sent_at)| now - *sent_at > SUSPECT_AFTER + 2 * self.round_trip)
     }
 
-    /// When the other side last proved to have heard something, or the link began.
-    pub fn answered_at(&self) -> Instant {
-        self.answered_at
+    /// Returns when the last acknowledgement arrived, or the link began.
+    pub fn acked_at(&self) -> Instant {
+        self.acked_at
     }
 
-    /// Since when the other side is taken for dead, if it is.
+    /// Returns since when the other side has been considered dead, if it is.
     pub fn dead_since(&self, now: Instant) -> Option<Instant> {
-        let at = self.answered_at + DEAD + 2 * self.round_trip;
+        let at = self.acked_at + DEAD_AFTER + 2 * self.round_trip;
         (at < now).then_some(at)
     }
 
-    /// How long answers take, on average.
+    /// Returns the moving average of the time until an acknowledgement.
     pub fn round_trip(&self) -> Duration {
         self.round_trip
     }
 
-    /// When the other side's present life was first heard of.
-    pub fn begun_at(&self) -> Instant {
-        self.begun_at
+    /// Returns when the other side's present incarnation was first heard from.
+    pub fn began_at(&self) -> Instant {
+        self.began_at
     }
 }

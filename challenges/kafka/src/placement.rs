@@ -1,34 +1,36 @@
-//! Which node is at home where: every node works it out by itself, and all agree.
+//! Which shard a key belongs to, and which nodes store a shard. Every node computes the same
+//! answers without communication.
 //!
-//! A key belongs to the shard for which it draws the highest number (rendezvous hashing: Thaler and
-//! Ravishankar, 1998). There are as many shards as nodes, and each begins at the node of its number.
-//! Unlike `hash(key) mod n`, another node would take an even share of the keys from everybody, and
-//! no key would change hands between the old ones.
+//! A key belongs to the shard with the highest hash of key and shard (rendezvous hashing: Thaler
+//! and Ravishankar, 1998). There are as many shards as nodes, and shard *n* starts with node *n* as
+//! its leader. Unlike with `hash(key) mod n`, an additional shard would take an equal part of the
+//! keys of each other shard and move no key between the others.
 
-/// The shard of a key, of so many; every shard gets an even share of the keys.
+/// Returns the shard of a key; every shard gets an equal part of the keys.
 ///
 /// # Panics
 ///
 /// If there are no shards.
 pub fn shard_of(key: &str, shards: usize) -> usize {
     (0..shards)
-        .max_by_key(|shard| draw(key, *shard))
+        .max_by_key(|shard| hash(key, *shard))
         .expect("a cluster has nodes, so it has shards")
 }
 
-/// The nodes that keep a shard's journal when the cluster begins, its first leader first: the node
-/// of the shard's number and those that follow it on a ring.
+/// Returns the nodes that store a shard when the cluster starts, the first leader first.
 pub fn replicas(shard: usize, nodes: usize, replicas: usize) -> impl Iterator<Item = usize> {
     preference(shard, nodes).take(replicas)
 }
 
-/// All nodes, in the order in which they are wanted as replicas of a shard.
+/// Returns all nodes in order of preference as replicas of a shard: the node of the shard's number
+/// and its successors on a ring.
 pub fn preference(shard: usize, nodes: usize) -> impl Iterator<Item = usize> {
     (0..nodes).map(move |distance| (shard + distance) % nodes)
 }
 
-/// The number that a key draws for a shard: the same on every node and in every build.
-fn draw(key: &str, shard: usize) -> u64 {
+/// Hashes a shard and a key with 64-bit FNV-1a and the finalizer of splitmix64: the same on every
+/// node and in every build.
+fn hash(key: &str, shard: usize) -> u64 {
     let bytes = (shard as u64).to_le_bytes();
     let hash = bytes
         .iter()
@@ -36,7 +38,7 @@ fn draw(key: &str, shard: usize) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
-    // FNV-1a leaves the high bits of short inputs alike, and those decide: stir them (splitmix64).
+    // FNV-1a hardly changes the high bits for short inputs, and these decide the comparison.
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
@@ -47,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_spread_evenly() {
+    fn shards_get_equal_parts_of_the_keys() {
         for shards in [1, 2, 3, 5] {
             let mut load = vec![0; shards];
             for key in 0..3000 {
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_further_shard_takes_keys_but_moves_none_between_the_others() {
+    fn additional_shard_moves_no_key_between_the_others() {
         for key in 0..1000 {
             let key = key.to_string();
             let (before, after) = (shard_of(&key, 4), shard_of(&key, 5));
@@ -73,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn every_node_keeps_as_many_shards_as_every_other() {
-        let mut kept = [0; 5];
+    fn nodes_store_equally_many_shards() {
+        let mut stored = [0; 5];
         for shard in 0..5 {
             for node in replicas(shard, 5, 3) {
-                kept[node] += 1;
+                stored[node] += 1;
             }
         }
-        assert_eq!(kept, [3; 5]);
+        assert_eq!(stored, [3; 5]);
     }
 }

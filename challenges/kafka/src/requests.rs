@@ -1,9 +1,8 @@
-//! The sends that this node has taken from clients for one shard, until they are answered.
+//! The unanswered sends of this node's clients for one shard.
 //!
-//! A request is *held* until there is a way to the shard's leader, and *under way* from the moment
-//! when it has a number and may be in somebody's journal. The difference is what a client may be
-//! told: of a request that was only held it is certain that it has no effect and never will; one
-//! that is under way is repeated until it is committed, however long that takes.
+//! A request is *held* until the shard's leader can be reached, and *in flight* from the moment
+//! when it has a number and may be in a journal. A held request can be withdrawn, and then
+//! certainly has no effect. One that is in flight is repeated until it is committed.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -12,10 +11,10 @@ use glomers::prelude::*;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::patience::Patience;
+use crate::retry::RetryTimer;
 use crate::wire::Forwarded;
 
-/// A message for a log, and where its offset is waited for.
+/// A message for a log, and the channel for its offset.
 #[derive(Debug)]
 pub struct Request {
     ticket: u64,
@@ -23,110 +22,120 @@ pub struct Request {
     pub key: Rc<str>,
     /// The message.
     pub msg: Value,
-    answer: oneshot::Sender<u64>,
+    reply: oneshot::Sender<u64>,
 }
 
-/// The unanswered sends for one shard, in the order in which they came.
+/// The unanswered sends for one shard, in the order in which clients sent them.
 #[derive(Debug, Default)]
 pub struct Requests {
     tickets: u64,
     held: VecDeque<Request>,
-    /// Their numbers follow upon one another, and end at `latest`.
-    under_way: VecDeque<Request>,
+    /// Requests with consecutive numbers, of which the last is `latest`.
+    in_flight: VecDeque<Request>,
     latest: u64,
-    /// So many of those under way have been sent to the present leader.
+    /// Number of requests in flight that were sent to the present leader.
     sent: usize,
-    /// How long answers are waited for.
-    pub patience: Patience,
+    /// Retries of requests that the leader has not answered.
+    pub retry: RetryTimer,
 }
 
 impl Requests {
-    /// Holds a request; its offset comes on the channel.
+    /// Holds a request. Returns a ticket to withdraw it, and the channel for its offset.
     pub fn hold(&mut self, key: Rc<str>, msg: Value) -> (u64, oneshot::Receiver<u64>) {
-        let (answer, offset) = oneshot::channel();
+        let (reply, offset) = oneshot::channel();
         self.tickets += 1;
         let ticket = self.tickets;
         self.held.push_back(Request {
             ticket,
             key,
             msg,
-            answer,
+            reply,
         });
         (ticket, offset)
     }
 
-    /// Takes a request back, if it is still held: then it will never have any effect.
+    /// Removes a request that is still held, and returns whether it was.
     pub fn withdraw(&mut self, ticket: u64) -> bool {
         let position = self.held.iter().position(|held| held.ticket == ticket);
         position.and_then(|held| self.held.remove(held)).is_some()
     }
 
-    /// Whether any are not answered.
+    /// Returns whether all requests are answered.
     pub fn is_empty(&self) -> bool {
-        self.held.is_empty() && self.under_way.is_empty()
+        self.held.is_empty() && self.in_flight.is_empty()
     }
 
-    /// Whether any are held.
+    /// Returns whether any requests are held.
     pub fn is_holding(&self) -> bool {
         !self.held.is_empty()
     }
 
-    /// Gives all that are held their numbers: they are under way.
+    /// Numbers all held requests: they are in flight from now on.
     pub fn release(&mut self) {
         self.latest += self.held.len() as u64;
-        self.under_way.append(&mut self.held);
+        self.in_flight.append(&mut self.held);
     }
 
-    /// Those under way, with their numbers.
-    pub fn under_way(&self) -> impl Iterator<Item = (u64, &Request)> {
-        (self.first()..).zip(&self.under_way)
+    /// Returns the requests in flight with their numbers.
+    pub fn in_flight(&self) -> impl Iterator<Item = (u64, &Request)> {
+        (self.first()..).zip(&self.in_flight)
     }
 
-    /// Those that have not been sent to the present leader, if any; they count as sent from now on.
+    /// Returns the requests that were not sent to the present leader yet, if there are any, and
+    /// marks them as sent.
     pub fn take_unsent(&mut self) -> Option<Forwarded> {
-        let unsent = self.under_way.range(self.sent..);
+        let unsent = self.in_flight.range(self.sent..);
         let forwarded = Forwarded {
             first: self.first() + self.sent as u64,
             requests: unsent.map(|r| (r.key.clone(), r.msg.clone())).collect(),
         };
-        self.sent = self.under_way.len();
+        self.sent = self.in_flight.len();
         (!forwarded.requests.is_empty()).then_some(forwarded)
     }
 
-    /// There is another leader, to whom all must be sent again.
+    /// Marks all requests as unsent, since there is a new leader.
     pub fn rewind(&mut self) {
         self.sent = 0;
-        self.patience = Patience::default();
+        self.retry = RetryTimer::default();
     }
 
-    /// All must be sent again, if they were waited for long enough: they may have been lost.
-    /// Returns whether that is so.
-    pub fn send_again(&mut self, now: Instant) -> bool {
-        let is_overdue = self.patience.has_ended(now);
+    /// Marks all requests as unsent if they were not answered for too long, and returns whether
+    /// that is so.
+    pub fn rewind_if_overdue(&mut self, now: Instant) -> bool {
+        let is_overdue = self.retry.take_fired(now);
         if is_overdue {
             self.sent = 0;
         }
         is_overdue
     }
 
-    /// Whether any were sent to the leader and are not answered.
+    /// Returns whether any requests were sent to the leader and not answered.
     pub fn awaits_leader(&self) -> bool {
         self.sent > 0
     }
 
-    /// Answers the request of this number: its message is committed.
+    /// Answers a request whose message is committed.
+    ///
+    /// # Panics
+    ///
+    /// If it is not the first one in flight: the journal holds the requests of an origin in order,
+    /// each once. Answering another request would give a client the offset of a message that is not
+    /// its own.
     pub fn resolve(&mut self, number: u64, offset: u64) {
-        // Entries of one origin are committed in order, each once, so it is the first.
-        debug_assert_eq!(number, self.first(), "requests are committed in order");
+        assert_eq!(
+            number,
+            self.first(),
+            "an origin's requests are committed in order, each once"
+        );
+        let request = self.in_flight.pop_front();
+        let request = request.expect("only requests in flight are committed");
         self.sent = self.sent.saturating_sub(1);
-        if let Some(request) = self.under_way.pop_front() {
-            // The client may have been told that nothing is known; then nobody listens.
-            let _ = request.answer.send(offset);
-        }
+        // The client may have given up, in which case the channel is closed.
+        let _ = request.reply.send(offset);
     }
 
     fn first(&self) -> u64 {
-        self.latest + 1 - self.under_way.len() as u64
+        self.latest + 1 - self.in_flight.len() as u64
     }
 }
 
@@ -135,11 +144,11 @@ mod tests {
     use super::*;
 
     fn numbers(requests: &Requests) -> Vec<u64> {
-        requests.under_way().map(|(number, _)| number).collect()
+        requests.in_flight().map(|(number, _)| number).collect()
     }
 
     #[test]
-    fn only_what_is_held_can_be_withdrawn() {
+    fn only_held_requests_can_be_withdrawn() {
         let mut requests = Requests::default();
         let (first, _) = requests.hold("a".into(), 1.into());
         requests.release();
@@ -151,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_no_gaps_whatever_is_withdrawn() {
+    fn withdrawn_requests_leave_no_gap_in_the_numbers() {
         let mut requests = Requests::default();
         for msg in 0..4 {
             let (ticket, _) = requests.hold("a".into(), msg.into());
@@ -164,20 +173,30 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_sent_once_until_all_are_sent_again() {
+    fn request_is_sent_once_to_each_leader() {
         let mut requests = Requests::default();
         let (_, mut offset) = requests.hold("a".into(), 1.into());
         requests.hold("a".into(), 2.into());
         requests.release();
-        let firsts = |requests: &mut Requests| {
+        let unsent = |requests: &mut Requests| {
             let forwarded = requests.take_unsent()?;
             Some((forwarded.first, forwarded.requests.len()))
         };
-        assert_eq!(firsts(&mut requests), Some((1, 2)));
-        assert_eq!(firsts(&mut requests), None);
+        assert_eq!(unsent(&mut requests), Some((1, 2)));
+        assert_eq!(unsent(&mut requests), None);
         requests.resolve(1, 0);
         assert_eq!(offset.try_recv(), Ok(0));
         requests.rewind();
-        assert_eq!(firsts(&mut requests), Some((2, 1)));
+        assert_eq!(unsent(&mut requests), Some((2, 1)));
+    }
+
+    #[test]
+    #[should_panic(expected = "committed in order")]
+    fn offset_of_another_request_is_rejected() {
+        let mut requests = Requests::default();
+        requests.hold("a".into(), 1.into());
+        requests.hold("a".into(), 2.into());
+        requests.release();
+        requests.resolve(2, 0);
     }
 }

@@ -1,7 +1,8 @@
-//! What brokers tell each other: one type of message, in which everything rides that is owed.
+//! The message between brokers: one type of message, which carries everything that is owed.
 //!
-//! Nothing here depends on a message arriving, arriving once, or arriving in order. Entries and
-//! requests are numbered, acknowledgements are cumulative, committed offsets are merged by maximum.
+//! A message may be lost, repeated or reordered. Entries and requests are numbered,
+//! acknowledgements are cumulative, and committed offsets are merged by maximum. Every part is a
+//! statement about the moment when it was sent, and the receiver concludes nothing more from it.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,36 +12,37 @@ use glomers::prelude::*;
 use crate::journal::Entry;
 use crate::leadership::Leadership;
 
-/// Something for each of some shards.
+/// Pairs of a shard's number and something about that shard.
 pub type ByShard<T> = Vec<(usize, T)>;
 
-/// All that one broker has to tell another at a time.
+/// Everything that one broker has to tell another at one time.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Batch {
-    /// The sender's life.
-    pub life: u64,
-    /// The receiver's life, as far as the sender knows it; 0 if it does not. What is meant for a
-    /// former life means nothing to the present one.
-    pub to_life: u64,
-    /// Numbers the messages that want to be heard of; those that only acknowledge have no number.
+    /// The sender's incarnation.
+    pub incarnation: u64,
+    /// The receiver's incarnation, as far as the sender knows it; 0 if it does not. A message for
+    /// an earlier incarnation is ignored.
+    pub to_incarnation: u64,
+    /// The number of this message, if it wants an acknowledgement. Messages that only acknowledge
+    /// have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
-    /// The highest number heard from the receiver.
-    pub heard: u64,
-    /// How soon somebody needs an answer, in microseconds.
+    /// The highest number received from the receiver.
+    pub received: u64,
+    /// Microseconds after which a client needs the reply, if one waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub within_us: Option<u64>,
-    /// Leaderships that the receiver may not know, by shard.
+    pub reply_within_us: Option<u64>,
+    /// Leadership records that the receiver may not know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaderships: ByShard<Leadership>,
-    /// Of shards that the sender leads.
+    /// Entries of shards that the sender leads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub appended: ByShard<Appended>,
-    /// Of shards that the receiver leads.
+    /// Acknowledgements for shards that the receiver leads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub acks: ByShard<Ack>,
-    /// For shards that the receiver leads.
+    /// Requests for shards that the receiver leads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub forwarded: ByShard<Forwarded>,
     /// Consumers' committed offsets, by key.
@@ -48,47 +50,55 @@ pub struct Batch {
     pub offsets: BTreeMap<Rc<str>, u64>,
 }
 
-/// A leader's news for a follower.
+/// A leader's message to a follower.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Appended {
-    /// The version of the leadership under which this was said.
+    /// The version of the leadership record under which this was sent.
     pub version: u64,
     /// Its epoch.
     pub epoch: u64,
-    /// How long the leader's journal was when the epoch began.
+    /// Length of the leader's journal at the beginning of the epoch.
     pub base: usize,
     /// The position of the first of the entries.
     pub from: usize,
-    /// A piece of the leader's journal.
+    /// Consecutive entries of the leader's journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<Entry>,
-    /// So many entries of the journal are committed.
+    /// Number of entries that were committed.
     pub committed: usize,
-    /// Somebody is about to join those who are in sync, and counts already.
+    /// Whether a member was joining those in sync, without which nothing could be committed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joining: bool,
 }
 
-/// A follower's answer.
+impl Appended {
+    /// Returns the position after the last of the entries. The leader's journal was at least this
+    /// long when the message was sent.
+    pub fn until(&self) -> usize {
+        self.from + self.entries.len()
+    }
+}
+
+/// A follower's message to its leader.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Ack {
-    /// The version of the leadership that the follower knows.
+    /// The version of the leadership record that the follower knows.
     pub version: u64,
-    /// The epoch of the journal that it speaks of.
+    /// The epoch of the journal that it acknowledges.
     pub epoch: u64,
-    /// So many entries of the leader's journal it has.
+    /// Number of entries of the leader's journal that it has.
     pub position: usize,
-    /// So many it knows to be committed.
+    /// Number of entries that it knows to be committed.
     pub committed: usize,
-    /// It cannot use what comes after its position, which must be sent again from there.
+    /// Whether the leader must send again from `position` on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resend: bool,
 }
 
-/// Requests that their origin took from clients.
+/// Requests that a node took from its clients for a shard of another leader.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Forwarded {
-    /// The number of the first; the others follow it.
+    /// The number of the first request; the others have the numbers after it.
     pub first: u64,
     /// Keys and messages.
     pub requests: Vec<(Rc<str>, Value)>,

@@ -1,77 +1,87 @@
-//! A key-value store that behaves like a single copy, although every node has one.
+//! A linearizable key-value store, replicated with Raft.
 //!
-//! All of the difficulty is in the log (package `raft`): it gives every node the same commands in
-//! the same order, exactly once. What is left here is what a store on one machine would be, and
-//! which of the log's two doors a request takes: a change enters the log, a read asks only how far
-//! the log must be applied.
+//! Package `raft` gives every node the same commands in the same order, exactly once. What is left
+//! here is a store on one machine, and the choice of a path for each request: a change enters the
+//! log, a read asks how far the log must be applied.
+
+mod request;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glomers::prelude::*;
-use raft::{Disk, Message, Options, Replica, StateMachine};
+use raft::{Disk, ExactJson, Message, Options, Replica, StateMachine};
 
-/// Maelstrom's clients wait for a second, or ten times the network's latency if that is more.
-pub const PATIENCE: Duration = Duration::from_millis(900);
+/// Default time after which a request fails. Maelstrom's clients wait for one second, or for ten
+/// times the network's latency if that is longer.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// What clients ask, and what other nodes say.
+/// A request of a client, or a message of another node.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(try_from = "request::Fields")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
-    /// The value of a key.
-    Read { key: Value },
+    /// Reads the value of a key.
+    Read { key: ExactJson },
     /// Sets the value of a key.
-    Write { key: Value, value: Value },
-    /// Changes the value of a key, if it is `from`.
-    Cas { key: Value, from: Value, to: Value },
-    /// A word between replicas.
+    Write { key: ExactJson, value: ExactJson },
+    /// Sets the value of a key to `to` if it is `from`.
+    Cas {
+        key: ExactJson,
+        from: ExactJson,
+        to: ExactJson,
+    },
+    /// A message between replicas.
     Raft(Message<Registers>),
 }
 
-/// What clients hear.
+/// The reply to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
-    /// The value.
-    ReadOk { value: Value },
-    /// It is set.
+    /// The value of the key.
+    ReadOk { value: ExactJson },
+    /// The value is set.
     WriteOk {},
-    /// It is changed.
+    /// The value is changed.
     CasOk {},
 }
 
-/// The state machine: a register for each key, under the key's JSON, so that `1` and `"1"` differ.
+/// The state machine: a register for each key, by the key's JSON text, so that `1` and `"1"` differ.
 #[derive(Default, Serialize, Deserialize)]
-pub struct Registers(BTreeMap<String, Value>);
+pub struct Registers(BTreeMap<String, ExactJson>);
 
-/// A change of a register.
+/// A change to a register.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Change {
-    /// Sets it.
-    Write { key: Value, value: Value },
-    /// Sets it to `to`, if it is `from`.
-    Cas { key: Value, from: Value, to: Value },
+    /// Sets the value.
+    Write { key: ExactJson, value: ExactJson },
+    /// Sets the value to `to` if it is `from`.
+    Cas {
+        key: ExactJson,
+        from: ExactJson,
+        to: ExactJson,
+    },
 }
 
-/// Why a register does not do as it is told.
+/// The reason why a register refuses an operation.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
-    /// It was never written.
+    /// The key was never written.
     NoSuchKey,
-    /// It holds this, which is not what was expected.
-    Is(Value),
+    /// The register holds this value instead of the expected one.
+    Is(ExactJson),
 }
 
 impl StateMachine for Registers {
     type Command = Change;
 
-    /// Whether the change was made, or why not. That is decided here, where the order of all
-    /// changes is known, and so every replica decides alike.
+    /// Whether the change was made. This is decided when the change is applied, in the order of the
+    /// log, so every replica decides alike.
     type Output = Result<(), Refusal>;
 
     fn apply(&mut self, change: &Change) -> Result<(), Refusal> {
@@ -80,7 +90,7 @@ impl StateMachine for Registers {
                 self.0.insert(key.to_string(), value.clone());
             }
             Change::Cas { key, from, to } => {
-                let register = self.0.get_mut(&key.to_string());
+                let register = self.0.get_mut(key.as_str());
                 let register = register.ok_or(Refusal::NoSuchKey)?;
                 if register != from {
                     return Err(Refusal::Is(register.clone()));
@@ -93,8 +103,8 @@ impl StateMachine for Registers {
 }
 
 impl Registers {
-    fn read(&self, key: &Value) -> Result<Value, Refusal> {
-        let value = self.0.get(&key.to_string()).cloned();
+    fn read(&self, key: &ExactJson) -> Result<ExactJson, Refusal> {
+        let value = self.0.get(key.as_str()).cloned();
         value.ok_or(Refusal::NoSuchKey)
     }
 }
@@ -112,17 +122,17 @@ impl From<Refusal> for Error {
 pub struct LinKv(Replica<Registers>);
 
 impl LinKv {
-    /// The node, with what is on its disk.
+    /// Creates the node from the contents of its disk.
     ///
     /// # Errors
     ///
-    /// The disk cannot be read, or what is on it is damaged.
+    /// The disk cannot be read or its contents are damaged.
     pub fn new(cx: &Context, disk: impl Disk, options: Options) -> Result<Self> {
         Ok(Self(Replica::new(cx, disk, options)?))
     }
 
-    /// Has a change made, once. A change of unknown outcome must not be tried again by anybody, so
-    /// its error goes to the client as it is.
+    /// Makes a change, once. The node must not retry a change of unknown outcome, so the client
+    /// receives that error unchanged.
     async fn change(&self, change: Change) -> Result<()> {
         Ok(self.0.execute(change).await??)
     }

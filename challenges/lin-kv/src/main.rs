@@ -1,33 +1,33 @@
-//! `lin-kv`, the binary.
+//! The binary of the challenge `lin-kv`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use lin_kv::{LinKv, PATIENCE};
+use lin_kv::{LinKv, REQUEST_TIMEOUT};
 use raft::{FileDisk, Options};
 
 /// A linearizable key-value store for Maelstrom's lin-kv workload.
 #[derive(Parser)]
 struct Arguments {
-    /// Where nodes keep their logs, each in a directory of its own. By default, what
-    /// EDDY_DATA_DIR says, or else a temporary directory that belongs to the process that starts
-    /// the nodes.
+    /// Directory for the nodes' logs, each in a subdirectory named after the node. By default
+    /// EDDY_DATA_DIR, or a new temporary directory; a node in a temporary directory loses its log
+    /// when it is restarted.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// How long a request may take before it fails.
-    #[arg(long, value_name = "MS", default_value_t = PATIENCE.as_millis() as u64)]
-    patience: u64,
+    /// Time after which a request fails.
+    #[arg(long, value_name = "MS", default_value_t = REQUEST_TIMEOUT.as_millis() as u64)]
+    request_timeout: u64,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let data_dir = arguments.data_dir.unwrap_or_else(raft::data_dir);
-    let options = Options::patience(Duration::from_millis(arguments.patience));
+    let request_timeout = Duration::from_millis(arguments.request_timeout);
+    let options = Options::with_request_timeout(request_timeout);
     glomers::run(move |cx| {
-        let disk = FileDisk::open(&data_dir, cx.id())?;
+        let disk = FileDisk::open(&raft::data_dir(arguments.data_dir)?, cx.id())?;
         LinKv::new(cx, disk, options)
     })
 }

@@ -1,4 +1,4 @@
-//! Lin-kv in worlds that a seed has drawn.
+//! Lin-kv under randomly drawn configurations.
 
 use eddy::check::Verdict;
 use eddy::nemesis::{Fault, Kill, Partition};
@@ -6,7 +6,7 @@ use eddy::net::Latency;
 use eddy::simulation::{Configuration, Load, Run, Simulation, Swarm, ms, secs};
 use eddy::workload;
 use glomers::prelude::*;
-use lin_kv::{LinKv, PATIENCE};
+use lin_kv::{LinKv, REQUEST_TIMEOUT};
 use raft::{Disks, Options};
 
 fn swarm() -> Swarm {
@@ -17,12 +17,12 @@ fn swarm() -> Swarm {
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let mut dice = drawn.rng();
-    let sync_time = ms(dice.random_range(0..5));
+    let mut rng = drawn.rng();
+    let sync_time = ms(rng.random_range(0..5));
     let disks = Disks::new(sync_time);
-    let mut options = Options::patience(PATIENCE);
-    options.log_bytes_min = dice.random_range(1_000..50_000);
-    options.raft.message_bytes_max = dice.random_range(200..20_000);
+    let mut options = Options::with_request_timeout(REQUEST_TIMEOUT);
+    options.log_bytes_min = rng.random_range(1_000..50_000);
+    options.raft.message_bytes_max = rng.random_range(200..20_000);
     let note = format!(
         "syncs of {sync_time:?}, logs from {} bytes, messages up to {} bytes",
         options.log_bytes_min, options.raft.message_bytes_max
@@ -32,32 +32,33 @@ fn run(drawn: &Configuration) -> Run {
         LinKv::new(cx, disk, options.clone())
     };
     let simulation = drawn.simulation().nodes(drawn.nodes, make).note(note);
-    // Some clients read, and as many write: on each node there are as many of either.
-    let clients = 2 * drawn.nodes * dice.random_range(1..=5);
+    // An even number of clients for each node, so that on each node half of them only read.
+    let clients = 2 * drawn.nodes * rng.random_range(1..=5);
     simulation.run(drawn.load().concurrency(clients))
 }
 
-/// Disks lose what was not synced, logs are short, and messages small, so that what is rare
-/// otherwise happens all the time. A run may be too rough for some kind of operation to succeed.
+/// Disks lose unsynced bytes, logs are short and messages small, so that snapshots and chunks are
+/// frequent. In a harsh run some operations may never succeed.
 #[test]
-fn no_mixture_of_faults_shows_in_a_register() {
+fn random_faults_preserve_linearizability() {
     swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }
 
-/// A world in which leaders come and go, and those who were cut off stand for election.
-fn turmoil(seed: u64, remember: bool) -> Run {
+/// Runs a cluster with frequent changes of leader. Without `keep_disks`, a restarted node finds an
+/// empty disk.
+fn run_with_elections(seed: u64, keep_disks: bool) -> Run {
     let disks = Disks::new(ms(0));
     let make = move |cx: &Context| {
-        if !remember {
+        if !keep_disks {
             disks.damage(cx.id(), Vec::clear);
         }
         let disk = disks.open(cx.id(), &mut cx.rng());
-        LinKv::new(cx, disk, Options::patience(PATIENCE))
+        LinKv::new(cx, disk, Options::with_request_timeout(REQUEST_TIMEOUT))
     };
     Simulation::new(seed)
         .nodes(3, make)
@@ -72,15 +73,14 @@ fn turmoil(seed: u64, remember: bool) -> Run {
         )
 }
 
-/// Term, vote and log are on the disk for a reason: who comes back without them votes for somebody
-/// who never heard of what it once helped to decide.
+/// A node that restarts without term, vote and log may elect a leader that lacks committed entries.
 #[test]
-fn nodes_that_forget_what_they_voted_for_are_found_out() {
+fn nodes_that_forget_their_votes_are_found_invalid() {
     let found = (0..20).find(|&seed| {
-        turmoil(seed, true).assert_safe();
-        let run = turmoil(seed, false);
+        run_with_elections(seed, true).assert_safe();
+        let run = run_with_elections(seed, false);
         assert!(run.kills() > 0 && run.net().dropped > 0);
         run.results().workload().verdict() == Verdict::Invalid
     });
-    assert!(found.is_some(), "nobody noticed");
+    assert!(found.is_some(), "no seed of twenty was found invalid");
 }

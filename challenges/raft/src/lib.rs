@@ -1,22 +1,28 @@
 //! Raft: one log that several servers agree on, and state machines that follow it.
 //!
-//! After Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (extended
-//! version, 2014), to be read beside it: names are the paper's, and comments say which rule of which
-//! figure a line is. "Dissertation" is Ongaro's, of the same year. The README has a table of which
-//! rule is where, and of what differs.
+//! The algorithm is that of Ongaro and Ousterhout, "In Search of an Understandable Consensus
+//! Algorithm" (extended version, 2014), and is to be read beside the paper: names are the paper's,
+//! and comments name the rule and figure of the paper that a line implements. "Dissertation" is
+//! Ongaro's, of the same year. The README has a table of all rules and of the differences.
 //!
-//! From the inside out:
-//! - [`Raft`] is the algorithm. It knows no disk, network or clock: events go in, and an [`Output`]
-//!   says what is to be done, of which the records must be durable before anything else.
-//! - [`Wal`] makes records durable on a [`Disk`]: a [`FileDisk`], or in simulations one of the
-//!   [`Disks`], which lose at a crash what was not synced.
-//! - [`Replica`] drives both on the node runtime, and serves clients: a [`StateMachine`]'s commands
-//!   with [`Replica::execute`], exactly once, and its reads with [`Replica::read`], never stale.
+//! # Reading order
+//!
+//! 1. `message`, `log`, `persistent`: what servers say to each other and what they store.
+//! 2. `server`: the algorithm, [`Raft`], without disk, network or clock. Start with its `mod.rs`,
+//!    then `step`, `election`, `replication`; afterwards `snapshot`, `reads` and `heartbeat`. An
+//!    [`Output`] says what is to be done, of which the records must be durable before anything else.
+//! 3. `wal`, `disk`: [`Wal`] makes records durable on a [`Disk`]: a [`FileDisk`], or one of the
+//!    simulated [`Disks`], which lose unsynced bytes in a crash.
+//! 4. `session`, `replica`: [`Replica`] runs the parts on the node runtime and serves clients. It
+//!    executes the commands of a [`StateMachine`] exactly once ([`Replica::execute`]) and answers
+//!    linearizable reads ([`Replica::read`]).
+//!
+//! [`ExactJson`] keeps the JSON of clients unchanged on its way through the log.
 //!
 //! # A replicated counter
 //!
-//! What is to be replicated is a state machine. A node hands its clients' requests to the replica,
-//! and the other replicas' messages too; the replica does the rest in the node's background.
+//! A node passes its clients' requests and the messages of other replicas to its replica, which does
+//! the rest in the node's background.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -53,9 +59,9 @@
 //!
 //!     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
 //!         Ok(Some(match request {
-//!             // Enters the log; the answer comes once it is committed, and applied here.
+//!             // Enters the log; returns once it is committed and applied here.
 //!             Request::Add { delta } => Reply::AddOk { value: self.0.execute(delta).await? },
-//!             // Enters nothing: a majority confirms that nothing is missing here.
+//!             // Needs no entry: a majority confirms that the state is current.
 //!             Request::Read => Reply::ReadOk { value: self.0.read(|total| total.0).await? },
 //!             Request::Raft(message) => {
 //!                 self.0.receive(cx.sender(), message);
@@ -71,14 +77,15 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     glomers::run(|cx| {
-//!         let disk = FileDisk::open(&raft::data_dir(), cx.id())?;
-//!         let options = Options::patience(Duration::from_millis(900));
+//!         let disk = FileDisk::open(&raft::data_dir(None)?, cx.id())?;
+//!         let options = Options::with_request_timeout(Duration::from_millis(900));
 //!         Ok::<_, Error>(Counter(Replica::new(cx, disk, options)?))
 //!     })
 //! }
 //! ```
 
 mod disk;
+mod exact_json;
 mod log;
 mod message;
 mod persistent;
@@ -88,10 +95,11 @@ mod session;
 mod wal;
 
 pub use self::disk::{Disk, Disks, FileDisk, MemoryDisk, Written, data_dir};
+pub use self::exact_json::ExactJson;
 pub use self::log::Log;
 pub use self::message::{Appended, Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term};
 pub use self::persistent::{Persistent, Record};
-pub use self::replica::{Message, Options, Replica, StateMachine};
+pub use self::replica::{LogCommand, Message, Options, Replica, StateMachine};
 pub use self::server::{Config, NotLeader, Output, Raft};
 pub use self::session::{Sessions, Stamped};
 pub use self::wal::{Recovered, Wal};

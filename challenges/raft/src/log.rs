@@ -1,13 +1,13 @@
-//! The log: entries in a row, of which the first ones may have made way for a snapshot.
+//! The replicated log in memory: consecutive entries, the first of which a snapshot may replace.
 
 use crate::message::{Appended, Command, Entry, Index, Term};
 
-/// A log whose entries up to `last_included_index` are gone, since a snapshot includes them.
+/// A log without the entries up to `last_included_index`, which a snapshot replaces.
 #[derive(Clone, Debug)]
 pub struct Log<C> {
     last_included_index: Index,
     last_included_term: Term,
-    /// The entry at position *i* has index `last_included_index + 1 + i`.
+    /// The element at position *i* has index `last_included_index + 1 + i`.
     entries: Vec<Entry<C>>,
 }
 
@@ -22,35 +22,36 @@ impl<C> Default for Log<C> {
 }
 
 impl<C: Clone> Log<C> {
-    /// The index of the last entry; 0 in an empty log.
+    /// Returns the index of the last entry; 0 in an empty log.
     pub fn last_index(&self) -> Index {
         self.last_included_index + self.entries.len() as Index
     }
 
-    /// The term of the last entry; 0 in an empty log.
+    /// Returns the term of the last entry; 0 in an empty log.
     pub fn last_term(&self) -> Term {
         self.entries
             .last()
             .map_or(self.last_included_term, |entry| entry.term)
     }
 
-    /// The last index that only the snapshot includes.
+    /// Returns the index of the last entry that the snapshot replaces; 0 without a snapshot.
     pub fn last_included_index(&self) -> Index {
         self.last_included_index
     }
 
-    /// The entries that are not yet part of a snapshot.
+    /// Returns the entries after the snapshot.
     pub fn entries(&self) -> &[Entry<C>] {
         &self.entries
     }
 
-    /// The entry at an index, if the log has it.
+    /// Returns the entry at an index, if the log has it.
     pub fn get(&self, index: Index) -> Option<&Entry<C>> {
         let position = index.checked_sub(self.last_included_index + 1)?;
         self.entries.get(usize::try_from(position).ok()?)
     }
 
-    /// The term of the entry at an index; none beyond the end, and before the last included one.
+    /// Returns the term of the entry at an index; `None` beyond the end of the log and before the
+    /// last included index.
     pub fn term_at(&self, index: Index) -> Option<Term> {
         if index == self.last_included_index {
             return Some(self.last_included_term);
@@ -58,8 +59,8 @@ impl<C: Clone> Log<C> {
         self.get(index).map(|entry| entry.term)
     }
 
-    /// The entries from an index on, as many as fit in so many bytes, but at least one if there is
-    /// any.
+    /// Returns entries from `index` on, as many as fit in `bytes_max` bytes, but at least one if
+    /// there is one.
     pub fn from(&self, index: Index, bytes_max: usize) -> Vec<Entry<C>>
     where
         C: Command,
@@ -75,21 +76,21 @@ impl<C: Clone> Log<C> {
         rest.iter().take_while(fits).cloned().collect()
     }
 
-    /// Stores an entry at its index; whatever is there and behind it goes.
+    /// Stores an entry at its index and removes all later entries.
     ///
     /// # Panics
     ///
-    /// If the entry would leave a gap, or replace something that a snapshot includes.
+    /// Panics if the entry would leave a gap or replace an entry that a snapshot includes.
     pub fn store(&mut self, entry: Entry<C>) {
         let place = entry.index.checked_sub(self.last_included_index + 1);
-        let place = place.expect("what a snapshot includes is never replaced") as usize;
+        let place = place.expect("an entry that a snapshot includes is never replaced") as usize;
         assert!(place <= self.entries.len(), "a log has no gaps");
         self.entries.truncate(place);
         self.entries.push(entry);
     }
 
-    /// Forgets everything that a snapshot includes. What follows it stays only if the log agrees
-    /// with the snapshot about its last entry (Figure 13, rules 6 and 7).
+    /// Removes the entries that a snapshot includes. Later entries stay only if the log and the
+    /// snapshot agree on the last included entry (Figure 13, rules 6 and 7).
     pub fn compact(&mut self, last_included_index: Index, last_included_term: Term) {
         if last_included_index <= self.last_included_index {
             return;
@@ -104,12 +105,16 @@ impl<C: Clone> Log<C> {
         self.last_included_term = last_included_term;
     }
 
-    /// Whether the log contains an entry of this index and term; if not, where it differs (§5.3,
-    /// the optimisation at its end: one rejection for each conflicting term, not for each entry).
+    /// Checks that the log contains an entry of this index and term.
+    ///
+    /// # Errors
+    ///
+    /// The conflict, if the log differs there. It names the first index of the conflicting term, so
+    /// that a leader needs one rejection for each term, not for each entry (end of §5.3).
     pub fn check(&self, prev_log_index: Index, prev_log_term: Term) -> Result<(), Appended> {
         let (term, index) = match self.term_at(prev_log_index) {
             Some(term) if term == prev_log_term => return Ok(()),
-            // Committed, or it would not be in a snapshot; so the leader's log has it too.
+            // A snapshot includes only committed entries, and every leader has those.
             None if prev_log_index < self.last_included_index => return Ok(()),
             None => (None, self.last_index() + 1),
             Some(term) => (Some(term), self.first_of_term(term)),
@@ -121,14 +126,15 @@ impl<C: Clone> Log<C> {
         })
     }
 
-    /// The last index of this term, if the log has any.
+    /// Returns the last index of a term, if the log has an entry of that term.
     pub fn last_of_term(&self, term: Term) -> Option<Index> {
         let end = self.entries.partition_point(|entry| entry.term <= term);
         let last = self.last_included_index + end as Index;
         (self.term_at(last) == Some(term)).then_some(last)
     }
 
-    /// The first index of this term, or the first after the snapshot if the term began before.
+    /// Returns the first index of a term, or the first index after the snapshot if the term began
+    /// earlier.
     fn first_of_term(&self, term: Term) -> Index {
         let before = self.entries.partition_point(|entry| entry.term < term);
         self.last_included_index + 1 + before as Index
@@ -145,7 +151,7 @@ mod tests {
         }
     }
 
-    /// A log with entries of these terms, from index 1 on.
+    /// Returns a log with entries of these terms, from index 1 on.
     fn log(terms: &[Term]) -> Log<char> {
         let mut log = Log::default();
         for (index, &term) in (1..).zip(terms) {
@@ -172,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_replaces_everything_from_its_index_on() {
+    fn stored_entry_removes_all_later_entries() {
         let mut log = log(&[1, 1, 2, 2]);
         log.store(Entry {
             index: 2,
@@ -183,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_the_first_entry_of_the_conflicting_term() {
+    fn conflict_names_first_index_of_conflicting_term() {
         let log = log(&[1, 1, 4, 4, 4]);
         assert_eq!(log.check(5, 6), conflict(5, Some(4), 3));
         assert_eq!(log.check(9, 6), conflict(9, None, 6));
@@ -192,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_entry_of_a_term_is_found_even_in_the_snapshot() {
+    fn last_index_of_term_is_found_at_end_of_snapshot() {
         let mut log = log(&[1, 1, 4, 4, 6]);
         assert_eq!(log.last_of_term(4), Some(4));
         assert_eq!(log.last_of_term(5), None);
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_keeps_what_follows_it_if_the_log_agrees_with_it() {
+    fn compaction_keeps_later_entries_only_if_terms_agree() {
         let mut agreeing = log(&[1, 1, 2, 2]);
         agreeing.compact(2, 1);
         assert_eq!((terms(&agreeing), agreeing.last_index()), (vec![2, 2], 4));
@@ -216,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_snapshot_includes_is_agreed_on() {
+    fn entries_inside_snapshot_never_conflict() {
         let mut log = log(&[1, 1, 2, 2]);
         log.compact(3, 2);
         assert_eq!(log.check(1, 9), Ok(()));
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_takes_as_many_entries_as_fit_and_at_least_one() {
+    fn byte_limit_bounds_entries_but_allows_one() {
         let log = log(&[1, 1, 1, 1]);
         assert_eq!(log.from(2, 2).len(), 2);
         assert_eq!(log.from(2, 0).len(), 1);

@@ -1,21 +1,21 @@
-//! What servers say to each other: the remote procedure calls of the paper's Figures 2 and 13, as
-//! messages that may be lost, doubled and reordered.
+//! Messages between servers: the remote procedure calls of the paper's Figures 2 and 13 as one-way
+//! messages that may be lost, duplicated and reordered.
 //!
-//! Every message carries its sender's term, so the rule that all of Raft rests on ("if a message
-//! contains a higher term, become a follower of that term") is applied in one place, before anybody
-//! looks at what the message says.
+//! Every message carries its sender's term. The rule that all of Raft rests on ("if a message
+//! contains a higher term, become a follower of that term") is therefore applied in one place,
+//! before the content of the message is looked at.
 
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-/// The number of a leader's reign. Every server moves through terms upwards only.
+/// Number of a term: a period with at most one leader. A server's term never decreases.
 pub type Term = u64;
 
-/// A place in the log. The first entry has index 1; 0 is the place before it.
+/// Position in the log. The first entry has index 1; 0 is the position before it.
 pub type Index = u64;
 
-/// Names a read that waits for its index; unique among all reads of the server that asks.
+/// Identifier of a read that waits for its index; unique among all reads of the server that asks.
 pub type ReadId = u64;
 
 /// A message from one server to another.
@@ -23,18 +23,18 @@ pub type ReadId = u64;
 pub struct Packet<C> {
     /// The sender's current term.
     pub term: Term,
-    /// What it says.
+    /// The request or reply.
     pub rpc: Rpc<C>,
 }
 
-/// Something to be replicated, and who was leader when it entered the log.
+/// A log entry: a command and the term in which the leader received it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry<C> {
-    /// Its place in the log.
+    /// Position in the log.
     pub index: Index,
-    /// The term of the leader that put it there.
+    /// Term of the leader that appended the entry.
     pub term: Term,
-    /// What the state machine is to do; nothing, for the entry with which a leader begins.
+    /// Command for the state machine; `None` for the entry that each new leader appends.
     pub command: Option<C>,
 }
 
@@ -42,14 +42,15 @@ pub struct Entry<C> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rpc<C> {
-    /// Would you vote for me in the term after this one? Binds nobody.
+    /// Asks whether the receiver would vote for the sender in the term after this one. The reply
+    /// commits the receiver to nothing.
     PreVote {
         /// Index of the candidate's last log entry.
         last_log_index: Index,
         /// Term of the candidate's last log entry.
         last_log_term: Term,
     },
-    /// The answer to [`PreVote`](Self::PreVote).
+    /// The reply to [`PreVote`](Self::PreVote).
     PreVoteReply {
         /// True means that the candidate may hold its election.
         granted: bool,
@@ -61,7 +62,7 @@ pub enum Rpc<C> {
         /// Term of the candidate's last log entry.
         last_log_term: Term,
     },
-    /// The answer to [`RequestVote`](Self::RequestVote).
+    /// The reply to [`RequestVote`](Self::RequestVote).
     RequestVoteReply {
         /// True means that the candidate received the vote.
         vote_granted: bool,
@@ -76,11 +77,11 @@ pub enum Rpc<C> {
         entries: Vec<Entry<C>>,
         /// The leader's `commit_index`.
         leader_commit: Index,
-        /// Comes back in the reply, and tells the leader that it was still leader after it had
-        /// begun this round (§8, reads).
+        /// Number that the reply repeats. The reply proves that the sender was still the leader
+        /// after it had begun this round (§8, reads).
         round: u64,
     },
-    /// The answer to [`AppendEntries`](Self::AppendEntries).
+    /// The reply to [`AppendEntries`](Self::AppendEntries).
     AppendEntriesReply {
         /// Whether the follower's log contained the preceding entry.
         outcome: Appended,
@@ -101,41 +102,41 @@ pub enum Rpc<C> {
         /// True if this is the last chunk.
         done: bool,
     },
-    /// The answer to [`InstallSnapshot`](Self::InstallSnapshot).
+    /// The reply to [`InstallSnapshot`](Self::InstallSnapshot).
     InstallSnapshotReply {
-        /// Which snapshot it is about.
+        /// Last included index of the snapshot in question.
         last_included_index: Index,
-        /// How many bytes of it the follower has.
+        /// Number of bytes of the snapshot that the follower has.
         received: usize,
-        /// The follower's state includes it; no more of it is needed.
+        /// True if the follower's state includes the snapshot, so that no more chunks are needed.
         installed: bool,
     },
-    /// From a follower to its leader: commands of the follower's clients.
+    /// Forwards commands of a follower's clients to the leader.
     Propose {
         /// The commands.
         commands: Vec<C>,
     },
-    /// From a follower to its leader: how far must I have applied the log to serve a read?
+    /// Asks the leader how far a follower must have applied the log to serve a read.
     ///
-    /// It says, too, that at this moment its sender knew of no later term.
+    /// The request also states that its sender knew of no later term when it sent the request.
     ReadIndex {
-        /// Names the read.
+        /// Identifier of the read.
         id: ReadId,
     },
-    /// The answer to [`ReadIndex`](Self::ReadIndex), once everything up to `index` is committed.
+    /// The reply to [`ReadIndex`](Self::ReadIndex), sent once everything up to `index` is committed.
     ReadIndexReply {
-        /// Which read.
+        /// Identifier of the read.
         id: ReadId,
-        /// Applying the log as far as here is enough.
+        /// Index up to which the log must be applied before the read is served.
         index: Index,
     },
 }
 
-/// What became of an [`AppendEntries`](Rpc::AppendEntries).
+/// The outcome of an [`AppendEntries`](Rpc::AppendEntries) request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Appended {
-    /// The follower's log is the leader's up to here.
+    /// The follower's log is identical to the leader's up to this index.
     Matched(Index),
     /// The logs differ at the preceding entry.
     Conflict {
@@ -144,24 +145,25 @@ pub enum Appended {
         /// The term of the follower's entry there; none if its log is too short.
         term: Option<Term>,
         /// The first index that the follower stores for that term; if its log is too short, the
-        /// one after its last.
+        /// index after its last entry.
         index: Index,
     },
 }
 
-/// What the state machine had become once everything up to an index was applied.
+/// The state of the state machine after all entries up to an index were applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The last index that it includes.
+    /// Index of the last entry that the snapshot replaces.
     pub last_included_index: Index,
-    /// The term of that entry.
+    /// Term of that entry.
     pub last_included_term: Term,
-    /// The state, in the state machine's own words.
+    /// The state as the state machine serialises it.
     pub data: Rc<str>,
 }
 
-/// What a log carries.
+/// A command that a log can carry.
 pub trait Command: Clone {
-    /// How many bytes it takes on the wire, roughly: messages are filled by it.
+    /// Returns the approximate size of the command on the wire, in bytes. Messages are filled up to
+    /// a limit by it.
     fn size_bytes(&self) -> usize;
 }

@@ -1,28 +1,28 @@
-//! What survives a crash: the term, the vote, the log and the snapshot (Figure 2, "persistent state
-//! on all servers").
+//! The state that survives a crash: term, vote, log and snapshot (Figure 2, "persistent state on all
+//! servers").
 //!
-//! The state changes through [`Record`]s only, and a disk stores the very same records. So what a
-//! server finds after a crash is what it had: it replays them.
+//! The state changes only through [`Record`]s, and the disk stores the same records. A server that
+//! restarts replays them and so returns to the state it had made durable.
 
 use serde::{Deserialize, Serialize};
 
 use crate::log::Log;
 use crate::message::{Entry, Snapshot, Term};
 
-/// A change of the persistent state.
+/// A change to the persistent state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Record<C> {
-    /// The server is in this term, and has voted for this candidate.
+    /// The server enters a term or votes in it.
     Term {
         /// The latest term the server has seen.
         current_term: Term,
         /// The candidate that received its vote in that term, if any.
         voted_for: Option<String>,
     },
-    /// The log has this entry, and nothing behind it.
+    /// The entry is stored at its index; all later entries are removed.
     Entry(Entry<C>),
-    /// The log begins after this snapshot.
+    /// The snapshot replaces all entries up to its last included index.
     Snapshot(Snapshot),
 }
 
@@ -33,9 +33,9 @@ pub struct Persistent<C> {
     pub current_term: Term,
     /// The candidate that received its vote in the current term, if any.
     pub voted_for: Option<String>,
-    /// The log.
+    /// The log, without the entries that the snapshot replaces.
     pub log: Log<C>,
-    /// What stands for the entries that the log has no more.
+    /// The snapshot that replaces the first entries of the log, if any.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -51,8 +51,7 @@ impl<C> Default for Persistent<C> {
 }
 
 impl<C: Clone> Persistent<C> {
-    /// Makes a change. Changes that are made again, in the same order, change nothing: a log that
-    /// was rewritten may be followed by records that it includes already.
+    /// Applies a record. An entry that the snapshot includes has no effect.
     pub fn replay(&mut self, record: Record<C>) {
         match record {
             Record::Term {
@@ -72,7 +71,7 @@ impl<C: Clone> Persistent<C> {
         }
     }
 
-    /// The fewest records that lead to this state.
+    /// Returns the shortest list of records that leads to this state.
     pub fn records(&self) -> Vec<Record<C>> {
         let term = Record::Term {
             current_term: self.current_term,

@@ -1,13 +1,14 @@
-//! Exactly once (§8; dissertation, §6.3).
+//! Client sessions: every command is executed at most once (§8; dissertation, §6.3).
 //!
-//! A node hands its clients' commands to the leader, and hands them over again when the leader
-//! changes or keeps silent, so a command may enter the log twice. Each command carries a stamp that
-//! is unique for all time, and the state machine of every server remembers which stamps it has
-//! seen, and what came of them: a node that learns of its command through a snapshot only can still
-//! tell its client.
+//! A node forwards its clients' commands to the leader, and forwards them again when the leader
+//! changes or does not respond. A command may therefore enter the log twice. Each command carries a
+//! globally unique stamp, and the replicated state records which stamps were executed, with their
+//! outputs. A node that receives the effect of its command only through a snapshot can therefore
+//! still answer its client.
 //!
-//! The memory is bounded: a stamp says which older ones its node still waits for, and the others
-//! are forgotten. A command that comes after that is never executed, and nobody waits for it.
+//! The size of this record is bounded: a stamp names the oldest command its node still waits for,
+//! and older outputs are removed. A copy of a removed command that is committed later is not
+//! executed; its client no longer waits.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -19,25 +20,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::Command;
 
-/// A command, and the stamp that makes it unlike any other.
+/// A command with its unique stamp: node, boot and sequence number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stamped<C> {
-    /// The node whose client it is from.
+    /// The node whose client sent the command.
     pub node: Rc<str>,
-    /// How many times the node had started then.
+    /// The number of times that node had started.
     pub boot: u64,
-    /// How many commands it had taken since.
+    /// The number of commands the node had accepted since it started, this one included.
     pub sequence: u64,
-    /// The least sequence number that the node still waits for.
+    /// The smallest sequence number whose output the node still waits for.
     pub oldest: u64,
-    /// What is to be done.
+    /// The command for the state machine.
     pub command: C,
     #[serde(skip)]
     size_bytes: OnceCell<usize>,
 }
 
 impl<C> Stamped<C> {
-    /// Puts a stamp on a command.
+    /// Attaches a stamp to a command.
     pub fn new(node: &str, boot: u64, sequence: u64, oldest: u64, command: C) -> Self {
         Self {
             node: node.into(),
@@ -54,14 +55,14 @@ impl<C: Serialize> Command for Rc<Stamped<C>> {
     fn size_bytes(&self) -> usize {
         *self.size_bytes.get_or_init(|| {
             let mut count = Count(0);
-            // What cannot be written is not sent either.
+            // A command that cannot be serialised is not sent either, so its size does not matter.
             let _ = serde_json::to_writer(&mut count, &**self);
             count.0
         })
     }
 }
 
-/// Counts what is written to it.
+/// A writer that counts bytes.
 struct Count(usize);
 
 impl io::Write for Count {
@@ -75,7 +76,7 @@ impl io::Write for Count {
     }
 }
 
-/// Which commands have been executed, with what came of them; a part of the replicated state.
+/// The commands that were executed, with their outputs; a part of the replicated state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sessions<O>(BTreeMap<Rc<str>, Session<O>>);
 
@@ -83,7 +84,7 @@ pub struct Sessions<O>(BTreeMap<Rc<str>, Session<O>>);
 struct Session<O> {
     boot: u64,
     oldest: u64,
-    /// Executed, and not older than `oldest`.
+    /// Outputs by sequence number, from `oldest` on.
     executed: BTreeMap<u64, O>,
 }
 
@@ -94,8 +95,8 @@ impl<O> Default for Sessions<O> {
 }
 
 impl<O> Sessions<O> {
-    /// Executes a command, once for every stamp at most, and returns what came of it. None if that
-    /// has been before, or nobody waits for it any more.
+    /// Executes a command and returns its output. Returns `None`, without executing it, if a command
+    /// with this stamp was executed before or its node no longer waits for it.
     pub fn execute<C>(&mut self, stamped: &Stamped<C>, apply: impl FnOnce(&C) -> O) -> Option<&O> {
         let new = || Session {
             boot: stamped.boot,
@@ -106,7 +107,7 @@ impl<O> Sessions<O> {
         if stamped.boot > session.boot {
             *session = new();
         }
-        // The node has died since, or does not wait for this any more.
+        // The node has restarted since, or no longer waits for this command.
         if stamped.boot < session.boot || stamped.sequence < session.oldest {
             return None;
         }
@@ -120,7 +121,7 @@ impl<O> Sessions<O> {
         }
     }
 
-    /// What came of a command, if it was executed and is still remembered.
+    /// Returns the output of a command, if it was executed and its output is still kept.
     pub fn outcome(&self, node: &str, boot: u64, sequence: u64) -> Option<&O> {
         let session = self.0.get(node).filter(|session| session.boot == boot)?;
         session.executed.get(&sequence)
@@ -135,7 +136,8 @@ mod tests {
         Stamped::new("n1", boot, sequence, oldest, 10 * sequence)
     }
 
-    /// Executes commands that say ten times their sequence number; whether each of them was.
+    /// Executes commands whose output is ten times their sequence number. Returns for each whether
+    /// it was executed.
     fn execute(sessions: &mut Sessions<u64>, stamps: &[(u64, u64, u64)]) -> Vec<bool> {
         let execute = |&(boot, sequence, oldest): &(u64, u64, u64)| {
             let output = sessions.execute(&stamped(boot, sequence, oldest), |command| *command);
@@ -145,26 +147,26 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_executed_once_in_whatever_order_its_copies_come() {
+    fn duplicated_command_is_executed_once() {
         let mut sessions = Sessions::default();
         let stamps = [(1, 2, 1), (1, 1, 1), (1, 2, 1), (1, 1, 1)];
         assert_eq!(execute(&mut sessions, &stamps), [true, true, false, false]);
         assert_eq!(sessions.outcome("n1", 1, 2), Some(&20));
         assert_eq!(sessions.outcome("n1", 1, 3), None);
-        assert_eq!(sessions.outcome("n1", 2, 2), None, "of another life");
+        assert_eq!(sessions.outcome("n1", 2, 2), None, "of another boot");
     }
 
     #[test]
-    fn a_command_that_nobody_waits_for_is_never_executed() {
+    fn abandoned_command_is_never_executed() {
         let mut sessions = Sessions::default();
         let given_up = [(1, 5, 5), (1, 4, 3)];
         assert_eq!(execute(&mut sessions, &given_up), [true, false]);
-        let of_an_earlier_life = [(2, 1, 1), (1, 6, 5)];
-        assert_eq!(execute(&mut sessions, &of_an_earlier_life), [true, false]);
+        let of_an_earlier_boot = [(2, 1, 1), (1, 6, 5)];
+        assert_eq!(execute(&mut sessions, &of_an_earlier_boot), [true, false]);
     }
 
     #[test]
-    fn what_is_remembered_is_what_is_still_waited_for() {
+    fn outputs_are_kept_only_while_awaited() {
         let mut sessions = Sessions::default();
         let stamps = (1..=1000).map(|it: u64| (1, it, it.saturating_sub(2).max(1)));
         execute(&mut sessions, &Vec::from_iter(stamps));

@@ -1,12 +1,13 @@
-//! The write-ahead log: records in frames on a disk.
+//! The write-ahead log: records in checksummed frames on a disk.
 //!
-//! A frame holds all that is written between two syncs, behind its length and a checksum. So a
-//! crash can tear the last frame only, and nothing in it was promised to anybody yet: it is cut
-//! off, with a word in the log. A frame that is bad although a good one follows was good once, and
-//! has been damaged since. Votes and entries may be gone with it, and a server that forgot them is
-//! a danger to the whole cluster, so it refuses to start.
+//! A frame holds everything that is written with one sync, after its length and a checksum. A crash
+//! can therefore tear only the last frame. No message that depends on that frame has left the
+//! server, so recovery cuts the frame off and logs that it did. A bad frame before a good one was
+//! damaged after it had been synced. Votes and entries may be missing, and a server that has
+//! forgotten them endangers the whole cluster, so it refuses to start.
 //!
-//! Damage to the very last frame cannot be told from a torn one; no log without a second copy can.
+//! Damage to the last frame cannot be distinguished from a torn write. That would need a second
+//! copy of the log.
 
 use std::io;
 
@@ -18,20 +19,21 @@ use crate::disk::Disk;
 use crate::message::Command;
 use crate::persistent::{Persistent, Record};
 
-/// What every frame begins with.
+/// First bytes of every frame.
 const MAGIC: [u8; 4] = *b"RAFT";
 
-/// The magic, the length of the contents, and their checksum (CRC-32), both in little endian.
+/// Size of a frame's header: magic, length of the contents and their CRC-32, both little endian.
 const HEADER_BYTES: usize = 12;
 
-/// The log is rewritten, and begins with a snapshot again, when it has grown by this factor since
-/// the last time.
+/// Factor by which the log grows before it is rewritten from a snapshot. A smaller factor writes
+/// snapshots more often, a larger one lengthens recovery; with 4, rewriting adds about a third to the
+/// bytes written.
 const GROWTH_MAX: u64 = 4;
 
-/// The contents of a frame: what was written in one go.
+/// The contents of a frame: the records of one write.
 #[derive(Debug, Serialize, Deserialize)]
 struct Frame<C> {
-    /// How many times this server has started.
+    /// Number of times this server has started.
     boot: u64,
     records: Vec<Record<C>>,
 }
@@ -40,30 +42,31 @@ struct Frame<C> {
 pub struct Wal {
     disk: Box<dyn Disk>,
     boot: u64,
-    /// Whether this boot is on the disk yet.
+    /// True once a frame of this boot is on the disk.
     boot_written: bool,
     bytes: u64,
     bytes_after_rewrite: u64,
+    /// The log is not rewritten below this size.
     bytes_min: u64,
 }
 
-/// What a disk held.
+/// The result of reading a disk.
 pub struct Recovered<C> {
-    /// The log, to go on with.
+    /// The log, ready for appending.
     pub wal: Wal,
-    /// The state that the server had.
+    /// The state that the server had made durable.
     pub persistent: Persistent<C>,
-    /// What people should know.
+    /// A note for the node's log, if a torn frame was cut off.
     pub remark: Option<String>,
 }
 
 impl Wal {
-    /// Reads what is on a disk, and cuts off a torn end. `bytes_min` is how long the log may become
-    /// at least before it is [to be rewritten](Self::is_long).
+    /// Reads a disk and cuts off a torn frame at its end. Below `bytes_min` bytes the log is never
+    /// [long](Self::is_long).
     ///
     /// # Errors
     ///
-    /// The disk cannot be read, or what is on it is damaged.
+    /// The disk cannot be read, or its contents are damaged or of another program.
     pub fn recover<C>(mut disk: Box<dyn Disk>, bytes_min: u64) -> Result<Recovered<C>, Error>
     where
         C: Command + DeserializeOwned,
@@ -74,29 +77,29 @@ impl Wal {
         let mut persistent = Persistent::default();
         let mut boot = 0;
         let mut rest = &bytes[..];
-        while let Some((contents, behind)) = next_frame(rest) {
+        while let Some((contents, after)) = next_frame(rest) {
             let frame: Frame<C> = serde_json::from_slice(contents).map_err(|e| {
                 let at = bytes.len() - rest.len();
-                let why = "is whole, but not understood: was it written by another program?";
+                let why = "is intact but has unknown contents: was it written by another program?";
                 Error::crash(format!("{name}: the frame at byte {at} {why} ({e})"))
             })?;
             boot = frame.boot;
             for record in frame.records {
                 persistent.replay(record);
             }
-            rest = behind;
+            rest = after;
         }
         let good = bytes.len() - rest.len();
         let remark = match rest {
             [] => None,
             [_, further @ ..] if has_frame(further) => {
                 return Err(Error::crash(format!(
-                    "{name} is damaged at byte {good}, before the end of what was written: \
-                     refusing to start with a memory that has gaps"
+                    "{name} is damaged at byte {good}, before intact frames: refusing to start, \
+                     since votes or entries may be missing"
                 )));
             }
             torn => Some(format!(
-                "{name}: cut off {} bytes that were being written when the server died",
+                "{name}: cut off {} bytes that were being written when the server crashed",
                 torn.len()
             )),
         };
@@ -118,18 +121,18 @@ impl Wal {
         })
     }
 
-    /// How many times the server has started, this time included. Greater than ever before, once
-    /// something was written.
+    /// Returns the number of times the server has started, this time included. It is unique among
+    /// all boots in which something was written.
     pub fn boot(&self) -> u64 {
         self.boot
     }
 
-    /// Writes records; they are durable when this returns. The first time that includes the number
-    /// of the boot, even if there are no records.
+    /// Appends records and makes them durable. The first call of a boot writes a frame even without
+    /// records, so that the boot number is durable before any message leaves the server.
     ///
     /// # Errors
     ///
-    /// The disk failed; it must not be used any more.
+    /// The disk failed. It must not be used again.
     pub async fn write<C: Serialize>(&mut self, records: Vec<Record<C>>) -> io::Result<()> {
         if records.is_empty() && self.boot_written {
             return Ok(());
@@ -142,16 +145,16 @@ impl Wal {
         Ok(())
     }
 
-    /// Whether the log has become much longer than it has to be.
+    /// Returns whether the log should be rewritten from a snapshot.
     pub fn is_long(&self) -> bool {
         self.bytes > self.bytes_min.max(GROWTH_MAX * self.bytes_after_rewrite)
     }
 
-    /// Replaces everything on the disk by these records.
+    /// Replaces the contents of the disk by these records, atomically and durably.
     ///
     /// # Errors
     ///
-    /// The disk failed; it must not be used any more.
+    /// The disk failed. It must not be used again.
     pub async fn rewrite<C: Serialize>(&mut self, records: Vec<Record<C>>) -> io::Result<()> {
         let bytes = self.frame(records)?;
         self.bytes = bytes.len() as u64;
@@ -172,17 +175,17 @@ impl Wal {
     }
 }
 
-/// The contents of the frame that the bytes begin with, and what is behind it; none if there is no
-/// whole and undamaged frame.
+/// Splits the bytes into the contents of the frame that they begin with and the rest. Returns `None`
+/// if they do not begin with an intact frame.
 fn next_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (header, behind) = bytes.split_at_checked(HEADER_BYTES)?;
+    let (header, after) = bytes.split_at_checked(HEADER_BYTES)?;
     let length = u32::from_le_bytes(header[4..8].try_into().ok()?);
     let checksum = u32::from_le_bytes(header[8..12].try_into().ok()?);
-    let (contents, rest) = behind.split_at_checked(length as usize)?;
+    let (contents, rest) = after.split_at_checked(length as usize)?;
     (header[..4] == MAGIC && crc32fast::hash(contents) == checksum).then_some((contents, rest))
 }
 
-/// Whether a whole and undamaged frame begins anywhere in these bytes.
+/// Returns whether an intact frame begins anywhere in these bytes.
 fn has_frame(bytes: &[u8]) -> bool {
     bytes
         .windows(MAGIC.len())

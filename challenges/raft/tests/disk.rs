@@ -1,4 +1,4 @@
-//! The write-ahead log, on disks that are torn, damaged, or lose their power.
+//! The write-ahead log on disks with torn writes, damage, and power loss.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -47,8 +47,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-/// A disk to which a term and entries 1 to 3 were written, one frame each.
-fn written(disks: &Disks) {
+/// Writes a term and entries 1 to 3 to a disk, one frame each.
+fn write_log(disks: &Disks) {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut wal = recover(disks.open("n1", &mut rng))
         .expect("an empty disk")
@@ -58,19 +58,19 @@ fn written(disks: &Disks) {
     }
 }
 
-fn found(disks: &Disks) -> Result<Recovered<Op>, Error> {
+fn reopen(disks: &Disks) -> Result<Recovered<Op>, Error> {
     recover(disks.open("n1", &mut ChaCha8Rng::seed_from_u64(0)))
 }
 
 #[test]
-fn what_was_written_is_found_again_and_each_boot_has_its_number() {
+fn written_records_are_recovered_with_the_next_boot_number() {
     let disks = Disks::default();
-    written(&disks);
+    write_log(&disks);
     let Recovered {
         wal,
         persistent,
         remark,
-    } = found(&disks).expect("an undamaged disk");
+    } = reopen(&disks).expect("an undamaged disk");
     assert_eq!(
         persistent.records(),
         [vote(2), entry(1, 2), entry(2, 2), entry(3, 2)]
@@ -79,9 +79,9 @@ fn what_was_written_is_found_again_and_each_boot_has_its_number() {
 }
 
 #[test]
-fn a_torn_last_frame_is_cut_off_with_a_word_wherever_it_is_torn() {
+fn torn_last_frame_is_cut_off_with_a_remark() {
     let whole = Disks::default();
-    written(&whole);
+    write_log(&whole);
     let mut lengths = Vec::new();
     whole.damage("n1", |bytes| lengths.extend(frame_starts(bytes)));
     let last = *lengths.last().expect("there are frames");
@@ -89,37 +89,37 @@ fn a_torn_last_frame_is_cut_off_with_a_word_wherever_it_is_torn() {
     whole.damage("n1", |bytes| length = bytes.len());
     for torn_at in last + 1..length {
         let disks = Disks::default();
-        written(&disks);
+        write_log(&disks);
         disks.damage("n1", |bytes| bytes.truncate(torn_at));
-        let recovered = found(&disks).expect("a torn end is no damage");
+        let recovered = reopen(&disks).expect("a torn end is not damage");
         assert_eq!(recovered.persistent.log.last_index(), 2);
-        let remark = recovered.remark.expect("a word about it");
+        let remark = recovered.remark.expect("recovery remarks on it");
         assert!(
             remark.contains(&format!("cut off {} bytes", torn_at - last)),
             "{remark}"
         );
 
-        // What is written from here on is found after the next crash.
+        // Later records are recovered after the next crash.
         let mut wal = recovered.wal;
         block_on(wal.write(vec![entry(3, 3)])).expect("memory can be written");
-        let recovered = found(&disks).expect("an undamaged disk");
+        let recovered = reopen(&disks).expect("an undamaged disk");
         assert_eq!(recovered.persistent.log.last_term(), 3);
         assert_eq!(recovered.remark, None);
     }
 }
 
 #[test]
-fn a_flipped_bit_anywhere_but_in_the_last_frame_is_refused() {
+fn damage_before_the_last_frame_is_refused() {
     let mut starts = Vec::new();
     let whole = Disks::default();
-    written(&whole);
+    write_log(&whole);
     whole.damage("n1", |bytes| starts.extend(frame_starts(bytes)));
     let last = *starts.last().expect("there are frames");
     for byte in 0..last {
         let disks = Disks::default();
-        written(&disks);
+        write_log(&disks);
         disks.damage("n1", |bytes| bytes[byte] ^= 0x10);
-        let error = found(&disks).err().expect("damage is refused");
+        let error = reopen(&disks).err().expect("damage is refused");
         let frame = starts
             .iter()
             .rev()
@@ -135,7 +135,7 @@ fn a_flipped_bit_anywhere_but_in_the_last_frame_is_refused() {
 }
 
 #[test]
-fn a_whole_frame_of_another_program_is_refused() {
+fn intact_frame_of_another_program_is_refused() {
     let disks = Disks::default();
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let wal = Wal::recover::<Foreign>(Box::new(disks.open("n1", &mut rng)), 1024);
@@ -146,8 +146,8 @@ fn a_whole_frame_of_another_program_is_refused() {
         command: Some(Foreign("x".into())),
     });
     block_on(wal.write(vec![record])).expect("memory can be written");
-    let error = found(&disks).err().expect("it is refused");
-    assert!(error.text.contains("not understood"), "{error}");
+    let error = reopen(&disks).err().expect("it is refused");
+    assert!(error.text.contains("unknown contents"), "{error}");
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -159,10 +159,9 @@ impl Command for Foreign {
     }
 }
 
-/// Power is lost between a write and its sync: what had been synced is there, and of the rest
-/// nothing, or a beginning; never a gap.
+/// A power loss between a write and its sync keeps what was synced, and a prefix of the rest.
 #[test]
-fn a_power_loss_takes_the_unsynced_end_and_nothing_else() {
+fn power_loss_loses_only_unsynced_bytes() {
     let (mut kept, mut lost) = (0, 0);
     for seed in 0..200 {
         let disks = Disks::new(Duration::from_millis(5));
@@ -179,12 +178,12 @@ fn a_power_loss_takes_the_unsynced_end_and_nothing_else() {
             wal.write(vec![vote(1), entry(1, 1)])
                 .await
                 .expect("memory can be written");
-            // Five milliseconds would be needed; after three the lights go out.
+            // The sync takes five milliseconds; the power fails after three.
             let unsynced = wal.write(vec![entry(2, 1)]);
             let outcome = tokio::time::timeout(Duration::from_millis(3), unsynced).await;
-            assert!(outcome.is_err(), "the sync was not over");
+            assert!(outcome.is_err(), "the sync was not finished");
         });
-        let recovered = recover(disks.open("n1", &mut rng)).expect("a torn end is no damage");
+        let recovered = recover(disks.open("n1", &mut rng)).expect("a torn end is not damage");
         assert_eq!(recovered.persistent.current_term, 1);
         match recovered.persistent.log.last_index() {
             1 => lost += 1,
@@ -193,17 +192,14 @@ fn a_power_loss_takes_the_unsynced_end_and_nothing_else() {
         }
     }
     assert!(lost > 0, "no seed lost anything");
-    assert!(
-        kept > 0,
-        "no seed kept anything: a crash may keep what was not synced"
-    );
+    assert!(kept > 0, "no seed kept unsynced bytes");
 }
 
 #[test]
-fn a_log_is_rewritten_from_a_snapshot_and_grows_on_from_there() {
+fn log_grows_on_after_rewrite_from_snapshot() {
     let disks = Disks::default();
-    written(&disks);
-    let mut recovered = found(&disks).expect("an undamaged disk");
+    write_log(&disks);
+    let mut recovered = reopen(&disks).expect("an undamaged disk");
     recovered.persistent.replay(Record::Snapshot(Snapshot {
         last_included_index: 2,
         last_included_term: 2,
@@ -212,13 +208,13 @@ fn a_log_is_rewritten_from_a_snapshot_and_grows_on_from_there() {
     let records = recovered.persistent.records();
     block_on(recovered.wal.rewrite(records.clone())).expect("memory can be written");
     block_on(recovered.wal.write(vec![entry(4, 2)])).expect("memory can be written");
-    let again = found(&disks).expect("an undamaged disk").persistent;
+    let again = reopen(&disks).expect("an undamaged disk").persistent;
     assert_eq!(again.records(), [records, vec![entry(4, 2)]].concat());
     assert_eq!(again.log.last_included_index(), 2);
 }
 
 #[test]
-fn a_real_file_keeps_what_was_written_and_is_replaced_at_once() {
+fn real_file_keeps_records_and_is_replaced_atomically() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let open = || recover(FileDisk::open(dir.path(), "n1").expect("a file"));
     block_on(async {
@@ -245,7 +241,7 @@ fn a_real_file_keeps_what_was_written_and_is_replaced_at_once() {
     let path = dir.path().join("n1/raft.log");
     let bytes = std::fs::read(&path).expect("the log is a file");
     std::fs::write(&path, &bytes[..bytes.len() - 3]).expect("it can be torn");
-    let recovered = open().expect("a torn end is no damage");
+    let recovered = open().expect("a torn end is not damage");
     assert_eq!(recovered.persistent.log.last_index(), 1);
     assert_eq!(
         std::fs::metadata(&path).expect("the log is a file").len() as usize,
@@ -253,7 +249,7 @@ fn a_real_file_keeps_what_was_written_and_is_replaced_at_once() {
     );
 }
 
-/// Where frames begin: at their magic, which occurs nowhere else in these tests.
+/// Returns where frames begin: at their magic, which occurs nowhere else in these tests.
 fn frame_starts(bytes: &[u8]) -> Vec<usize> {
     let starts = bytes.windows(4).enumerate();
     starts

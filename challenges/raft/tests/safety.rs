@@ -1,5 +1,6 @@
-//! The five properties of the paper's Figure 3, and those of reads, under random schedules:
-//! messages lost, doubled and reordered, clocks that run apart, crashes at any moment, snapshots.
+//! The five properties of the paper's Figure 3 and the freshness of reads, under random schedules:
+//! lost, duplicated and reordered messages, diverging clocks, slow writes, crashes at any moment, and
+//! snapshots.
 
 mod cluster;
 
@@ -10,7 +11,7 @@ use raft::Config;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Steps per schedule.
+/// Number of steps of each schedule.
 const STEPS: usize = 3_000;
 
 struct Schedule {
@@ -19,25 +20,31 @@ struct Schedule {
     rng: ChaCha8Rng,
     proposed: u64,
     reads: u64,
-    tally: Tally,
-    mood: Mood,
+    counts: Counts,
+    weights: Weights,
 }
 
-/// How often what happens: drawn anew for each schedule, since bugs hide from a steady mixture.
-struct Mood {
-    /// Of 100 steps: messages handed over, clocks moved, commands, reads, crashes and restarts.
-    weights: [u32; 6],
-    /// How far a clock moves at most. Beyond the election timeout, there is always an election.
+/// The probabilities of events, drawn for each schedule: a fixed mixture would miss bugs that need
+/// an unusual one.
+struct Weights {
+    /// Relative frequency of deliveries, clock ticks, commands, reads, crashes, and restarts or
+    /// snapshots.
+    steps: [u32; 6],
+    /// Maximum length of a clock tick. Above the election timeout, every tick starts an election.
     tick_max_ms: u64,
     in_order: f64,
-    doubled: f64,
+    duplicated: f64,
     lost: f64,
+    /// Probability that a server puts out what it has after a step.
+    put_out: f64,
+    /// Probability that the write of an output is still in progress at the next step.
+    slow_write: f64,
 }
 
-impl Mood {
+impl Weights {
     fn draw(rng: &mut ChaCha8Rng) -> Self {
         let mut weight = |most: u32| rng.random_range(1..=most);
-        let weights = [
+        let steps = [
             100,
             weight(60),
             weight(30),
@@ -46,22 +53,26 @@ impl Mood {
             weight(40),
         ];
         Self {
-            weights,
+            steps,
             tick_max_ms: [50, 200, 600, 1_500][rng.random_range(0..4)],
             in_order: rng.random_range(0.3..1.0),
-            doubled: rng.random_range(0.0..0.2),
+            duplicated: rng.random_range(0.0..0.2),
             lost: rng.random_range(0.0..0.2),
+            put_out: rng.random_range(0.5..1.0),
+            slow_write: [0.0, 0.2, 0.8][rng.random_range(0..3)],
         }
     }
 }
 
-/// What happened: a schedule in which nothing does proves nothing.
+/// The number of events that occurred, so that no test passes because nothing happened.
 #[derive(Debug, Default)]
-struct Tally {
+struct Counts {
     committed: usize,
     reads_served: usize,
     crashes: usize,
     restored: usize,
+    prompt_messages: usize,
+    interrupted_writes: usize,
 }
 
 impl Schedule {
@@ -75,20 +86,20 @@ impl Schedule {
         Self {
             cluster: Cluster::new(size, config, seed),
             invariants: Invariants::default(),
-            mood: Mood::draw(&mut rng),
+            weights: Weights::draw(&mut rng),
             rng,
             proposed: 0,
             reads: 0,
-            tally: Tally::default(),
+            counts: Counts::default(),
         }
     }
 
-    fn some_server(&mut self) -> usize {
+    fn random_server(&mut self) -> usize {
         self.rng.random_range(0..self.cluster.servers.len())
     }
 
     fn step(&mut self) {
-        let weights = self.mood.weights;
+        let weights = self.weights.steps;
         let mut dice = self.rng.random_range(0..weights.iter().sum());
         let mut is = |kind: usize| {
             let hit = dice < weights[kind];
@@ -98,8 +109,8 @@ impl Schedule {
         let i = if is(0) {
             self.deliver()
         } else if is(1) {
-            let i = self.some_server();
-            let time = self.rng.random_range(1..self.mood.tick_max_ms);
+            let i = self.random_server();
+            let time = self.rng.random_range(1..self.weights.tick_max_ms);
             self.cluster.pass(i, Duration::from_millis(time));
             i
         } else if is(2) {
@@ -111,25 +122,37 @@ impl Schedule {
         } else {
             self.restart_or_compact()
         };
-        // A driver takes its time, so that several things happen in one turn.
-        if self.rng.random_bool(0.7) {
-            self.put_out(i);
+        self.counts.prompt_messages += match self.cluster.servers[i].writing {
+            Some(_) => self.cluster.send_promptly(i),
+            None => 0,
+        };
+        // Several inputs may arrive before a driver takes the output.
+        if self.rng.random_bool(self.weights.put_out) {
+            self.finish_write(i);
+            self.cluster.begin_write(i);
+            if !self.rng.random_bool(self.weights.slow_write) {
+                self.finish_write(i);
+            }
         }
     }
 
-    /// Whatever has not been put out is lost: records, messages, everything.
+    /// Stops a server. Records and messages that were not put out are lost.
     fn crash(&mut self) -> usize {
-        let i = self.some_server();
-        self.tally.crashes += usize::from(self.cluster.servers[i].raft.is_some());
-        self.cluster.crash(i);
+        let i = self.random_server();
+        let server = &self.cluster.servers[i];
+        self.counts.crashes += usize::from(server.raft.is_some());
+        self.counts.interrupted_writes += usize::from(server.writing.is_some());
+        let is_written = self.rng.random_bool(0.5);
+        self.cluster.crash(i, is_written);
         i
     }
 
     fn restart_or_compact(&mut self) -> usize {
-        let i = self.some_server();
+        let i = self.random_server();
         if self.cluster.servers[i].raft.is_none() {
             self.cluster.start(i);
         } else if self.rng.random_bool(0.3) {
+            self.finish_write(i);
             self.put_out(i);
             self.cluster.compact(i);
         }
@@ -137,10 +160,15 @@ impl Schedule {
     }
 
     fn put_out(&mut self, i: usize) {
-        let output = self.cluster.put_out(i);
-        self.tally.committed += output.committed.len();
-        self.tally.reads_served += output.reads.len();
-        self.tally.restored += usize::from(output.snapshot.is_some());
+        self.cluster.begin_write(i);
+        self.finish_write(i);
+    }
+
+    fn finish_write(&mut self, i: usize) {
+        let output = self.cluster.finish_write(i);
+        self.counts.committed += output.committed.len();
+        self.counts.reads_served += output.reads.len();
+        self.counts.restored += usize::from(output.snapshot.is_some());
         self.invariants.check(&self.cluster, i, &output);
     }
 
@@ -149,12 +177,12 @@ impl Schedule {
         if network.is_empty() {
             return 0;
         }
-        // Mostly in order, or nothing would ever come to an end.
-        let position = match self.rng.random_bool(self.mood.in_order) {
+        // Mostly in order, so that exchanges of several messages complete.
+        let position = match self.rng.random_bool(self.weights.in_order) {
             true => 0,
             false => self.rng.random_range(0..network.len()),
         };
-        let message = match self.rng.random_bool(self.mood.doubled) {
+        let message = match self.rng.random_bool(self.weights.duplicated) {
             true => network[position].clone(),
             false => network.remove(position),
         };
@@ -162,14 +190,14 @@ impl Schedule {
             network.drain(..100);
         }
         let to = message.to;
-        if !self.rng.random_bool(self.mood.lost) {
+        if !self.rng.random_bool(self.weights.lost) {
             self.cluster.deliver(message);
         }
         to
     }
 
     fn propose(&mut self) -> usize {
-        let i = self.some_server();
+        let i = self.random_server();
         self.proposed += 1;
         let op = Op(format!("op {}", self.proposed));
         if let Some(raft) = &mut self.cluster.servers[i].raft
@@ -181,22 +209,23 @@ impl Schedule {
     }
 
     fn read(&mut self) -> usize {
-        let i = self.some_server();
+        let i = self.random_server();
         self.reads += 1;
         self.invariants.ask(self.reads);
         if let Some(raft) = &mut self.cluster.servers[i].raft {
-            // Without a leader there is nobody to ask.
+            // A read fails if no leader is known; that is not an error here.
             let _ = raft.read(self.reads);
         }
         i
     }
 
-    /// Everything works again: then the cluster must, too.
+    /// Restarts all servers and delivers all messages: the cluster must then commit a command.
     fn recover(&mut self) {
         for i in 0..self.cluster.servers.len() {
             if self.cluster.servers[i].raft.is_none() {
                 self.cluster.start(i);
             }
+            self.finish_write(i);
         }
         self.proposed += 1;
         let last = format!("op {}", self.proposed);
@@ -218,7 +247,7 @@ impl Schedule {
             if proposed && states.clone().all(|state| state.contains(&last)) {
                 return;
             }
-            // A leader of the last minute may have lost the proposal with its office.
+            // The leader may have been replaced before it replicated the command.
             let lost = self.cluster.servers.iter().all(|server| {
                 let log = &server.raft.as_ref().expect("all run").persistent().log;
                 !server.state.contains(&last)
@@ -233,8 +262,8 @@ impl Schedule {
     }
 }
 
-fn schedules(sizes: &[usize], seeds: u64) -> Tally {
-    let mut total = Tally::default();
+fn run_schedules(sizes: &[usize], seeds: u64) -> Counts {
+    let mut total = Counts::default();
     for &size in sizes {
         for seed in 0..seeds {
             let mut schedule = Schedule::new(size, seed);
@@ -242,10 +271,13 @@ fn schedules(sizes: &[usize], seeds: u64) -> Tally {
                 schedule.step();
             }
             schedule.recover();
-            total.committed += schedule.tally.committed;
-            total.reads_served += schedule.tally.reads_served;
-            total.crashes += schedule.tally.crashes;
-            total.restored += schedule.tally.restored;
+            let counts = schedule.counts;
+            total.committed += counts.committed;
+            total.reads_served += counts.reads_served;
+            total.crashes += counts.crashes;
+            total.restored += counts.restored;
+            total.prompt_messages += counts.prompt_messages;
+            total.interrupted_writes += counts.interrupted_writes;
         }
     }
     total
@@ -257,19 +289,23 @@ fn seeds() -> u64 {
 }
 
 #[test]
-fn whatever_the_schedule_logs_agree_states_agree_and_reads_are_never_stale() {
-    let total = schedules(&[3, 5], seeds());
+fn random_schedules_preserve_safety_in_clusters_of_three_and_five() {
+    let total = run_schedules(&[3, 5], seeds());
     eprintln!("{total:?}");
     assert!(
         total.committed > 1_000 && total.reads_served > 100,
         "{total:?}"
     );
     assert!(total.crashes > 100 && total.restored > 10, "{total:?}");
+    assert!(
+        total.prompt_messages > 100 && total.interrupted_writes > 100,
+        "{total:?}"
+    );
 }
 
 #[test]
-fn clusters_of_one_two_and_four_are_no_exception() {
-    let total = schedules(&[1, 2, 4], seeds());
+fn random_schedules_preserve_safety_in_clusters_of_one_two_and_four() {
+    let total = run_schedules(&[1, 2, 4], seeds());
     eprintln!("{total:?}");
     assert!(
         total.committed > 1_000 && total.reads_served > 100,

@@ -1,26 +1,27 @@
-//! Raft as transcripts: each file below `transcripts/` is a scene, to be read beside the paper.
+//! Raft as transcripts: each file in `transcripts/` is a scenario to be read beside the paper.
 //!
-//! `REWRITE=1 cargo test -p raft --test transcripts` writes down what happens now; read the
-//! difference before you believe it.
+//! `REWRITE=1 cargo test -p raft --test transcripts` replaces the transcripts by the present
+//! behaviour. Review the difference before committing it.
 
 mod cluster;
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use cluster::{Cluster, InFlight, Invariants, Op, describe};
 use datadriven::{TestCase, walk};
 use raft::{Appended, Config, Entry, Record, Rpc};
 
-/// A scene: a cluster, links that are cut, and what is written down.
-struct Scene {
+/// A scenario: a cluster, its cut links, and the transcript of the current directive.
+struct Scenario {
     cluster: Cluster,
     invariants: Invariants,
-    /// Who does not hear whom: receiver, sender.
+    /// Cut links, as receiver and sender.
     cut: Vec<(usize, usize)>,
-    told: String,
+    transcript: String,
 }
 
-impl Scene {
+impl Scenario {
     fn new(size: usize, message_bytes_max: usize) -> Self {
         let config = Config {
             message_bytes_max,
@@ -30,15 +31,15 @@ impl Scene {
             cluster: Cluster::new(size, config, 0),
             invariants: Invariants::default(),
             cut: Vec::new(),
-            told: String::new(),
+            transcript: String::new(),
         }
     }
 
-    fn tell(&mut self, text: &str) {
-        writeln!(self.told, "{text}").expect("writing to a string cannot fail");
+    fn note(&mut self, text: &str) {
+        writeln!(self.transcript, "{text}").expect("writing to a string cannot fail");
     }
 
-    /// Does what a server wants done, and tells it.
+    /// Performs a server's output and writes it into the transcript.
     fn put_out(&mut self, i: usize) {
         let name = self.cluster.names[i].clone();
         let before = self.cluster.network.len();
@@ -66,37 +67,37 @@ impl Scene {
                     format!("stores the snapshot {index}:{term}")
                 }
             };
-            self.tell(&format!("{name} {text}"));
+            self.note(&format!("{name} {text}"));
         }
         if let Some(snapshot) = &output.snapshot {
-            self.tell(&format!("{name} restores {}", snapshot.data));
+            self.note(&format!("{name} restores {}", snapshot.data));
         }
         if let Some(entry) = output.committed.last() {
-            self.tell(&format!("{name} commits {}:{}", entry.index, entry.term));
+            self.note(&format!("{name} commits {}:{}", entry.index, entry.term));
         }
         for (id, index) in &output.reads {
-            self.tell(&format!("{name} serves read {id} from {index} on"));
+            self.note(&format!("{name} serves read {id} from {index} on"));
         }
         if self.cluster.servers[i].raft.is_some() && self.cluster.raft(i).is_leader() {
             let term = self.cluster.raft(i).current_term();
-            if self.invariants.is_news(term) {
-                self.tell(&format!("{name} leads term {term}"));
+            if self.invariants.is_new_term(term) {
+                self.note(&format!("{name} leads term {term}"));
             }
         }
         let sent = self.cluster.network[before..].to_vec();
         for message in &sent {
-            self.tell_message(message);
+            self.note_message(message);
         }
         self.invariants.check(&self.cluster, i, &output);
     }
 
-    fn tell_message(&mut self, message: &InFlight) {
+    fn note_message(&mut self, message: &InFlight) {
         let (from, to) = (
             &self.cluster.names[message.from],
             &self.cluster.names[message.to],
         );
         let text = format!("  {from} → {to}: {}", describe(&message.packet));
-        self.tell(&text);
+        self.note(&text);
     }
 
     fn is_cut(&self, message: &InFlight) -> bool {
@@ -104,7 +105,7 @@ impl Scene {
             || self.cluster.servers[message.to].raft.is_none()
     }
 
-    /// Hands over messages in order until there are none left. What meets a cut is lost.
+    /// Delivers messages in order until there are none left. Messages on cut links are lost.
     fn settle(&mut self) {
         for _ in 0..10_000 {
             if self.cluster.network.is_empty() {
@@ -116,13 +117,13 @@ impl Scene {
             }
             let to = message.to;
             self.cluster.deliver(message);
-            self.put_out(to);
+            self.react(to);
         }
         panic!("the cluster does not settle");
     }
 
-    /// Hands over, or loses, the messages that are on their way now and have this receiver and this
-    /// sender, where they are given.
+    /// Delivers or drops the messages in transit, restricted to a receiver and a sender if they are
+    /// given. With `deliver` and `keep`, copies stay in transit.
     fn take(&mut self, args: &[(String, Vec<String>)], deliver: bool) {
         let named = |end: &str| {
             let arg = args.iter().find(|(name, _)| name == end);
@@ -135,16 +136,31 @@ impl Scene {
         };
         let (chosen, others): (Vec<_>, Vec<_>) = network.into_iter().partition(chosen);
         self.cluster.network = others;
+        if args.iter().any(|(name, _)| name == "keep") {
+            self.cluster.network.extend(chosen.iter().cloned());
+        }
         for message in chosen {
             if deliver && !self.is_cut(&message) {
                 let to = message.to;
                 self.cluster.deliver(message);
-                self.put_out(to);
+                self.react(to);
             }
         }
     }
 
-    /// Gives a server a log of these terms, as if it had been there before.
+    /// Puts out what a message has caused; only prompt messages while a write is in progress.
+    fn react(&mut self, i: usize) {
+        if self.cluster.servers[i].writing.is_none() {
+            return self.put_out(i);
+        }
+        let before = self.cluster.network.len();
+        self.cluster.send_promptly(i);
+        for message in self.cluster.network[before..].to_vec() {
+            self.note_message(&message);
+        }
+    }
+
+    /// Restarts a server with a log of entries of these terms.
     fn write_log(&mut self, i: usize, current_term: u64, terms: &[u64]) {
         let voted_for = None;
         let mut disk = vec![Record::Term {
@@ -163,11 +179,22 @@ impl Scene {
         self.cluster.start(i);
     }
 
+    fn propose(&mut self, i: usize, commands: Vec<String>) {
+        for command in commands {
+            let op = Op(command);
+            if let Err(e) = self.cluster.raft(i).propose(op.clone()) {
+                let name = self.cluster.names[i].clone();
+                self.note(&format!("{name} returns {e:?}"));
+                self.cluster.raft(i).forward(vec![op]);
+            }
+        }
+    }
+
     fn show(&mut self, i: usize) {
         let name = self.cluster.names[i].clone();
         let state = self.cluster.servers[i].state.join(" ");
         let Some(raft) = &self.cluster.servers[i].raft else {
-            return self.tell(&format!("{name} is down"));
+            return self.note(&format!("{name} is down"));
         };
         let log = &raft.persistent().log;
         let terms: Vec<String> = log.entries().iter().map(|e| e.term.to_string()).collect();
@@ -176,104 +203,132 @@ impl Scene {
             index => format!("[snapshot up to {index}] "),
         };
         let text = format!("{raft:?}; log {included}{}; state {state}", terms.join(" "));
-        self.tell(&text);
+        self.note(&text);
     }
 
+    /// Delivers all messages to a server, whose write of the result then takes long.
+    fn deliver_slowly(&mut self, to: usize) {
+        for message in std::mem::take(&mut self.cluster.network) {
+            if message.to == to {
+                self.cluster.deliver(message);
+                self.cluster.begin_write(to);
+            } else {
+                self.cluster.network.push(message);
+            }
+        }
+    }
+
+    fn wait(&mut self, i: usize, time: Duration) {
+        if self.cluster.servers[i].writing.is_some() {
+            // A driver does not call `tick` during a write.
+            self.cluster.servers[i].now += time;
+        } else {
+            self.cluster.pass(i, time);
+        }
+        self.react(i);
+    }
+
+    fn read(&mut self, i: usize, ids: Vec<String>) {
+        for id in ids {
+            let id = id.parse().expect("a number");
+            self.invariants.ask(id);
+            if let Err(e) = self.cluster.raft(i).read(id) {
+                let name = self.cluster.names[i].clone();
+                self.note(&format!("{name} returns {e:?}"));
+            }
+        }
+        self.put_out(i);
+    }
+
+    fn compact(&mut self, i: usize) {
+        self.cluster.compact(i);
+        let name = self.cluster.names[i].clone();
+        let included = self.cluster.raft(i).persistent().log.last_included_index();
+        self.note(&format!(
+            "{name} replaces its log up to {included} by a snapshot"
+        ));
+        self.put_out(i);
+    }
+
+    fn isolate(&mut self, i: usize) {
+        for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
+            self.cut.extend([(i, other), (other, i)]);
+        }
+    }
+
+    /// Performs a directive of the whole cluster. The others are performed for each server named.
     fn run(&mut self, case: &mut TestCase) -> String {
-        self.told.clear();
+        self.transcript.clear();
         let mut args: Vec<(String, Vec<String>)> = case.args.drain().collect();
         args.sort();
-        let server = |name: &str, scene: &Self| scene.cluster.number(name);
         match case.directive.as_str() {
-            "log" => {
-                for (name, terms) in args {
-                    let mut terms: Vec<u64> =
-                        terms.iter().map(|t| t.parse().expect("a term")).collect();
-                    let current = terms.pop().expect("the current term comes last");
-                    self.write_log(server(&name, self), current, &terms);
-                }
-            }
-            "timeout" => {
-                for (name, _) in args {
-                    let i = server(&name, self);
-                    self.cluster.pass_to_deadline(i);
-                    self.put_out(i);
-                }
-            }
-            "wait" => {
-                for (name, ms) in args {
-                    let i = server(&name, self);
-                    let ms: u64 = ms[0].parse().expect("milliseconds");
-                    self.cluster.pass(i, std::time::Duration::from_millis(ms));
-                    self.put_out(i);
-                }
-            }
             "settle" => self.settle(),
             "deliver" => self.take(&args, true),
             "lose" => self.take(&args, false),
-            "propose" => {
-                for (name, commands) in args {
-                    let i = server(&name, self);
-                    for command in commands {
-                        let op = Op(command);
-                        if let Err(e) = self.cluster.raft(i).propose(op.clone()) {
-                            self.tell(&format!("{name} says {e:?}"));
-                            self.cluster.raft(i).forward(vec![op]);
-                        }
-                    }
-                    self.put_out(i);
-                }
-            }
-            "read" => {
-                for (name, ids) in args {
-                    let i = server(&name, self);
-                    for id in ids {
-                        let id = id.parse().expect("a number");
-                        self.invariants.ask(id);
-                        if let Err(e) = self.cluster.raft(i).read(id) {
-                            self.tell(&format!("{name} says {e:?}"));
-                        }
-                    }
-                    self.put_out(i);
-                }
-            }
-            "crash" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.cluster.crash(i);
-            }),
-            "start" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.cluster.start(i);
-                self.put_out(i);
-            }),
-            "compact" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.cluster.compact(i);
-                self.put_out(i);
-            }),
-            "isolate" => {
-                for (name, _) in args {
-                    let i = server(&name, self);
-                    for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
-                        self.cut.extend([(i, other), (other, i)]);
-                    }
-                }
+            "deliver-slowly" => {
+                let to = args
+                    .first()
+                    .map(|(_, names)| self.cluster.number(&names[0]));
+                self.deliver_slowly(to.expect("the receiver is given"));
             }
             "heal" => self.cut.clear(),
             "show" => (0..self.cluster.names.len()).for_each(|i| self.show(i)),
+            directive => {
+                for (name, values) in args {
+                    let i = self.cluster.number(&name);
+                    self.run_on(i, directive, values);
+                }
+            }
+        }
+        if self.transcript.is_empty() {
+            self.note("ok");
+        }
+        self.transcript.clone()
+    }
+
+    /// Performs a directive on one server.
+    fn run_on(&mut self, i: usize, directive: &str, values: Vec<String>) {
+        let numbers = || values.iter().map(|value| value.parse().expect("a number"));
+        match directive {
+            "log" => {
+                let mut terms: Vec<u64> = numbers().collect();
+                let current = terms.pop().expect("the current term comes last");
+                self.write_log(i, current, &terms);
+            }
+            "timeout" => {
+                self.cluster.pass_to_deadline(i);
+                self.put_out(i);
+            }
+            "wait" => {
+                let ms = numbers().next().expect("milliseconds are given");
+                self.wait(i, Duration::from_millis(ms));
+            }
+            "propose" => {
+                self.propose(i, values);
+                self.put_out(i);
+            }
+            "propose-slowly" => {
+                self.propose(i, values);
+                self.cluster.begin_write(i);
+            }
+            "finish-write" => self.put_out(i),
+            "read" => self.read(i, values),
+            "crash" => self.cluster.crash(i, false),
+            "start" => {
+                self.cluster.start(i);
+                self.put_out(i);
+            }
+            "compact" => self.compact(i),
+            "isolate" => self.isolate(i),
             other => panic!("there is no directive {other}"),
         }
-        if self.told.is_empty() {
-            self.tell("ok");
-        }
-        self.told.clone()
     }
 }
 
 #[test]
-fn scenes() {
+fn transcripts_match_behaviour() {
     walk("tests/transcripts", |file| {
-        let mut scene = None;
+        let mut scenario = None;
         file.run(|case| -> String {
             if case.directive == "cluster" {
                 let mut number = |name: &str, default: usize| {
@@ -281,17 +336,17 @@ fn scenes() {
                     value.map_or(default, |value| value[0].parse().expect("a number"))
                 };
                 let (size, bytes) = (number("servers", 3), number("message_bytes", 65_536));
-                scene = Some(Scene::new(size, bytes));
+                scenario = Some(Scenario::new(size, bytes));
                 return "ok\n".to_owned();
             }
-            let scene = scene.as_mut().expect("a scene begins with a cluster");
-            scene.run(case)
+            let scenario = scenario.as_mut().expect("a scenario begins with a cluster");
+            scenario.run(case)
         });
     });
 }
 
 #[test]
-fn a_message_is_the_same_when_it_has_travelled() {
+fn message_survives_serialisation() {
     let outcome = Appended::Conflict {
         prev_log_index: 5,
         term: Some(4),
@@ -301,7 +356,7 @@ fn a_message_is_the_same_when_it_has_travelled() {
         term: 6,
         rpc: Rpc::<Op>::AppendEntriesReply { outcome, round: 0 },
     };
-    let json = serde_json::to_string(&packet).expect("messages are JSON");
-    let back: raft::Packet<Op> = serde_json::from_str(&json).expect("and can be read again");
+    let json = serde_json::to_string(&packet).expect("messages can be serialised");
+    let back: raft::Packet<Op> = serde_json::from_str(&json).expect("messages can be deserialised");
     assert_eq!(back, packet);
 }

@@ -1,13 +1,14 @@
-//! Transactions over lists, each of which happens at one moment between its request and its reply:
-//! strict serializability, the strongest model there is.
+//! Strictly serializable transactions over lists: each takes effect at one moment between its
+//! request and its reply.
 //!
-//! There are two ways here. [`OnLog`] puts transactions into a replicated log, the same one that
-//! carries the registers of `lin-kv`: what happens "at one moment" is one entry, and all that is
-//! left to write is a state machine that executes a transaction. [`OnRoot`] has no log and no
-//! peers: the database is an immutable tree in Maelstrom's lin-kv service, and a transaction
-//! happens when the pointer to its root is swapped.
+//! There are two implementations. [`OnLog`] puts transactions into the replicated log of package
+//! `raft`, which also carries the registers of `lin-kv`. A transaction is one entry, so what is left
+//! is a state machine that executes it. [`OnRoot`] has no log and no peers: the database is an
+//! immutable tree in Maelstrom's lin-kv service, and a transaction takes effect when the pointer to
+//! the root of the tree is swapped.
 
 mod lists;
+mod request;
 mod root;
 
 use std::time::Duration;
@@ -18,42 +19,42 @@ use raft::{Disk, Message, Options, Replica};
 pub use lists::{Function, Lists, MicroOp, Transaction};
 pub use root::OnRoot;
 
-/// Maelstrom's clients wait for five seconds.
-pub const PATIENCE: Duration = Duration::from_millis(4_500);
+/// Default time after which a transaction fails. Maelstrom's clients wait for five seconds.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(4_500);
 
-/// What clients ask, and what other nodes say.
+/// A request of a client, or a message of another node.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(try_from = "request::Fields")]
 pub enum Request {
-    /// Execute a transaction.
+    /// Executes a transaction.
     Txn {
-        /// Its micro-operations; reads are without a value yet.
+        /// Its micro-operations; the values of reads are `null`.
         txn: Transaction,
     },
-    /// A word between replicas.
+    /// A message between replicas.
     Raft(Message<Lists>),
 }
 
-/// What clients hear.
+/// The reply to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// The transaction has happened.
+    /// The transaction was executed.
     TxnOk {
-        /// The same transaction, in which reads have their values.
+        /// The transaction, with the values of its reads.
         txn: Transaction,
     },
 }
 
-/// A node that keeps the lists itself, and agrees with the others by Raft.
+/// A node that stores the lists itself and replicates them with Raft.
 pub struct OnLog(Replica<Lists>);
 
 impl OnLog {
-    /// The node, with what is on its disk.
+    /// Creates the node from the contents of its disk.
     ///
     /// # Errors
     ///
-    /// The disk cannot be read, or what is on it is damaged.
+    /// The disk cannot be read or its contents are damaged.
     pub fn new(cx: &Context, disk: impl Disk, options: Options) -> Result<Self> {
         Ok(Self(Replica::new(cx, disk, options)?))
     }
@@ -65,7 +66,7 @@ impl Node for OnLog {
 
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         let txn = match request {
-            // What changes nothing needs no entry: only the certainty that nothing is missing.
+            // A read-only transaction needs no entry, only a state that is confirmed as current.
             Request::Txn { txn } if lists::is_read_only(&txn) => {
                 self.0.read(|lists| lists.view(&txn)).await?
             }

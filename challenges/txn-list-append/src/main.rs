@@ -1,4 +1,4 @@
-//! `txn-list-append`, the binary.
+//! The binary of the challenge `txn-list-append`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,31 +6,31 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use raft::{FileDisk, Options};
-use txn_list_append::{OnLog, OnRoot, PATIENCE};
+use txn_list_append::{OnLog, OnRoot, REQUEST_TIMEOUT};
 
 /// Strictly serializable transactions for Maelstrom's txn-list-append workload.
 #[derive(Parser)]
 struct Arguments {
-    /// What makes transactions strictly serializable.
+    /// Mechanism that orders the transactions.
     #[arg(long, value_enum, default_value_t = Strategy::Raft)]
     strategy: Strategy,
 
-    /// Where nodes keep their logs, each in a directory of its own. By default, what
-    /// EDDY_DATA_DIR says, or else a temporary directory that belongs to the process that starts
-    /// the nodes.
+    /// Directory for the nodes' logs, each in a subdirectory named after the node. By default
+    /// EDDY_DATA_DIR, or a new temporary directory; a node in a temporary directory loses its log
+    /// when it is restarted.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// How long a transaction may take before it fails.
-    #[arg(long, value_name = "MS", default_value_t = PATIENCE.as_millis() as u64)]
-    patience: u64,
+    /// Time after which a transaction fails.
+    #[arg(long, value_name = "MS", default_value_t = REQUEST_TIMEOUT.as_millis() as u64)]
+    request_timeout: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Strategy {
     /// A replicated log of transactions.
     Raft,
-    /// An immutable tree in Maelstrom's lin-kv, whose root is swapped.
+    /// An immutable tree in Maelstrom's lin-kv service, whose root is swapped.
     Root,
 }
 
@@ -39,10 +39,10 @@ fn main() -> ExitCode {
     match arguments.strategy {
         Strategy::Root => glomers::run(|_| OnRoot::default()),
         Strategy::Raft => {
-            let data_dir = arguments.data_dir.unwrap_or_else(raft::data_dir);
-            let options = Options::patience(Duration::from_millis(arguments.patience));
+            let request_timeout = Duration::from_millis(arguments.request_timeout);
+            let options = Options::with_request_timeout(request_timeout);
             glomers::run(move |cx| {
-                let disk = FileDisk::open(&data_dir, cx.id())?;
+                let disk = FileDisk::open(&raft::data_dir(arguments.data_dir)?, cx.id())?;
                 OnLog::new(cx, disk, options)
             })
         }

@@ -1,14 +1,14 @@
-//! The other way: an immutable tree in a service, and a pointer to its root.
+//! The second implementation: an immutable tree in a service, and a pointer to its root.
 //!
-//! A leaf holds the lists of some keys and is never changed: a change writes a new leaf under a
-//! new name. The root, under the one key that does change, names the leaves. A transaction reads
-//! the root, reads leaves, writes new leaves (which nobody sees), and then swaps the root by
-//! compare-and-set. That is the moment at which it happens. If somebody else was faster, it has not
-//! happened, and is executed anew on the new root.
+//! A leaf holds the lists of some keys and never changes: a change writes a new leaf under a new
+//! name. The root, under the only key that changes, names the leaves. A transaction reads the root
+//! and leaves, writes new leaves, which are not yet visible, and then swaps the root with a
+//! compare-and-set. At that moment it takes effect. If another node has swapped the root before, the
+//! transaction had no effect and is executed again on the new root.
 //!
-//! Since leaves never change they can be cached for ever, and since a swap proves that the root
-//! *was* current, a cached root is as good as a fresh one for whatever ends in a swap. Transactions
-//! that come while one is being committed wait, and are committed together by the next swap.
+//! Leaves never change, so they can be cached without limit of time. A successful swap proves that
+//! the root *was* current, so transactions that end in a swap can start from a cached root.
+//! Transactions that arrive during a commit wait and are committed together by the next swap.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,41 +22,42 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use crate::lists::{Lists, MicroOp, Transaction, is_read_only};
-use crate::{PATIENCE, Reply};
+use crate::{REQUEST_TIMEOUT, Reply};
 
-/// How many leaves there are. More make each write smaller, and the root larger.
+/// Number of leaves. More leaves make each write smaller and the root larger.
 const LEAVES: usize = 64;
 
-/// The one key whose value changes.
+/// The only key whose value changes.
 const ROOT: &str = "root";
 
-/// After so many lost races in a row a batch is given up.
-const RACES_MAX: u32 = 100;
+/// Number of lost races in a row after which a batch fails.
+const MAX_RACES: u32 = 100;
 
-/// What clients ask.
+/// A request of a client.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(try_from = "crate::request::Fields")]
 pub enum Request {
-    /// Execute a transaction.
+    /// Executes a transaction.
     Txn {
-        /// Its micro-operations; reads are without a value yet.
+        /// Its micro-operations; the values of reads are `null`.
         txn: Transaction,
     },
 }
 
-/// The names of the leaves; a leaf that nothing was written to has none.
+/// The names of the leaves by number; a leaf that was never written has no name.
 type Root = BTreeMap<usize, String>;
 
-/// A node that keeps nothing but a cache.
+/// A node that stores only a cache.
 #[derive(Default)]
 pub struct OnRoot {
     waiting: RefCell<Vec<Waiting>>,
     wake: Notify,
-    /// The root as this node saw it last; none if there was none.
+    /// The root that this node read or wrote last; `None` if there was none.
     root: RefCell<Option<Root>>,
     leaves: RefCell<BTreeMap<String, Lists>>,
-    /// Makes names that no other node and no other life of this one has used.
+    /// Random number in the names of leaves, which makes them unique among restarts of this node.
     nonce: Cell<u64>,
+    /// Number of names created so far.
     named: Cell<u64>,
 }
 
@@ -80,7 +81,7 @@ impl Node for OnRoot {
 
     async fn background(&self, cx: &Context) {
         self.nonce.set(cx.rng().random());
-        let store = cx.lin_kv().within(PATIENCE);
+        let store = cx.lin_kv().within(REQUEST_TIMEOUT);
         loop {
             self.wake.notified().await;
             let batch = self.waiting.take();
@@ -90,11 +91,11 @@ impl Node for OnRoot {
             let effort = start.elapsed();
             for (i, waiting) in batch.into_iter().enumerate() {
                 let outcome = outcome.as_ref().map(|txns| txns[i].clone());
-                // A client that has given up does not mind.
+                // The client may have given up.
                 let _ = waiting.client.send(outcome.map_err(Clone::clone));
             }
-            // Who has just swapped the root knows it, and would win the next race too, for ever. A
-            // pause lets others have their turn; meanwhile the next batch gathers.
+            // The node that swapped the root knows the new one and would win every following race.
+            // A pause gives other nodes a chance, and the next batch grows meanwhile.
             let others = cx.peers().len() as f64;
             sleep(effort.mul_f64(others * cx.rng().random_range(0.0..2.0))).await;
         }
@@ -102,7 +103,7 @@ impl Node for OnRoot {
 }
 
 impl OnRoot {
-    /// Executes transactions in a row, as one.
+    /// Executes transactions in order and commits them with one swap.
     async fn commit(
         &self,
         cx: &Context,
@@ -110,10 +111,10 @@ impl OnRoot {
         txns: &[&Transaction],
     ) -> Result<Vec<Transaction>> {
         if txns.iter().all(|txn| is_read_only(txn)) {
-            // Nothing will prove that a cached root is current.
+            // No swap will prove that a cached root is current.
             self.read_root(store).await?;
         }
-        for race in 0..RACES_MAX {
+        for race in 0..MAX_RACES {
             let root = self.root.borrow().clone();
             let touched = txns.iter().copied().flatten().map(leaf_of);
             let mut leaves = self
@@ -133,7 +134,7 @@ impl OnRoot {
             let swapped = self.swap(cx, store, root, leaves, changed).await;
             match swapped {
                 Ok(()) => return Ok(done),
-                // Somebody was faster; nothing has happened.
+                // Another node has swapped the root before; nothing was done.
                 Err(e) if is_lost_race(&e) => {}
                 Err(e) => return Err(e),
             }
@@ -141,7 +142,7 @@ impl OnRoot {
             self.read_root(store).await?;
         }
         Err(Error::txn_conflict(
-            "others were faster all the time; nothing was done",
+            "other nodes won every race; nothing was done",
         ))
     }
 
@@ -151,7 +152,7 @@ impl OnRoot {
         Ok(())
     }
 
-    /// The leaves of these numbers, from the cache or from the store.
+    /// Returns leaves by number, from the cache or from the store.
     async fn leaves_of(
         &self,
         store: &Kv,
@@ -174,7 +175,7 @@ impl OnRoot {
             }
         }
         while let Some(read) = reads.join_next().await {
-            let (number, leaf) = read.map_err(broken_off)?;
+            let (number, leaf) = read.map_err(task_failed)?;
             let leaf: Option<Lists> = leaf.map_err(nothing_done)?;
             let leaf =
                 leaf.ok_or_else(|| Error::abort("the root names a leaf that is not there"))?;
@@ -183,7 +184,7 @@ impl OnRoot {
         Ok(leaves)
     }
 
-    /// Writes the changed leaves, and then the root that names them, if it is still `root`.
+    /// Writes the changed leaves, then swaps the root if it is still `root`.
     async fn swap(
         &self,
         cx: &Context,
@@ -206,7 +207,7 @@ impl OnRoot {
             }
         }
         while let Some(written) = writes.join_next().await {
-            written.map_err(broken_off)?.map_err(nothing_done)?;
+            written.map_err(task_failed)?.map_err(nothing_done)?;
         }
         match &root {
             Some(root) => store.compare_and_set(ROOT, root, &new_root).await?,
@@ -235,7 +236,8 @@ fn execute(leaves: &mut BTreeMap<usize, Lists>, txn: &Transaction) -> Transactio
     txn.iter().map(one).collect()
 }
 
-/// The number of the leaf that holds a key: the same on every node and in every build.
+/// Returns the number of the leaf that holds a key, by an FNV-1a hash, which is the same on every
+/// node and in every build.
 fn leaf_of(MicroOp(_, key, _): &MicroOp) -> usize {
     let fnv1a = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = key.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, fnv1a);
@@ -246,12 +248,13 @@ fn is_lost_race(error: &Error) -> bool {
     error.code == ErrorCode::PreconditionFailed
 }
 
-/// A task of this batch ended before its time, and so has the batch; the root was not touched.
-fn broken_off(error: JoinError) -> Error {
+/// Converts the failure of a task of a batch. The root was not changed.
+fn task_failed(error: JoinError) -> Error {
     Error::abort(error.to_string())
 }
 
-/// Until the root is swapped nothing has happened, whatever an error says about its own call.
+/// Converts an error of a call before the swap. The batch had no effect, even if the call's own
+/// outcome is unknown.
 fn nothing_done(error: Error) -> Error {
     Error::temporarily_unavailable(format!("nothing was done: {error}"))
 }

@@ -1,10 +1,10 @@
-//! Txn-list-append in worlds that a seed has drawn.
+//! Txn-list-append under randomly drawn configurations.
 
 use eddy::simulation::{Configuration, Run, Swarm, ms, secs};
 use eddy::workload;
 use glomers::prelude::*;
 use raft::{Disks, Options};
-use txn_list_append::{OnLog, PATIENCE};
+use txn_list_append::{OnLog, REQUEST_TIMEOUT};
 
 fn swarm() -> Swarm {
     Swarm::of(workload::TxnListAppend)
@@ -18,7 +18,7 @@ fn run(drawn: &Configuration) -> Run {
     let disks = Disks::new(sync_time);
     let make = move |cx: &Context| {
         let disk = disks.open(cx.id(), &mut cx.rng());
-        OnLog::new(cx, disk, Options::patience(PATIENCE))
+        OnLog::new(cx, disk, Options::with_request_timeout(REQUEST_TIMEOUT))
     };
     drawn
         .simulation()
@@ -27,13 +27,13 @@ fn run(drawn: &Configuration) -> Run {
         .run(drawn.load())
 }
 
-/// Disks lose what was not synced. A run may be too rough for any transaction to succeed.
+/// Disks lose unsynced bytes. In a harsh run no transaction may succeed.
 #[test]
-fn no_mixture_of_faults_shows_in_a_list() {
+fn random_faults_preserve_strict_serializability() {
     swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

@@ -1,5 +1,5 @@
-//! Prints the figures of the README: what the nodes send, and what the clients see.
-#![allow(clippy::print_stdout, reason = "the figures are for people")]
+//! Prints the figures of the README: messages between nodes, and anomalies that clients see.
+#![allow(clippy::print_stdout, reason = "an example prints its results")]
 
 use eddy::check::txn::rw_register;
 use eddy::check::{Analysis as _, Verdict};
@@ -11,7 +11,7 @@ use eddy::workload;
 use glomers::Context;
 use txn_rw_register::Registers;
 
-/// What varies from run to run.
+/// The parameters of a run.
 struct Setting {
     nodes: usize,
     round_ms: u64,
@@ -58,8 +58,8 @@ fn main() {
 }
 
 fn print_row(setting: &Setting, run: &Run) {
-    let all = rw_register::check(run.history(), &["serializable".to_owned()]);
-    let anomalies: Vec<String> = all
+    let strict = rw_register::check(run.history(), &["serializable".to_owned()]);
+    let anomalies: Vec<String> = strict
         .anomalies()
         .into_iter()
         .map(|(name, count)| format!("{count} {name}"))

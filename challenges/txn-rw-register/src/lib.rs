@@ -1,22 +1,25 @@
 //! Challenges 6a to 6c: transactions over registers that are always available.
 //!
-//! A node executes a transaction alone, at once, on what it holds, and answers. What the
-//! transaction wrote then travels to the other nodes as *one* item, the write set, under *one*
-//! stamp; and whoever learns it installs it as a whole, each value unless its register holds a
-//! later one.
+//! A node executes a transaction alone and at once, on its own state, and answers. The writes then
+//! travel to the other nodes as *one* item, the write set, under *one* stamp. A node installs a write
+//! set as a whole: each value, unless its register has one with a later stamp.
 //!
-//! So the state of a node is a function of the *set* of write sets that it knows: the latest value
-//! of each register, by stamp. Three things follow.
+//! The state of a node is therefore a function of the *set* of write sets that it has received: for
+//! each register, the value with the latest stamp. Three properties follow.
 //!
-//! * Nodes that know the same write sets hold the same values, in whatever order they learnt them.
-//! * A transaction reads from a state that contains each write set wholly or not at all. If it sees
-//!   one value of a transaction, it sees nothing older than that transaction's other values.
-//! * A stamp is later than those of all values that its transaction can have read, so no
-//!   transactions read from each other in a circle.
+//! * Nodes with the same write sets have the same values, in whatever order they received them.
+//! * A transaction reads from a state that contains each write set as a whole or not at all. If it
+//!   sees one value of a transaction, it sees nothing older than that transaction's other values.
+//! * A stamp is later than those of all values that its transaction may have read, so transactions
+//!   do not read from each other in a cycle.
 //!
-//! That is *read atomic* isolation, one step above monotonic atomic view. See the README for what
-//! it permits, and for why nothing that stays available under a partition forbids much more.
+//! This is *read atomic* isolation, one level above monotonic atomic view. The README explains what
+//! it permits, and why no system that stays available under a partition forbids much more.
+//!
+//! The modules in reading order: `integer` and `micro_op` (the protocol), `stamp` (the order of
+//! transactions), `store` (the registers), and this file (the node).
 
+mod integer;
 mod micro_op;
 mod stamp;
 mod store;
@@ -27,85 +30,84 @@ use std::collections::BTreeMap;
 use dissemination::{Dissemination, Gossip, Item, Windows};
 use glomers::prelude::*;
 
+pub use integer::Integer;
 pub use micro_op::MicroOp;
 use stamp::{Clock, Stamp};
 use store::Store;
 
 /// The name of a register.
-pub type Key = i64;
+pub type Key = Integer;
 
-/// How long write sets wait for others to travel with, unless one says otherwise. Two nodes then
-/// exchange about 40 messages a second, however many transactions there are.
-pub const ROUND: Duration = Duration::from_millis(50);
+/// Interval of the rounds in which write sets travel, by default. Two nodes then exchange about 40
+/// messages a second, however many transactions there are.
+pub const ROUND_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What clients and nodes ask.
+/// A request of a client or of another node.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Execute a transaction.
+    /// Executes a transaction.
     Txn {
         /// Its reads and writes, in order.
         txn: Vec<MicroOp>,
     },
-    /// Of the other nodes' transactions.
+    /// Carries write sets of other nodes.
     Gossip(Gossip<WriteSet>),
 }
 
-/// What clients are answered.
+/// A reply to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// The transaction is committed.
+    /// Answers a committed transaction.
     TxnOk {
-        /// The same reads and writes; the reads have their values.
+        /// The same reads and writes, with the values of the reads.
         txn: Vec<MicroOp>,
     },
 }
 
-/// All that a transaction wrote: the unit in which nodes learn of each other's transactions.
+/// The writes of a transaction: the unit that nodes exchange.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct WriteSet {
     /// The time of the transaction's stamp.
     at: u64,
-    /// The last value that it wrote to each of its registers.
-    writes: Vec<(Key, i64)>,
+    /// The last value written to each register.
+    writes: Vec<(Key, Integer)>,
 }
 
 impl Item for WriteSet {
     type Key = Key;
 
-    /// Once later write sets of its origin, whose stamps are later too, have overwritten all of it,
-    /// a write set need not be told any more. Who never learns it holds the values after it, and
-    /// still knows nothing but whole write sets.
+    /// Returns the registers. Once later write sets of the same origin, whose stamps are later too,
+    /// have overwritten all of them, the write set is no longer sent. A node that misses it has the
+    /// values after it, and still has only whole write sets.
     fn keys(&self) -> Vec<Key> {
         self.writes.iter().map(|(key, _)| *key).collect()
     }
 }
 
-/// A node that executes transactions without asking anybody.
+/// A node that executes transactions without communication.
 pub struct Registers {
     store: RefCell<Store>,
     clock: Clock,
-    spread: Dissemination<WriteSet>,
+    dissemination: Dissemination<WriteSet>,
 }
 
 impl Registers {
-    /// A node without any transactions, whose write sets wait for each other as long as `round`.
-    pub fn new(cx: &Context, round: Duration) -> Self {
+    /// Returns a node without data, whose write sets travel in rounds of this interval.
+    pub fn new(cx: &Context, round_interval: Duration) -> Self {
         Self {
             store: RefCell::default(),
             clock: Clock::default(),
-            spread: Dissemination::new(cx, Windows::every(round)),
+            dissemination: Dissemination::new(cx, Windows::every(round_interval)),
         }
     }
 
-    /// Executes a transaction: fills in its reads, and commits its writes.
-    ///
-    /// Nothing is awaited, so no other transaction comes in between.
+    /// Executes a transaction: fills in its reads and commits its writes. Nothing is awaited, so no
+    /// other transaction runs in between.
     fn execute(&self, txn: &mut [MicroOp], wall_clock: Duration) {
         let mut store = self.store.borrow_mut();
-        // Writes stay apart until all is done. Nobody else could see them before; but only the
-        // last one to each register may ever be seen.
+        // Only the last write to each register may become visible.
         let mut writes = BTreeMap::new();
         for micro_op in txn {
             match micro_op {
@@ -126,17 +128,17 @@ impl Registers {
         };
         let stamp = Stamp {
             at: write_set.at,
-            origin: self.spread.origin(),
+            origin: self.dissemination.origin(),
         };
         store.install(stamp, &write_set.writes);
-        self.spread.publish(write_set);
+        self.dissemination.publish(write_set);
     }
 
-    /// Takes what other nodes' transactions have written.
-    fn learn(&self, sender: &str, gossip: Gossip<WriteSet>) {
+    /// Installs the write sets of other nodes.
+    fn install(&self, sender: &str, gossip: Gossip<WriteSet>) {
         let mut store = self.store.borrow_mut();
-        for (origin, WriteSet { at, writes }) in self.spread.handle(sender, gossip) {
-            // Whoever can read this from now on commits after it.
+        for (origin, WriteSet { at, writes }) in self.dissemination.handle(sender, gossip) {
+            // A transaction that can read this gets a later stamp.
             self.clock.observe(at);
             store.install(Stamp { at, origin }, &writes);
         }
@@ -154,13 +156,13 @@ impl Node for Registers {
                 Some(Reply::TxnOk { txn })
             }
             Request::Gossip(gossip) => {
-                self.learn(cx.sender(), gossip);
+                self.install(cx.sender(), gossip);
                 None
             }
         })
     }
 
     async fn background(&self, cx: &Context) {
-        self.spread.run(cx).await;
+        self.dissemination.run(cx).await;
     }
 }

@@ -1,8 +1,8 @@
-//! The steps of a transaction, as they stand in messages.
+//! The steps of a transaction, as messages contain them.
 
 use serde::{Deserialize, Serialize};
 
-use crate::Key;
+use crate::{Integer, Key};
 
 /// A step of a transaction; as JSON `["r", key, value]` or `["w", key, value]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,19 +12,19 @@ pub enum MicroOp {
     Read {
         /// The register.
         key: Key,
-        /// What it holds; `None` in a request, and if nothing was ever written to it.
-        value: Option<i64>,
+        /// Its value; `None` in a request, and for a register without a write.
+        value: Option<Integer>,
     },
     /// Overwrites a register.
     Write {
         /// The register.
         key: Key,
-        /// What it holds from now on.
-        value: i64,
+        /// Its new value.
+        value: Integer,
     },
 }
 
-type Triple = (Function, Key, Option<i64>);
+type Triple = (Function, Key, Option<Integer>);
 
 #[derive(Serialize, Deserialize)]
 enum Function {
@@ -41,7 +41,7 @@ impl TryFrom<Triple> for MicroOp {
         match (function, value) {
             (Function::Read, value) => Ok(Self::Read { key, value }),
             (Function::Write, Some(value)) => Ok(Self::Write { key, value }),
-            // It would be read as if nothing had ever been written.
+            // A read could not distinguish it from a register without a write.
             (Function::Write, None) => Err("a write of null"),
         }
     }
@@ -63,23 +63,29 @@ mod tests {
     use super::MicroOp;
 
     #[test]
-    fn micro_ops_read_and_write_as_clients_do() {
+    fn micro_ops_have_the_form_of_the_protocol() {
         let steps = [
             (
                 r#"["r",1,null]"#,
                 MicroOp::Read {
-                    key: 1,
+                    key: 1.into(),
                     value: None,
                 },
             ),
             (
                 r#"["r",1,-2]"#,
                 MicroOp::Read {
-                    key: 1,
-                    value: Some(-2),
+                    key: 1.into(),
+                    value: Some((-2).into()),
                 },
             ),
-            (r#"["w",1,2]"#, MicroOp::Write { key: 1, value: 2 }),
+            (
+                r#"["w",1,2]"#,
+                MicroOp::Write {
+                    key: 1.into(),
+                    value: 2.into(),
+                },
+            ),
         ];
         for (json, micro_op) in steps {
             assert_eq!(from_str::<MicroOp>(json).unwrap(), micro_op);
@@ -88,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_micro_op_is_refused() {
+    fn malformed_micro_ops_are_refused() {
         for json in [
             r#"["w",1,null]"#,
             r#"["append",1,2]"#,

@@ -2,23 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::Key;
 use crate::stamp::Stamp;
+use crate::{Integer, Key};
 
-/// The latest value of every register, by the stamps of those who wrote them.
+/// The value with the latest stamp of every register.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Store(BTreeMap<Key, (Stamp, i64)>);
+pub(crate) struct Store(BTreeMap<Key, (Stamp, Integer)>);
 
 impl Store {
-    /// What a register holds.
-    pub(crate) fn read(&self, key: Key) -> Option<i64> {
+    /// Returns the value of a register, or `None` if it was never written.
+    pub(crate) fn read(&self, key: Key) -> Option<Integer> {
         self.0.get(&key).map(|(_, value)| *value)
     }
 
-    /// Installs the writes of one transaction: each value, unless a later one is there.
+    /// Installs the writes of one transaction: each value, unless its register has one with a later
+    /// stamp.
     ///
-    /// Commutative, associative and idempotent, since stamps are unique and the latest one wins.
-    pub(crate) fn install(&mut self, stamp: Stamp, writes: &[(Key, i64)]) {
+    /// This is commutative, associative and idempotent, since stamps are unique and the latest wins.
+    pub(crate) fn install(&mut self, stamp: Stamp, writes: &[(Key, Integer)]) {
         for &(key, value) in writes {
             let held = self.0.entry(key).or_insert((stamp, value));
             if held.0 < stamp {
@@ -34,20 +35,27 @@ mod tests {
 
     use super::*;
 
-    fn stamp(at: u64, node: usize, life: u32) -> Stamp {
+    fn install(store: &mut Store, stamp: Stamp, writes: &[(i64, i64)]) {
+        let writes = writes
+            .iter()
+            .map(|&(key, value)| (key.into(), value.into()));
+        store.install(stamp, &writes.collect::<Vec<_>>());
+    }
+
+    fn stamp(at: u64, node: usize, incarnation: u32) -> Stamp {
         Stamp {
             at,
-            origin: Origin { node, life },
+            origin: Origin { node, incarnation },
         }
     }
 
     #[test]
-    fn a_register_without_a_write_holds_nothing() {
-        assert_eq!(Store::default().read(1), None);
+    fn register_without_a_write_has_no_value() {
+        assert_eq!(Store::default().read(1.into()), None);
     }
 
-    /// In particular two nodes' transactions of one time are ordered the same way everywhere, and
-    /// in the same way for all of their registers.
+    /// In particular, two nodes' transactions of the same time are ordered in the same way on all
+    /// nodes and for all registers.
     #[test]
     fn write_sets_yield_one_state_in_any_order_and_number() {
         let write_sets = [
@@ -61,13 +69,13 @@ mod tests {
             let mut store = Store::default();
             for index in order.into_iter().chain(order) {
                 let (stamp, writes) = &write_sets[index];
-                store.install(*stamp, writes);
+                install(&mut store, *stamp, writes);
             }
             store
         });
         assert_eq!(
-            [1, 2, 3].map(|key| states[0].read(key)),
-            [Some(30), Some(40), Some(20)]
+            [1, 2, 3].map(|key: i64| states[0].read(key.into())),
+            [30, 40, 20].map(|value: i64| Some(value.into()))
         );
         assert!(states.iter().all(|state| *state == states[0]));
     }

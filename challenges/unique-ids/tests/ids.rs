@@ -1,4 +1,4 @@
-//! Ids are unique and sort by time, whatever the clock does and however often nodes die.
+//! Ids are unique and sort by time under any clock and any number of restarts.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 use unique_ids::UniqueIds;
 
-/// One life of a node, under a clock that the test sets.
-struct Life {
+/// A running node with a clock that the test sets.
+struct Running {
     node: String,
     clock: Rc<Cell<Duration>>,
     to_node: UnboundedSender<Vec<u8>>,
@@ -22,9 +22,9 @@ struct Life {
     served: JoinHandle<anyhow::Result<()>>,
 }
 
-impl Life {
+impl Running {
     /// Starts a node of a cluster of three.
-    async fn begin(node: &str, seed: u64) -> Self {
+    async fn start(node: &str, seed: u64) -> Self {
         let (link, to_node, from_node) = Link::in_memory();
         let clock = Rc::new(Cell::new(Duration::ZERO));
         let seams = Seams {
@@ -36,7 +36,7 @@ impl Life {
             log: Rc::new(|_| {}),
         };
         let served = tokio::task::spawn_local(glomers::serve(link, seams, UniqueIds::new));
-        let mut life = Self {
+        let mut running = Self {
             node: node.to_owned(),
             clock,
             to_node,
@@ -45,8 +45,8 @@ impl Life {
         };
         let nodes = ["n0", "n1", "n2"];
         let init = json!({"type": "init", "msg_id": 1, "node_id": node, "node_ids": nodes});
-        assert_eq!(life.ask(init).await["type"], "init_ok");
-        life
+        assert_eq!(running.ask(init).await["type"], "init_ok");
+        running
     }
 
     async fn ask(&mut self, body: Value) -> Value {
@@ -56,7 +56,7 @@ impl Life {
         reply["body"].clone()
     }
 
-    /// An id, with the clock at so many milliseconds.
+    /// Sets the clock and returns a new id.
     async fn generate(&mut self, clock_ms: u64) -> String {
         self.clock.set(Duration::from_millis(clock_ms));
         let reply = self.ask(json!({"type": "generate", "msg_id": 2})).await;
@@ -79,26 +79,22 @@ fn in_virtual_time(test: impl AsyncFnOnce()) {
 }
 
 #[test]
-fn an_id_shows_when_and_where_it_was_issued() {
+fn id_contains_time_count_and_node() {
     in_virtual_time(async || {
-        let mut n2 = Life::begin("n2", 1).await;
+        let mut n2 = Running::start("n2", 1).await;
         let first = n2.generate(0x1234_5678).await;
         let second = n2.generate(0x1234_5678).await;
         assert_eq!(first.len(), 32);
-        assert_eq!(
-            first[..20],
-            *"00001234567800000002",
-            "time, count, and node"
-        );
+        assert_eq!(first[..20], *"00001234567800000002", "time, count and node");
         assert_eq!(second[..20], *"00001234567800010002");
-        assert_eq!(first[20..], second[20..], "one life, one incarnation");
+        assert_eq!(first[20..], second[20..], "both are of one incarnation");
     });
 }
 
 #[test]
-fn ids_of_one_life_increase_even_while_the_clock_steps_back() {
+fn ids_of_one_incarnation_increase_while_the_clock_steps_back() {
     in_virtual_time(async || {
-        let mut node = Life::begin("n0", 1).await;
+        let mut node = Running::start("n0", 1).await;
         let mut ids = Vec::new();
         for clock_ms in [5000, 5000, 4000, 0, 4999, 5000, 5001, 3] {
             ids.push(node.generate(clock_ms).await);
@@ -108,9 +104,9 @@ fn ids_of_one_life_increase_even_while_the_clock_steps_back() {
 }
 
 #[test]
-fn more_ids_than_a_millisecond_can_count_go_on_into_the_next() {
+fn used_up_count_carries_into_the_next_millisecond() {
     in_virtual_time(async || {
-        let mut node = Life::begin("n0", 1).await;
+        let mut node = Running::start("n0", 1).await;
         let mut last = node.generate(7).await;
         for _ in 0..70_000 {
             let id = node.generate(7).await;
@@ -119,15 +115,15 @@ fn more_ids_than_a_millisecond_can_count_go_on_into_the_next() {
         }
         assert_eq!(last[..12], *"000000000008");
         let id = node.generate(8).await;
-        assert!(last < id, "nor does the clock catch up with an id twice");
+        assert!(last < id, "the clock catches up without repeating an id");
     });
 }
 
 #[test]
-fn ids_of_different_nodes_sort_by_the_clock() {
+fn ids_of_different_nodes_sort_by_time() {
     in_virtual_time(async || {
-        let mut n0 = Life::begin("n0", 1).await;
-        let mut n2 = Life::begin("n2", 1).await;
+        let mut n0 = Running::start("n0", 1).await;
+        let mut n2 = Running::start("n2", 1).await;
         let early = n2.generate(1000).await;
         let late = n0.generate(1001).await;
         assert!(early < late);
@@ -135,11 +131,11 @@ fn ids_of_different_nodes_sort_by_the_clock() {
 }
 
 #[test]
-fn a_node_restarted_at_the_same_instant_issues_other_ids() {
+fn node_restarted_at_the_same_time_issues_other_ids() {
     in_virtual_time(async || {
         let mut ids = BTreeSet::new();
         for seed in 0..100 {
-            let mut node = Life::begin("n1", seed).await;
+            let mut node = Running::start("n1", seed).await;
             assert!(
                 ids.insert(node.generate(1000).await),
                 "after {seed} restarts"
@@ -149,43 +145,43 @@ fn a_node_restarted_at_the_same_instant_issues_other_ids() {
     });
 }
 
-/// What may happen to a node between two ids.
+/// A step of a random schedule.
 #[derive(Clone, Debug)]
-enum Fate {
+enum Step {
     Generate { clock_ms: u64 },
     Restart,
 }
 
-fn fates() -> impl Strategy<Value = Vec<(usize, Fate)>> {
-    let generate = (0..50_u64).prop_map(|clock_ms| Fate::Generate { clock_ms });
-    let fate = prop_oneof![4 => generate, 1 => Just(Fate::Restart)];
-    proptest::collection::vec((0..3_usize, fate), 1..200)
+fn schedules() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    let generate = (0..50_u64).prop_map(|clock_ms| Step::Generate { clock_ms });
+    let step = prop_oneof![4 => generate, 1 => Just(Step::Restart)];
+    proptest::collection::vec((0..3_usize, step), 1..200)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Clocks within fifty milliseconds of each other make sure that moments are used again and
-    /// again, by several nodes and by several lives of one.
+    /// All clocks are within fifty milliseconds, so timestamps are reused by several nodes and by
+    /// several incarnations of one.
     #[test]
-    fn no_history_of_clocks_and_restarts_yields_an_id_twice(fates in fates(), seed in 0..1000_u64) {
+    fn random_clocks_and_restarts_yield_no_id_twice(schedule in schedules(), seed in 0..1000_u64) {
         in_virtual_time(async || {
-            let mut lives = Vec::new();
+            let mut nodes = Vec::new();
             for node in ["n0", "n1", "n2"] {
-                lives.push(Life::begin(node, seed).await);
+                nodes.push(Running::start(node, seed).await);
             }
             let mut seeds = seed + 1..;
             let mut ids = BTreeSet::new();
-            for (node, fate) in fates {
-                match fate {
-                    Fate::Generate { clock_ms } => {
-                        let id = lives[node].generate(clock_ms).await;
+            for (node, step) in schedule {
+                match step {
+                    Step::Generate { clock_ms } => {
+                        let id = nodes[node].generate(clock_ms).await;
                         assert!(ids.insert(id), "an id was issued twice");
                     }
-                    Fate::Restart => {
+                    Step::Restart => {
                         let seed = seeds.next().expect("seeds are endless");
-                        let name = lives[node].node.clone();
-                        std::mem::replace(&mut lives[node], Life::begin(&name, seed).await).kill();
+                        let name = nodes[node].node.clone();
+                        std::mem::replace(&mut nodes[node], Running::start(&name, seed).await).kill();
                     }
                 }
             }

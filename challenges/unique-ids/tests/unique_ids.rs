@@ -1,5 +1,5 @@
-//! Unique ids, as they must behave: with the challenge's options, and when clocks are wrong, and
-//! nodes die.
+//! The specification of unique ids, in simulation: the challenge's options, wrong clocks, and killed
+//! and paused nodes.
 
 use std::time::Duration;
 
@@ -31,37 +31,37 @@ fn assert_began(run: &Run, fault: &str) {
     assert!(faults.any(|f| f == fault), "{fault} never happened");
 }
 
-/// An id, and when it was asked for and given.
+/// An id with the times of its request and its reply.
 struct Issued<'a> {
-    asked: Duration,
-    given: Duration,
+    invoked: Duration,
+    completed: Duration,
     id: &'a Value,
 }
 
 fn issued(run: &Run) -> Vec<Issued<'_>> {
     let pairs = run.history().pairs().filter(|(op, _)| op.is_client());
-    let given = pairs.filter_map(|(asked, given)| {
-        let given = given.filter(|given| given.kind == Kind::Ok)?;
+    let issued = pairs.filter_map(|(invocation, completion)| {
+        let completion = completion.filter(|op| op.kind == Kind::Ok)?;
         Some(Issued {
-            asked: asked.time,
-            given: given.time,
-            id: &given.value,
+            invoked: invocation.time,
+            completed: completion.time,
+            id: &completion.value,
         })
     });
-    given.collect()
+    issued.collect()
 }
 
-/// As long as clocks agree (they show whole milliseconds), an id is greater than all that were given
-/// before it was asked for, by whichever node.
+/// Asserts that an id is greater than all ids that any node returned before it was requested, up to
+/// the resolution of the clocks, a millisecond each.
 fn assert_sorted_by_time(run: &Run) {
-    let by_asking = issued(run);
-    let mut by_giving: Vec<&Issued> = by_asking.iter().collect();
-    by_giving.sort_by_key(|issued| issued.given);
-    let mut before = by_giving.into_iter().peekable();
+    let by_invocation = issued(run);
+    let mut by_completion: Vec<&Issued> = by_invocation.iter().collect();
+    by_completion.sort_by_key(|issued| issued.completed);
+    let mut before = by_completion.into_iter().peekable();
     let mut greatest = None;
     let mut compared = 0;
-    for issued in &by_asking {
-        while let Some(earlier) = before.next_if(|it| it.given + ms(2) <= issued.asked) {
+    for issued in &by_invocation {
+        while let Some(earlier) = before.next_if(|it| it.completed + ms(2) <= issued.invoked) {
             greatest = greatest.max(Some(earlier.id));
         }
         compared += usize::from(greatest.is_some());
@@ -71,12 +71,12 @@ fn assert_sorted_by_time(run: &Run) {
             issued.id
         );
     }
-    assert!(compared > 1000, "only {compared} ids came after another");
+    assert!(compared > 1000, "only {compared} ids were compared");
 }
 
 /// Challenge 2, with its own options.
 #[test]
-fn a_partition_keeps_nobody_from_issuing_ids_that_sort_by_time() {
+fn partition_does_not_affect_availability_or_order() {
     for_seeds(3, |seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
@@ -89,7 +89,7 @@ fn a_partition_keeps_nobody_from_issuing_ids_that_sort_by_time() {
 }
 
 #[test]
-fn nodes_say_nothing_to_each_other() {
+fn nodes_send_no_messages_to_each_other() {
     for_each_seed(|seed| {
         let run = nodes(seed).run(load());
         run.assert_valid();
@@ -97,8 +97,7 @@ fn nodes_say_nothing_to_each_other() {
     });
 }
 
-/// Clocks are off by seconds, and change every other moment, which takes them back as often as
-/// forth.
+/// Clocks are off by seconds and change often, backwards as often as forwards.
 #[test]
 fn ids_are_unique_while_clocks_step_back() {
     for_each_seed(|seed| {
@@ -113,13 +112,13 @@ fn ids_are_unique_while_clocks_step_back() {
             .windows(2)
             .filter(|pair| pair[0].id > pair[1].id)
             .count();
-        assert!(steps > 100, "ids of several nodes differ by their clocks");
+        assert!(steps > 100, "clocks hardly differ: {steps} steps back");
     });
 }
 
-/// Nodes forget what they have issued, and come back to a clock that shows the same time again.
+/// Restarted nodes do not know which ids they issued, and their clocks show the same times again.
 #[test]
-fn who_is_killed_and_comes_back_to_an_earlier_time_repeats_nothing() {
+fn node_restarted_at_an_earlier_time_repeats_no_id() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Kill::of(Target::Minority).every(ms(500)))
@@ -132,7 +131,7 @@ fn who_is_killed_and_comes_back_to_an_earlier_time_repeats_nothing() {
 }
 
 #[test]
-fn who_is_killed_issues_ids_that_sort_by_time_when_it_is_back() {
+fn restarted_node_issues_ids_that_sort_by_time() {
     for_each_seed(|seed| {
         let run = nodes(seed).nemesis(Kill::one().every(ms(500))).run(load());
         run.assert_valid();
@@ -141,9 +140,9 @@ fn who_is_killed_issues_ids_that_sort_by_time_when_it_is_back() {
     });
 }
 
-/// Who wakes up issues what it was asked for while it slept, at the time at which it woke.
+/// A resumed node answers the requests that arrived during the pause with the present time.
 #[test]
-fn who_is_paused_answers_late_and_in_order() {
+fn paused_node_answers_in_order_after_resuming() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Pause::one().every(secs(1)))
@@ -167,11 +166,11 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_makes_an_id_repeat() {
+fn random_faults_repeat_no_id() {
     swarm().for_each(10, |drawn| run(drawn).assert_valid());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

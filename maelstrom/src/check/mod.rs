@@ -6,10 +6,13 @@
 
 pub mod availability;
 pub mod counter;
+pub mod evidence;
 pub mod exceptions;
+pub mod findings;
 mod guard;
 pub mod linearizable;
 pub mod log;
+pub mod object;
 pub mod results;
 pub mod set_full;
 pub mod stats;

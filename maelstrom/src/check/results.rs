@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::availability::{self, AvailabilityAnalysis};
+use super::evidence::{self, EvidenceAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
 use super::stats::{self, StatsAnalysis};
@@ -20,6 +21,7 @@ pub struct Results {
     stats: StatsAnalysis,
     availability: AvailabilityAnalysis,
     exceptions: ExceptionsAnalysis,
+    evidence: EvidenceAnalysis,
     /// The results of what is not derived from the history, by key.
     attached: Vec<(String, Value)>,
 }
@@ -37,6 +39,7 @@ pub fn check(
         stats: stats::check(history),
         availability: availability::check(history, settings.availability),
         exceptions: exceptions::check(history),
+        evidence: evidence::check(history, workload),
         attached: Vec::new(),
     };
     if let Some(net) = net {
@@ -97,12 +100,13 @@ impl Results {
         found.map(|(_, results)| results)
     }
 
-    fn sections(&self) -> [(&'static str, &dyn Analysis); 4] {
+    fn sections(&self) -> [(&'static str, &dyn Analysis); 5] {
         [
             ("workload", &*self.workload),
             ("stats", &self.stats),
             ("availability", &self.availability),
             ("exceptions", &self.exceptions),
+            ("evidence", &self.evidence),
         ]
     }
 
@@ -121,7 +125,7 @@ impl Results {
 
     /// The results map as JSON, as in `results.json`.
     pub fn to_json(&self) -> serde_json::Value {
-        self.to_edn().to_json()
+        self.to_edn().to_plain_json()
     }
 
     /// Why the verdict is not `valid`, checker by checker, the workload's first; `None` if it is.
@@ -171,6 +175,7 @@ mod tests {
                           :by-f {:echo {:valid? true, :count 1, :ok-count 1, :fail-count 0,
                                         :info-count 0}}},
                   :availability {:valid? true, :ok-fraction 1.0},
+                  :evidence {:valid? true, :problems []},
                   :net {:valid? true, :all {:msg-count 2}}, :timeline {:valid? true}}"
             )
         );

@@ -12,6 +12,7 @@
 //! comparison for each of the latter.
 
 mod elements;
+mod missing;
 mod report;
 
 #[cfg(test)]
@@ -22,7 +23,8 @@ mod tests;
 use std::time::Duration;
 
 use crate::edn::Value;
-use crate::history::{History, Kind, Operation};
+use crate::history::{History, Kind, Operation, Process};
+use crate::workload::Settings;
 
 use elements::{Element, Elements};
 
@@ -71,6 +73,7 @@ pub struct SetAnalysis {
     /// The elements that one read listed several times, each with its highest number of copies.
     pub repeated: Vec<(Value, usize)>,
     stable_latencies: Vec<Duration>,
+    stable_bounds: Vec<Duration>,
     lost_latencies: Vec<Duration>,
     explanation: Option<String>,
 }
@@ -80,6 +83,14 @@ impl SetAnalysis {
     /// element is stable.
     pub fn stable_latency(&self, q: f64) -> Option<Duration> {
         quantile(&self.stable_latencies, q)
+    }
+
+    /// The `q`-quantile (0 to 1) of the times until the first read that shows an element after the
+    /// last one that missed it was answered. The true time until every read shows the element lies
+    /// between the stable latency and this bound: the further apart they are, the coarser the reads
+    /// sampled.
+    pub fn stable_latency_bound(&self, q: f64) -> Option<Duration> {
+        quantile(&self.stable_bounds, q)
     }
 
     /// The `q`-quantile (0 to 1) of the times for which lost elements could be read.
@@ -98,6 +109,21 @@ fn quantile(sorted: &[Duration], q: f64) -> Option<Duration> {
 
 /// Follows every element that the function `add` (such as `broadcast`) adds, through all reads.
 pub fn check(history: &History, add: &str) -> SetAnalysis {
+    analyse(history, add, &|_| None)
+}
+
+/// The same of a run with known nodes, which the explanation names.
+pub fn check_on(history: &History, add: &str, settings: &Settings) -> SetAnalysis {
+    analyse(history, add, &|process| match process {
+        Process::Client(process) => settings.node_of(process).map(str::to_owned),
+        Process::Nemesis => None,
+    })
+}
+
+/// The node that a process talks to, if that is known.
+type NodeOf<'a> = dyn Fn(Process) -> Option<String> + 'a;
+
+fn analyse(history: &History, add: &str, node_of: &NodeOf<'_>) -> SetAnalysis {
     let mut elements = Elements::new(history.len());
     for op in history.clients() {
         match (op.kind, history.invocation(op)) {
@@ -112,7 +138,7 @@ pub fn check(history: &History, add: &str) -> SetAnalysis {
             _ => {}
         }
     }
-    report::analyse(history, add, elements.sorted())
+    report::analyse(history, add, elements.sorted(), node_of)
 }
 
 impl Element<'_> {

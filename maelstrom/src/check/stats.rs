@@ -11,7 +11,7 @@ use crate::history::{History, Kind};
 
 /// Functions that never end `ok` by their nature: they throw a client away, or only tell
 /// something.
-const NEVER_OK: [&str; 2] = ["crash", "debug-topic-partitions"];
+pub(super) const NEVER_OK: [&str; 2] = ["crash", "debug-topic-partitions"];
 
 /// Numbers of completed operations by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,8 @@ impl Counts {
         self.ok + self.fail + self.info
     }
 
-    fn add(&mut self, kind: Kind) {
+    /// Counts one completion.
+    pub(super) fn add(&mut self, kind: Kind) {
         match kind {
             Kind::Ok => self.ok += 1,
             Kind::Fail => self.fail += 1,

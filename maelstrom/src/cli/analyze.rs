@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::summary::Summary;
 use super::{EXIT_USAGE, console};
+use crate::Workbench;
 use crate::check::{self, Availability};
 use crate::history;
 use crate::report::{self, RunSummary};
-use crate::workload::{Settings, Workloads};
+use crate::workload::Settings;
 
 #[derive(Args)]
 pub(super) struct AnalyzeOptions {
@@ -29,6 +31,10 @@ pub(super) struct AnalyzeOptions {
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 
+    /// Print all results as EDN, before the summary
+    #[arg(long, short = 'v', conflicts_with = "json")]
+    verbose: bool,
+
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
@@ -38,8 +44,8 @@ pub(super) struct AnalyzeOptions {
     pub(super) workload_options: BTreeMap<String, String>,
 }
 
-pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8> {
-    let workload = match workloads.find(&options.workload) {
+pub(super) fn run(options: &AnalyzeOptions, bench: &Workbench) -> Result<u8> {
+    let workload = match bench.workloads.find(&options.workload) {
         Ok(workload) => workload,
         Err(problem) => {
             eprintln!("eddy: {problem}");
@@ -55,11 +61,20 @@ pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8>
         settings.options.set(name.as_str(), value);
     }
     let mut results = check::check(&history, &*workload, &settings, None);
+    let description = format!(
+        "{}: the history {}",
+        workload.name(),
+        options.history.display()
+    );
+    let page = options
+        .report
+        .as_ref()
+        .map(|directory| directory.join("index.html"));
     if let Some(directory) = &options.report {
         std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
         let summary = RunSummary {
             workload: workload.name(),
-            description: &format!("the history {}", options.history.display()),
+            description: &description,
             command: None,
             history: &history,
             journal: None,
@@ -80,7 +95,18 @@ pub(super) fn run(options: &AnalyzeOptions, workloads: &Workloads) -> Result<u8>
     if options.json {
         console::print(&format!("{:#}", results.to_json()));
     } else {
-        console::print_results(&results);
+        let summary = Summary {
+            description: &description,
+            results: &results,
+            history: &history,
+            warnings: &[],
+            command: None,
+            page: page.as_deref(),
+        };
+        if options.verbose {
+            console::print(&format!("{results:#}\n"));
+        }
+        console::print(&summary.text());
     }
     Ok(results.verdict().exit_code())
 }

@@ -33,7 +33,8 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
             false => add("--nodes", Some(settings.nodes.join(","))),
         }
     }
-    add("--concurrency", unless(count, settings.concurrency));
+    let concurrency = plan.workload.default_concurrency(count);
+    add("--concurrency", unless(concurrency, settings.concurrency));
     add("--time-limit", unless(60, options.time_limit));
     add("--rate", unless(5.0, options.rate));
     add("--latency", unless(0, options.latency));
@@ -44,6 +45,10 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     let faults = options.nemesis.as_ref().map(|faults| faults.0.join(","));
     add("--nemesis", faults.filter(|faults| !faults.is_empty()));
     let interval = options.nemesis_interval.as_secs_f64();
+    add(
+        "--lww-kv",
+        unless("upstream".to_owned(), options.lww_kv.clone()),
+    );
     add("--nemesis-interval", unless(10.0, interval));
     add(
         "--availability",
@@ -85,15 +90,15 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Workbench;
     use crate::cli::workload_args::parse_test;
-    use crate::workload::Workloads;
 
     /// The plan of a command line such as `test -w echo`.
     fn plan<'a>(words: impl IntoIterator<Item = &'a str>) -> TestPlan {
-        let workloads = Workloads::default();
+        let bench = Workbench::new();
         let arguments = words.into_iter().skip(1).map(Into::into);
-        let options = parse_test(arguments, &workloads).unwrap();
-        options.plan(&workloads).unwrap()
+        let options = parse_test(arguments, &bench.workloads).unwrap();
+        options.plan(&bench).unwrap()
     }
 
     #[test]

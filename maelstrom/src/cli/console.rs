@@ -9,34 +9,20 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Zoned;
 
-use crate::check::{Results, Verdict};
 use crate::history::{Kind, Operation};
 use crate::runner::Observer;
 
-/// Prints to standard output. Whoever closed it does not want to hear more.
+/// Prints to standard output, which may be closed.
 pub(super) fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// Prints results as upstream does, and why they are not valid.
-pub(super) fn print_results(results: &Results) {
-    print(&format!("{results:#}\n"));
-    if let Some(why) = results.explanation() {
-        print(&format!("{why}\n"));
-    }
-    print(&format!("\n{}", verdict_line(results.verdict())));
+/// Prints to standard error, which may be closed.
+fn report(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Upstream's last line.
-fn verdict_line(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Valid => "Everything looks good! ヽ(‘ー`)ノ",
-        Verdict::Invalid => "Analysis invalid! (ﾉಥ益ಥ）ﾉ ┻━┻",
-        Verdict::Unknown => "Errors occurred during analysis, but no anomalies found. ಠ~ಠ",
-    }
-}
-
-/// Follows a run: on the console in a few lines or a progress bar, in `eddy.log` in full.
+/// Follows a run: on standard error in a few lines or a progress bar, in `eddy.log` in full.
 pub(super) struct Console {
     log: BufWriter<File>,
     bar: Option<ProgressBar>,
@@ -82,8 +68,8 @@ impl Console {
 
     fn show(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| print(line)),
-            None => print(line),
+            Some(bar) => bar.suspend(|| report(line)),
+            None => report(line),
         }
     }
 

@@ -3,9 +3,13 @@
 mod analyze;
 mod command_line;
 mod console;
+mod help_pages;
+mod new;
+mod node_names;
 mod options;
 mod serve;
 mod suite;
+mod summary;
 mod test;
 mod values;
 mod workload_args;
@@ -17,9 +21,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use options::{TestOptions, TestPlan};
 pub use test::{Finished, perform};
-pub use values::{Concurrency, Faults};
+pub use values::{Concurrency, FaultNames};
 
-use crate::workload::Workloads;
+use crate::Workbench;
 use workload_args::{given, with_options};
 
 /// Bad arguments.
@@ -51,14 +55,17 @@ enum Command {
     Analyze(analyze::AnalyzeOptions),
     /// Shows past runs in a browser
     Serve(serve::ServeOptions),
+    /// Lists the workloads, or shows the protocol of one
+    Workloads(help_pages::WorkloadsOptions),
+    /// Shows what nodes may ask the services
+    Services(help_pages::ServicesOptions),
+    /// Makes a directory with a node to begin with
+    New(new::NewOptions),
 }
 
 /// Parses the arguments and does what they say.
-pub(crate) fn run(
-    arguments: impl IntoIterator<Item = OsString>,
-    workloads: &Workloads,
-) -> ExitCode {
-    let cli = match parse(arguments, workloads) {
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, bench: &Workbench) -> ExitCode {
+    let cli = match parse(arguments, bench) {
         Ok(cli) => cli,
         Err(error) => {
             let asked_for = !error.use_stderr();
@@ -72,10 +79,13 @@ pub(crate) fn run(
         }
     };
     let outcome = match cli.command {
-        Command::Test(options) => test::run(*options, workloads),
-        Command::Suite(options) => suite::run(&options, workloads),
-        Command::Analyze(options) => analyze::run(&options, workloads),
+        Command::Test(options) => test::run(*options, bench),
+        Command::Suite(options) => suite::run(&options, bench),
+        Command::Analyze(options) => analyze::run(&options, bench),
         Command::Serve(options) => serve::run(&options),
+        Command::Workloads(options) => help_pages::workloads(&options, &bench.workloads),
+        Command::Services(options) => help_pages::services(&options),
+        Command::New(options) => new::run(&options),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -88,12 +98,12 @@ pub(crate) fn run(
 
 fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    workloads: &Workloads,
+    bench: &Workbench,
 ) -> Result<Cli, clap::Error> {
     let command = ["test", "analyze"]
         .into_iter()
         .fold(Cli::command(), |command, name| {
-            command.mut_subcommand(name, |command| with_options(command, workloads))
+            command.mut_subcommand(name, |command| with_options(command, &bench.workloads))
         });
     let matches = command.try_get_matches_from(arguments)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
@@ -101,13 +111,13 @@ fn parse(
     match &mut cli.command {
         Command::Test(options) => {
             options.workload_options =
-                given.map_or_else(Default::default, |m| self::given(m, workloads));
+                given.map_or_else(Default::default, |m| self::given(m, &bench.workloads));
         }
         Command::Analyze(options) => {
             options.workload_options =
-                given.map_or_else(Default::default, |m| self::given(m, workloads));
+                given.map_or_else(Default::default, |m| self::given(m, &bench.workloads));
         }
-        Command::Suite(_) | Command::Serve(_) => {}
+        _ => {}
     }
     Ok(cli)
 }

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::node_names::node_names;
+use super::test::Output;
 use super::values::{
-    Concurrency, Faults, parse_concurrency, parse_faults, parse_interval, parse_rate, positive,
+    Concurrency, FaultNames, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
+    parse_rate, parse_seed, positive, refuse_dashes,
 };
+use crate::Workbench;
 use crate::check::Availability;
-use crate::nemesis::{
-    Delays, Duplication, Fault, Kill, Loss, Nemesis, Partition, Pause, Schedule, Target,
-};
+use crate::nemesis::{Faults, Nemesis, Schedule};
 use crate::net::{Distribution, Latency};
-use crate::workload::{AnyWorkload, Settings, Workloads};
+use crate::service::{Merges, ServiceOptions};
+use crate::workload::{AnyWorkload, Settings};
 
 /// The options of `eddy test`.
 #[derive(Args, Clone, Debug)]
@@ -32,7 +35,7 @@ pub struct TestOptions {
     pub availability: Option<Availability>,
 
     /// Mean latency between servers, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 0)]
+    #[arg(long, value_name = "MS", default_value = "0", allow_negative_numbers = true, value_parser = parse_milliseconds)]
     pub latency: u64,
 
     /// Shape of the latency: constant, uniform or exponential
@@ -40,34 +43,38 @@ pub struct TestOptions {
     pub latency_dist: Distribution,
 
     /// Log every message that is sent
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub log_net_send: bool,
 
     /// Log every message that is received
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub log_net_recv: bool,
 
     /// Show what nodes write to stderr
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub log_stderr: bool,
 
-    /// Number of nodes, named n0, n1, …
-    #[arg(long, value_name = "N", value_parser = positive)]
+    /// Number of nodes, named n0, n1, …; replaces their names
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = positive)]
     pub node_count: Option<u64>,
 
     /// Faults, separated by commas: partition, kill, pause, one-way, loss, duplication, delay
     #[arg(long, value_name = "LIST", value_parser = parse_faults)]
-    pub nemesis: Option<Faults>,
+    pub nemesis: Option<FaultNames>,
 
     /// Mean time between faults, and between their ends and the next, in seconds
-    #[arg(long, value_name = "S", default_value = "10", value_parser = parse_interval)]
+    #[arg(long, value_name = "S", default_value = "10", allow_negative_numbers = true, value_parser = parse_interval)]
     pub nemesis_interval: Duration,
+
+    /// What the replicas of the service lww-kv do with merges: forget them, as upstream, or keep them
+    #[arg(long, value_name = "MODE", default_value = "upstream", value_parser = ["upstream", "merging"])]
+    pub lww_kv: String,
 
     /// Operations a second over all clients; 0 for none
     #[arg(long, value_name = "HZ", default_value = "5", allow_negative_numbers = true, value_parser = parse_rate)]
     pub rate: f64,
 
-    /// A node's name; may be repeated [default: n1 n2 n3 n4 n5]
+    /// Name of a node; may be repeated [default: n1 n2 n3 n4 n5]
     #[arg(short = 'n', long = "node", value_name = "NAME")]
     pub node: Vec<String>,
 
@@ -79,31 +86,43 @@ pub struct TestOptions {
     #[arg(long, value_name = "FILE")]
     pub nodes_file: Option<PathBuf>,
 
-    /// Client threads: a number, or with a final n, so many per node
-    #[arg(long, value_name = "C", default_value = "1n", value_parser = parse_concurrency)]
-    pub concurrency: Concurrency,
+    /// Client threads: a number, or with a final n, so many per node [default: 1n; jobs: 40n]
+    #[arg(long, value_name = "C", allow_negative_numbers = true, value_parser = parse_concurrency)]
+    pub concurrency: Option<Concurrency>,
 
     /// Length of the main phase, in seconds
-    #[arg(long, value_name = "S", default_value_t = 60, value_parser = positive)]
+    #[arg(long, value_name = "S", default_value = "60", allow_negative_numbers = true, value_parser = positive)]
     pub time_limit: u64,
 
     /// How many times to run the test; stops at the first that is not valid
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value = "1", allow_negative_numbers = true, value_parser = positive)]
     pub test_count: u64,
 
     /// What everything that Eddy draws is drawn from [default: a fresh number]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_seed)]
     pub seed: Option<u64>,
+
+    /// Print all results as EDN, before the summary
+    #[arg(long, short = 'v', conflicts_with = "json")]
+    pub verbose: bool,
+
+    /// Print all results as JSON, and nothing else, to stdout
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print no log and no progress, only the results
+    #[arg(long, short)]
+    pub quiet: bool,
 
     /// Arguments for the node program, best after --
     #[arg(value_name = "ARGS")]
     pub node_args: Vec<String>,
 
     /// Accepted for compatibility, without effect
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     pub leave_db_running: bool,
     /// Accepted for compatibility, without effect
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     pub logging_json: bool,
     /// Accepted for compatibility, without effect
     #[arg(long, hide = true)]
@@ -115,15 +134,23 @@ pub struct TestOptions {
     #[arg(long, hide = true)]
     pub ssh_private_key: Option<String>,
     /// Accepted for compatibility, without effect
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     pub strict_host_key_checking: bool,
     /// Accepted for compatibility, without effect
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
     pub no_ssh: bool,
 
     /// The options of workloads that were given, by name.
     #[arg(skip)]
     pub workload_options: BTreeMap<String, String>,
+}
+
+impl TestPlan {
+    /// A fresh nemesis, for one run.
+    pub fn nemesis(&self) -> Nemesis {
+        let schedules = self.options.schedules(&self.faults);
+        Nemesis::new(schedules.expect("the faults were found when the plan was made"))
+    }
 }
 
 /// What options amount to, once they are put together.
@@ -133,6 +160,8 @@ pub struct TestPlan {
     pub options: TestOptions,
     /// The workload.
     pub workload: AnyWorkload,
+    /// The faults that there are.
+    pub faults: Faults,
     /// What the workload is told.
     pub settings: Settings,
     /// How long messages take.
@@ -146,13 +175,17 @@ impl TestOptions {
     ///
     /// Options that do not fit together, an unknown workload, or a file of nodes that cannot be
     /// read.
-    pub fn plan(self, workloads: &Workloads) -> Result<TestPlan, String> {
-        let workload = workloads.find(&self.workload)?;
-        let nodes = self.node_names()?;
+    pub fn plan(self, bench: &Workbench) -> Result<TestPlan, String> {
+        let workload = bench.workloads.find(&self.workload)?;
+        let nodes = node_names(&self)?;
+        refuse_dashes(&self.node_args)?;
         let latency = Latency::new(self.latency, self.latency_dist)?;
         let mut settings = Settings {
             rate: self.rate,
-            concurrency: self.concurrency.of(nodes.len()),
+            concurrency: match self.concurrency {
+                Some(concurrency) => concurrency.of(nodes.len()),
+                None => workload.default_concurrency(nodes.len()),
+            },
             latency: latency.mean(),
             time_limit: Duration::from_secs(self.time_limit),
             availability: self.availability,
@@ -163,69 +196,57 @@ impl TestOptions {
                 settings.options.set(spec.name, value);
             }
         }
+        let mut faults = bench.faults.clone();
+        workload
+            .faults(&settings)
+            .into_iter()
+            .for_each(|spec| faults.add(spec));
+        self.schedules(&faults)?;
         workload.validate(&settings)?;
         Ok(TestPlan {
             workload,
+            faults,
             settings,
             latency,
             options: self,
         })
     }
 
-    fn node_names(&self) -> Result<Vec<String>, String> {
-        let mut names = Vec::new();
-        if let Some(file) = &self.nodes_file {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| format!("--nodes-file {}: {error}", file.display()))?;
-            names.extend(text.split_whitespace().map(str::to_owned));
-        }
-        if let Some(list) = &self.nodes {
-            names.extend(list.split(',').map(|name| name.trim().to_owned()));
-        }
-        if let Some(count) = self.node_count {
-            names.extend((0..count).map(|node| format!("n{node}")));
-        }
-        names.extend(self.node.iter().cloned());
-        if names.is_empty() {
-            names.extend((1..=5).map(|node| format!("n{node}")));
-        }
-        let mut sorted = names.clone();
-        sorted.sort_unstable();
-        if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("node {} is named twice", twice[0]));
-        }
-        if let Some(bad) = names
-            .iter()
-            .find(|name| name.is_empty() || is_service(name))
-        {
-            return Err(format!("a node cannot be called {bad:?}"));
-        }
-        Ok(names)
-    }
-
-    /// The nemesis that the options ask for.
-    pub fn build_nemesis(&self) -> Nemesis {
-        let interval = self.nemesis_interval;
-        let schedule = |name: &String| -> Schedule {
-            match name.as_str() {
-                "partition" => Partition::any().every(interval),
-                "kill" => Kill::of(Target::Minority).every(interval),
-                "pause" => Pause::of(Target::Minority).every(interval),
-                "one-way" => Partition::one_way().every(interval),
-                "loss" => Loss::of(0.1).every(interval),
-                "duplication" => Duplication::of(0.1).every(interval),
-                _ => Delays::of(0.1, Duration::from_secs(1)).every(interval),
-            }
+    /// How the services are to behave.
+    pub fn services(&self) -> ServiceOptions {
+        let lww_kv = match self.lww_kv.as_str() {
+            "merging" => Merges::Kept,
+            _ => Merges::default(),
         };
-        let faults = self.nemesis.clone().unwrap_or_default();
-        Nemesis::new(faults.0.iter().map(schedule).collect())
+        ServiceOptions { lww_kv }
     }
-}
 
-fn is_service(name: &str) -> bool {
-    crate::service::all()
-        .iter()
-        .any(|(service, _)| *service == name)
+    /// How the results are to be printed.
+    pub fn output(&self) -> Output {
+        match (self.json, self.verbose) {
+            (true, _) => Output::Json,
+            (false, true) => Output::Verbose,
+            (false, false) => Output::Summary,
+        }
+    }
+
+    /// The names of the faults that the options ask for.
+    pub fn faults(&self) -> Vec<String> {
+        self.nemesis.clone().unwrap_or_default().0
+    }
+
+    /// The schedules of the faults that the options ask for.
+    fn schedules(&self, faults: &Faults) -> Result<Vec<Schedule>, String> {
+        let names = self.faults();
+        let schedules = names.iter().map(|name| {
+            let spec = faults.find(name)?;
+            match spec.is_simulated_only {
+                true => Err(format!("the fault {name} exists in simulations only")),
+                false => Ok(spec.schedule(self.nemesis_interval)),
+            }
+        });
+        schedules.collect()
+    }
 }
 
 #[cfg(test)]
@@ -236,19 +257,19 @@ mod tests {
     use crate::cli::workload_args::parse_test;
 
     fn plan(arguments: &str) -> Result<TestPlan, String> {
-        let words = ["--bin", "node"]
+        let words = ["--bin", "node", "-w", "echo"]
             .into_iter()
             .chain(arguments.split_whitespace());
-        let workloads = Workloads::default();
-        let options = parse_test(words.map(OsString::from), &workloads);
+        let bench = Workbench::new();
+        let options = parse_test(words.map(OsString::from), &bench.workloads);
         let options = options.map_err(|error| error.to_string())?;
-        options.plan(&workloads)
+        options.plan(&bench)
     }
 
     #[test]
     fn nodes_are_n1_to_n5_unless_named_or_counted() {
         assert_eq!(
-            plan("-w echo").unwrap().settings.nodes,
+            plan("").unwrap().settings.nodes,
             ["n1", "n2", "n3", "n4", "n5"]
         );
         assert_eq!(plan("--node-count 2").unwrap().settings.nodes, ["n0", "n1"]);
@@ -257,7 +278,30 @@ mod tests {
             plan("--nodes a,b -n d").unwrap().settings.nodes,
             ["a", "b", "d"]
         );
+        assert_eq!(
+            plan("--nodes a,b --node-count 1").unwrap().settings.nodes,
+            ["n0"]
+        );
         assert!(plan("-n a -n a").unwrap_err().contains("twice"));
+    }
+
+    #[test]
+    fn flags_take_true_and_false() {
+        for (arguments, expected) in [
+            ("", false),
+            ("--log-stderr", true),
+            ("--log-stderr=true", true),
+            ("--log-stderr=false", false),
+        ] {
+            let plan = plan(arguments).unwrap();
+            assert_eq!(plan.options.log_stderr, expected, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn default_workload_asks_for_its_concurrency_before_anything_starts() {
+        let error = plan("-w lin-kv").unwrap_err();
+        assert!(error.contains("try --concurrency 2n"), "{error}");
     }
 
     #[test]
@@ -271,7 +315,21 @@ mod tests {
     #[test]
     fn wrong_values_are_refused_with_what_was_expected() {
         for (arguments, expected) in [
-            ("--latency 1.5", "invalid"),
+            ("--latency 1.5", "whole number of milliseconds"),
+            ("--latency 10ms", "whole number of milliseconds"),
+            ("--seed abc", "whole number"),
+            ("--time-limit -1", "positive"),
+            ("--node-count -3", "positive"),
+            ("--nodes ../x", "cannot be called"),
+            (
+                "--consistency-models strict-serialisable",
+                "did you mean strict-serializable?",
+            ),
+            (
+                "--consistency-models read-committed,serializable",
+                "space on both sides",
+            ),
+            ("-- –profile swift", "en dash"),
             ("--rate -1", "rate"),
             ("--time-limit 0", "positive"),
             ("--nemesis storm", "there are partition"),

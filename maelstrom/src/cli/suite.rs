@@ -7,15 +7,16 @@ use clap::{Args, ValueEnum};
 use jiff::Zoned;
 
 use super::console::print;
+use super::options::TestPlan;
 use super::test::perform;
 use super::workload_args::parse_test;
 use super::{EXIT_CRASH, EXIT_USAGE};
+use crate::Workbench;
 use crate::check::Verdict;
 use crate::history;
 use crate::host::Interrupted;
 use crate::seed::Seed;
 use crate::suite::{Metrics, Row, Suite, Upstream, table};
-use crate::workload::Workloads;
 
 #[derive(Args)]
 pub(super) struct SuiteOptions {
@@ -53,7 +54,7 @@ enum Bench {
     Both,
 }
 
-pub(super) fn run(options: &SuiteOptions, workloads: &Workloads) -> Result<u8> {
+pub(super) fn run(options: &SuiteOptions, bench: &Workbench) -> Result<u8> {
     let prepared = Suite::named(&options.name).and_then(|suites| {
         let upstream = (options.bench != Bench::Eddy)
             .then(Upstream::find)
@@ -78,10 +79,24 @@ pub(super) fn run(options: &SuiteOptions, workloads: &Workloads) -> Result<u8> {
     for suite in suites {
         let bin = bin_dir.join(&suite.bin);
         if options.bench != Bench::Maelstrom {
-            let mut run = |round| on_eddy(&suite, &bin, &options.extra, round, workloads);
+            let mut run = |round| on_eddy(&suite, &bin, &options.extra, round, bench);
             rows.push(repeat(&suite, "eddy", options.repeat, &mut run)?);
         }
         if let Some(upstream) = &upstream {
+            let lacking = match plan(&suite, &bin, &options.extra, bench)? {
+                Ok(plan) => Upstream::lacks(plan.workload.name(), &plan.options.faults()),
+                // Upstream may read options that Eddy does not.
+                Err(_) => None,
+            };
+            if let Some(lacking) = lacking {
+                rows.push(Row {
+                    suite,
+                    bench: "maelstrom",
+                    skipped: Some(lacking),
+                    runs: Vec::new(),
+                });
+                continue;
+            }
             let (flags, arguments) = suite.arguments(&options.extra);
             let mut run = |_| upstream.run(&bin, &flags, &arguments);
             rows.push(repeat(&suite, "maelstrom", options.repeat, &mut run)?);
@@ -106,6 +121,7 @@ fn repeat(
     let mut row = Row {
         suite: suite.clone(),
         bench,
+        skipped: None,
         runs: Vec::new(),
     };
     for round in 0..count {
@@ -128,15 +144,9 @@ fn on_eddy(
     bin: &Path,
     extra: &[String],
     round: u64,
-    workloads: &Workloads,
+    bench: &Workbench,
 ) -> Result<Metrics> {
-    let (flags, arguments) = suite.arguments(extra);
-    let line = ["--bin".into(), bin.as_os_str().to_owned()]
-        .into_iter()
-        .chain(flags.into_iter().map(Into::into))
-        .chain(["--".into()])
-        .chain(arguments.into_iter().map(Into::into));
-    let plan = match parse_test(line, workloads)?.plan(workloads) {
+    let plan = match plan(suite, bin, extra, bench)? {
         Ok(plan) => plan,
         Err(problem) => bail!(problem),
     };
@@ -157,6 +167,22 @@ fn on_eddy(
     Ok(Metrics::read(&finished.results.to_edn(), &history))
 }
 
+/// What a suite asks for, or why its options do not fit together.
+fn plan(
+    suite: &Suite,
+    bin: &Path,
+    extra: &[String],
+    bench: &Workbench,
+) -> Result<Result<TestPlan, String>, clap::Error> {
+    let (flags, arguments) = suite.arguments(extra);
+    let line = ["--bin".into(), bin.as_os_str().to_owned()]
+        .into_iter()
+        .chain(flags.into_iter().map(Into::into))
+        .chain(["--".into()])
+        .chain(arguments.into_iter().map(Into::into));
+    Ok(parse_test(line, &bench.workloads)?.plan(bench))
+}
+
 fn write_json(path: Option<&Path>, rows: &[Row]) -> Result<()> {
     let path = match path {
         Some(path) => path.to_owned(),
@@ -175,4 +201,18 @@ fn write_json(path: Option<&Path>, rows: &[Row]) -> Result<()> {
     std::fs::write(&path, format!("{json:#}\n")).with_context(named)?;
     print(&format!("The same as JSON: {}", path.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_every_suite_fit_together() {
+        for suite in Suite::named("all").unwrap() {
+            let plan = plan(&suite, Path::new("node"), &[], &Workbench::new());
+            let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", suite.name));
+            plan.unwrap_or_else(|problem| panic!("{}: {problem}", suite.name));
+        }
+    }
 }

@@ -1,21 +1,22 @@
 //! `eddy test`: one run after the other, on real processes.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::command_line::command_line;
 use super::console::{self, Console};
 use super::options::{TestOptions, TestPlan};
+use super::summary::Summary;
 use super::{EXIT_CRASH, EXIT_USAGE};
+use crate::Workbench;
 use crate::check::{self, Results, Verdict};
+use crate::history::History;
 use crate::host::{Command, Interrupted, ProcessHost};
 use crate::net::Recording;
 use crate::report::{EVENTS_MAX, RunSummary, Store};
 use crate::runner::{self, Observer, Plan};
 use crate::seed::Seed;
-use crate::workload::Workloads;
 
 /// A node's initialisation takes so many events, which the diagram of messages does not show.
 const EVENTS_PER_INIT: usize = 4;
@@ -24,12 +25,50 @@ const EVENTS_PER_INIT: usize = 4;
 pub struct Finished {
     /// What the checkers say.
     pub results: Results,
+    /// What the clients saw.
+    pub history: History,
+    /// What was run, in a line.
+    pub description: String,
+    /// The command that repeats it.
+    pub command: String,
+    /// What does not change the verdict, but should be known.
+    pub warnings: Vec<String>,
     /// Where everything about it was written.
     pub directory: PathBuf,
 }
 
-pub(super) fn run(options: TestOptions, workloads: &Workloads) -> Result<u8> {
-    let plan = match options.plan(workloads) {
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// On one screen.
+    Summary,
+    /// The same, after all results as EDN.
+    Verbose,
+    /// All results as JSON, and nothing else.
+    Json,
+}
+
+impl Finished {
+    fn print(&self, output: Output) {
+        match output {
+            Output::Json => return console::print(&format!("{:#}", self.results.to_json())),
+            Output::Verbose => console::print(&format!("{:#}\n", self.results)),
+            Output::Summary => {}
+        }
+        let summary = Summary {
+            description: &self.description,
+            results: &self.results,
+            history: &self.history,
+            warnings: &self.warnings,
+            command: Some(&self.command),
+            page: Some(&self.directory.join("index.html")),
+        };
+        console::print(&summary.text());
+    }
+}
+
+pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
+    let plan = match options.plan(bench) {
         Ok(plan) => plan,
         Err(problem) => {
             eprintln!("eddy: {problem}");
@@ -41,14 +80,14 @@ pub(super) fn run(options: TestOptions, workloads: &Workloads) -> Result<u8> {
             .options
             .seed
             .map_or_else(Seed::from_entropy, |seed| Seed(seed + round));
-        let finished = match perform(&plan, seed, false) {
+        let finished = match perform(&plan, seed, plan.options.quiet) {
             Ok(finished) => finished,
             Err(failure) => {
                 eprintln!("eddy: {failure:#}");
                 return Ok(EXIT_CRASH);
             }
         };
-        console::print_results(&finished.results);
+        finished.print(plan.options.output());
         let verdict = finished.results.verdict();
         if verdict != Verdict::Valid {
             return Ok(verdict.exit_code());
@@ -79,16 +118,13 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let mut host = ProcessHost::new(command, &plan.settings.nodes, &store.path("node-logs"))?
         .echo_stderr(options.log_stderr);
     let run = Plan {
-        workload: plan.workload.clone(),
-        settings: plan.settings.clone(),
-        final_operation: None,
-        fault_free_tail: Duration::ZERO,
         latency: plan.latency,
-        nemesis: options.build_nemesis(),
-        seed,
+        nemesis: plan.nemesis(),
+        services: options.services(),
         recording: Recording::First(EVENTS_MAX + EVENTS_PER_INIT * plan.settings.nodes.len()),
         log_sent: options.log_net_send,
         log_received: options.log_net_recv,
+        ..Plan::new(plan.workload.clone(), plan.settings.clone(), seed)
     };
     let outcome = runner::run(run, &mut host, &mut console);
     console.say("Run complete, writing");
@@ -128,6 +164,10 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     console.finish();
     Ok(Finished {
         results,
+        history: outcome.history,
+        description,
+        command,
+        warnings: outcome.warnings.iter().map(ToString::to_string).collect(),
         directory: store.directory().to_owned(),
     })
 }

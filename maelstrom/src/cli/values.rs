@@ -2,20 +2,9 @@
 
 use std::time::Duration;
 
-/// What `--nemesis` accepts. Upstream's command line has the first one only.
-const FAULTS: [&str; 7] = [
-    "partition",
-    "kill",
-    "pause",
-    "one-way",
-    "loss",
-    "duplication",
-    "delay",
-];
-
 /// Names of faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<String>);
+pub struct FaultNames(pub Vec<String>);
 
 /// A number of client threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,17 +63,39 @@ pub(super) fn parse_concurrency(text: &str) -> Result<Concurrency, String> {
     Ok(Concurrency { count, per_node })
 }
 
-pub(super) fn parse_faults(text: &str) -> Result<Faults, String> {
-    let names: Vec<String> = text
-        .split(',')
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty())
-        .collect();
-    match names.iter().find(|name| !FAULTS.contains(&name.as_str())) {
-        Some(unknown) => Err(format!(
-            "there is no fault {unknown}; there are {}",
-            FAULTS.join(", ")
-        )),
-        None => Ok(Faults(names)),
+/// The names in a list; whether there are such faults depends on the workload.
+pub(super) fn parse_faults(text: &str) -> Result<FaultNames, String> {
+    let names = text.split(',').map(|name| name.trim().to_owned());
+    Ok(FaultNames(names.filter(|name| !name.is_empty()).collect()))
+}
+
+pub(super) fn parse_milliseconds(text: &str) -> Result<u64, String> {
+    let milliseconds = text.parse().ok();
+    milliseconds.ok_or_else(|| "must be a whole number of milliseconds, 0 or more".to_owned())
+}
+
+pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse().ok();
+    seed.ok_or_else(|| format!("must be a whole number from 0 to {}", u64::MAX))
+}
+
+/// Refuses arguments that begin with a dash that is no hyphen: options copied from a web page, which
+/// would otherwise be passed to the node in silence.
+pub(super) fn refuse_dashes(arguments: &[String]) -> Result<(), String> {
+    const DASHES: [(char, &str); 4] = [
+        ('\u{2013}', "an en dash"),
+        ('\u{2014}', "an em dash"),
+        ('\u{2212}', "a minus sign"),
+        ('\u{2010}', "a typographic hyphen"),
+    ];
+    for argument in arguments {
+        for (dash, name) in DASHES {
+            if argument.starts_with(dash) {
+                return Err(format!(
+                    "{argument:?} begins with {name}: options begin with two hyphens (--)"
+                ));
+            }
+        }
     }
+    Ok(())
 }

@@ -1,10 +1,12 @@
 //! EDN: the notation that Jepsen's histories and results are written in.
 //!
-//! One [`Value`] serves both worlds: what a node says in JSON becomes a `Value` when it enters the
+//! One [`Value`] serves both notations: what a node sends in JSON becomes a `Value` when it enters the
 //! history ([`Value::from_json`]), checkers read it, and reports print it as EDN ([`write`]) or as
 //! JSON ([`Value::to_json`]). Integers, floats and strings never compare equal to each other, as in
 //! Maelstrom: `1`, `1.0` and `"1"` are three values.
 
+mod integer;
+mod json;
 mod read;
 mod write;
 
@@ -14,18 +16,23 @@ mod tests;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use integer::BigInt;
+pub(crate) use json::write_fields;
+pub use json::{is_json_integer, json_text, parse_json};
 pub use read::{ParseError, parse, parse_all};
 
 /// An EDN value, with a total order so that it can be a key anywhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Value {
     /// `nil`; JSON's `null`.
     #[default]
     Nil,
     /// `true` and `false`.
     Bool(bool),
-    /// An integer. 128 bits hold everything that nodes are seen to send, 64-bit hashes included.
+    /// An integer that fits into 128 bits, as hashes and UUIDs do.
     Int(i128),
+    /// An integer that does not; see [`Value::integer`].
+    BigInt(BigInt),
     /// A float; see [`Value::single`] for the 32-bit figures of Maelstrom's results.
     Float(Float),
     /// A string.
@@ -71,6 +78,20 @@ impl PartialEq for Float {
 impl Eq for Float {}
 
 impl Value {
+    /// Returns the integer with these digits, which a minus sign may precede; `None` if the text is
+    /// something else.
+    pub fn integer(digits: &str) -> Option<Value> {
+        match digits.parse() {
+            Ok(n) => Some(Value::Int(n)),
+            Err(_) => BigInt::parse(digits).map(Value::BigInt),
+        }
+    }
+
+    /// Whether this is an integer, of any size.
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Value::Int(_) | Value::BigInt(_))
+    }
+
     /// A keyword: `Value::keyword("ok")` prints `:ok`.
     pub fn keyword(name: impl Into<String>) -> Value {
         Value::Keyword(name.into())
@@ -107,7 +128,7 @@ impl Value {
         Value::List(items.into_iter().map(Into::into).collect())
     }
 
-    /// The integer, if it is one that fits.
+    /// The integer, if it is one that fits into 64 bits.
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Value::Int(n) => i64::try_from(*n).ok(),
@@ -162,7 +183,8 @@ impl Value {
         matches!(self, Value::Nil)
     }
 
-    /// The value that a JSON document stands for. Object keys stay strings.
+    /// Returns the value of a JSON document, which [`parse_json`] read if it may hold integers beyond
+    /// 64 bits. Keys of objects stay strings.
     pub fn from_json(json: &serde_json::Value) -> Value {
         use serde_json::Value as Json;
         match json {
@@ -174,39 +196,55 @@ impl Value {
             },
             Json::String(s) => Value::Str(s.clone()),
             Json::Array(items) => Value::Vector(items.iter().map(Value::from_json).collect()),
-            Json::Object(entries) => Value::Map(
-                entries
+            Json::Object(entries) => {
+                if let Some(integer) = json::big_integer(json).and_then(Value::integer) {
+                    return integer;
+                }
+                let entries = entries
                     .iter()
-                    .map(|(k, v)| (Value::Str(k.clone()), Value::from_json(v)))
-                    .collect(),
-            ),
+                    .map(|(k, v)| (Value::Str(k.clone()), Value::from_json(v)));
+                Value::Map(entries.collect())
+            }
         }
     }
 
-    /// This value as JSON: keywords become strings without a colon, every sequence an array, and
-    /// keys of maps the text of the key.
+    /// Returns this value as JSON for [`json_text`]: keywords become strings without a colon, every
+    /// sequence an array, and keys of maps the text of the key.
     pub fn to_json(&self) -> serde_json::Value {
+        self.as_json(json::from_digits)
+    }
+
+    /// The same for any JSON writer: integers beyond 64 bits become strings.
+    pub fn to_plain_json(&self) -> serde_json::Value {
+        self.as_json(serde_json::Value::String)
+    }
+
+    /// Returns this value as JSON, in which `big` makes integers beyond 64 bits from their digits.
+    fn as_json(&self, big: fn(String) -> serde_json::Value) -> serde_json::Value {
         use serde_json::Value as Json;
+        let array = |items: &mut dyn Iterator<Item = &Value>| {
+            Json::Array(items.map(|item| item.as_json(big)).collect())
+        };
         match self {
             Value::Nil => Json::Null,
             Value::Bool(b) => Json::Bool(*b),
-            Value::Int(n) => serde_json::Number::from_i128(*n)
-                .map_or_else(|| Json::String(n.to_string()), Json::Number),
+            Value::Int(n) => {
+                serde_json::Number::from_i128(*n).map_or_else(|| big(n.to_string()), Json::Number)
+            }
+            Value::BigInt(n) => big(n.to_string()),
             Value::Float(Float(x)) => {
                 serde_json::Number::from_f64(*x).map_or(Json::Null, Json::Number)
             }
             Value::Str(s) | Value::Keyword(s) | Value::Symbol(s) => Json::String(s.clone()),
-            Value::List(items) | Value::Vector(items) => {
-                Json::Array(items.iter().map(Value::to_json).collect())
-            }
-            Value::Set(items) => Json::Array(items.iter().map(Value::to_json).collect()),
+            Value::List(items) | Value::Vector(items) => array(&mut items.iter()),
+            Value::Set(items) => array(&mut items.iter()),
             Value::Map(entries) => Json::Object(
                 entries
                     .iter()
-                    .map(|(k, v)| (k.key_text(), v.to_json()))
+                    .map(|(k, v)| (k.key_text(), v.as_json(big)))
                     .collect(),
             ),
-            Value::Tagged(_, inner) => inner.to_json(),
+            Value::Tagged(_, inner) => inner.as_json(big),
         }
     }
 
@@ -214,8 +252,57 @@ impl Value {
     fn key_text(&self) -> String {
         match self {
             Value::Str(s) | Value::Keyword(s) | Value::Symbol(s) => s.clone(),
+            Value::Int(n) => n.to_string(),
+            Value::BigInt(n) => n.to_string(),
             other => other.to_string(),
         }
+    }
+
+    /// The place of this kind of value among all kinds.
+    fn rank(&self) -> u8 {
+        match self {
+            Value::Nil => 0,
+            Value::Bool(_) => 1,
+            Value::Int(_) | Value::BigInt(_) => 2,
+            Value::Float(_) => 3,
+            Value::Str(_) => 4,
+            Value::Keyword(_) => 5,
+            Value::Symbol(_) => 6,
+            Value::List(_) => 7,
+            Value::Vector(_) => 8,
+            Value::Map(_) => 9,
+            Value::Set(_) => 10,
+            Value::Tagged(..) => 11,
+        }
+    }
+}
+
+impl Ord for Value {
+    /// Orders by kind, and within a kind by value.
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+            (Value::Int(a), Value::Int(b)) => a.cmp(b),
+            (Value::BigInt(a), Value::BigInt(b)) => a.cmp(b),
+            (Value::Int(_), Value::BigInt(b)) if b.is_negative() => Ordering::Greater,
+            (Value::Int(_), Value::BigInt(_)) => Ordering::Less,
+            (Value::BigInt(_), Value::Int(_)) => other.cmp(self).reverse(),
+            (Value::Float(a), Value::Float(b)) => a.cmp(b),
+            (Value::Str(a), Value::Str(b))
+            | (Value::Keyword(a), Value::Keyword(b))
+            | (Value::Symbol(a), Value::Symbol(b)) => a.cmp(b),
+            (Value::List(a), Value::List(b)) | (Value::Vector(a), Value::Vector(b)) => a.cmp(b),
+            (Value::Map(a), Value::Map(b)) => a.cmp(b),
+            (Value::Set(a), Value::Set(b)) => a.cmp(b),
+            (Value::Tagged(a, x), Value::Tagged(b, y)) => a.cmp(b).then_with(|| x.cmp(y)),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt;
 
 use super::{Float, Value};
 
-/// Values nested deeper than this are refused: the reader recurses, and a stack is finite.
+/// The deepest nesting that is read: the reader recurses, and its stack is finite.
 const DEPTH_MAX: usize = 512;
 
-/// Text that is not EDN: what was wrong, and at which byte.
+/// Why a text is not EDN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// Byte offset into the text.
@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Result<Value, ParseError> {
         depth: 0,
     };
     let value = reader.value()?;
-    match reader.peek_token() {
+    match reader.next_token()? {
         None => Ok(value),
         Some(c) => Err(reader.error(format!("expected the end of the text, found '{c}'"))),
     }
@@ -47,7 +47,7 @@ pub fn parse_all(text: &str) -> Result<Vec<Value>, ParseError> {
         depth: 0,
     };
     let mut values = Vec::new();
-    while reader.peek_token().is_some() {
+    while reader.next_token()?.is_some() {
         values.push(reader.value()?);
     }
     Ok(values)
@@ -77,7 +77,20 @@ impl Reader<'_> {
         Some(c)
     }
 
-    /// The next character that is not white space, a comma or part of a comment.
+    /// Skips discarded values (`#_ …`) and what [`peek_token`](Reader::peek_token) skips, and returns
+    /// the next character.
+    fn next_token(&mut self) -> Result<Option<char>, ParseError> {
+        while let Some(c) = self.peek_token() {
+            if !self.text[self.at..].starts_with("#_") {
+                return Ok(Some(c));
+            }
+            self.at += 2;
+            self.value()?;
+        }
+        Ok(None)
+    }
+
+    /// Skips white space, commas and comments, and returns the next character.
     fn peek_token(&mut self) -> Option<char> {
         loop {
             match self.peek()? {
@@ -104,7 +117,7 @@ impl Reader<'_> {
 
     fn value_inner(&mut self) -> Result<Value, ParseError> {
         match self
-            .peek_token()
+            .next_token()?
             .ok_or_else(|| self.error("expected a value, found the end"))?
         {
             '(' => Ok(Value::List(self.sequence(')')?)),
@@ -126,7 +139,7 @@ impl Reader<'_> {
         self.bump();
         let mut items = Vec::new();
         loop {
-            match self.peek_token() {
+            match self.next_token()? {
                 None => return Err(self.error(format!("expected '{close}', found the end"))),
                 Some(c) if c == close => {
                     self.bump();
@@ -202,11 +215,6 @@ impl Reader<'_> {
             Some('{') => Ok(Value::Set(
                 self.sequence('}')?.into_iter().collect::<BTreeSet<_>>(),
             )),
-            Some('_') => {
-                self.bump();
-                self.value()?;
-                self.value()
-            }
             Some('#') => {
                 self.bump();
                 let name = self.token().to_owned();
@@ -268,8 +276,8 @@ fn looks_numeric(token: &str) -> bool {
 
 fn number(token: &str) -> Option<Value> {
     let digits = token.trim_start_matches('+');
-    if let Ok(n) = digits.trim_end_matches('N').parse() {
-        return Some(Value::Int(n));
+    if let Some(integer) = Value::integer(digits.trim_end_matches('N')) {
+        return Some(integer);
     }
     if let Some((numerator, denominator)) = digits.split_once('/') {
         let (n, d): (f64, f64) = (numerator.parse().ok()?, denominator.parse().ok()?);

@@ -1,10 +1,11 @@
 use super::*;
 
 #[test]
-fn what_is_written_reads_back_the_same() {
+fn written_value_reads_back_the_same() {
     for text in [
         "nil",
         "[1 -2 3.5 1.0E10 170141183460469231731687303715884105727N]",
+        "#{-1701411834604692317316873037158841057280N 340282366920938463463374607431768211456N}",
         r#"{:a "b\n\"c\"", "k" (sym :kw), 1 #{2 3}}"#,
         "#jepsen.history.Op{:index 0, :value [:isolated {\"n1\" #{\"n2\"}}]}",
     ] {
@@ -25,12 +26,43 @@ fn integers_floats_and_strings_are_different_values() {
 }
 
 #[test]
-fn thirty_two_bit_figures_print_with_thirty_two_bit_precision() {
+fn integers_of_any_size_are_ordered_by_value() {
+    let big = format!("1{}", "0".repeat(40));
+    let bigger = format!("2{}", "0".repeat(40));
+    let texts = [
+        format!("-{bigger}"),
+        format!("-{big}"),
+        "-1".to_owned(),
+        "7".to_owned(),
+        big,
+        bigger,
+    ];
+    let values: Vec<Value> = texts.iter().map(|text| parse(text).unwrap()).collect();
+    assert!(values.is_sorted());
+    assert!(values.iter().all(Value::is_integer));
+    assert_eq!(Value::integer("00012"), Some(Value::Int(12)));
+    assert_eq!(Value::integer("1.5"), None);
+}
+
+#[test]
+fn discarded_values_may_stand_anywhere() {
+    let expected = parse("[1 {:a 2}]").unwrap();
+    for text in [
+        "[1 #_2 {:a 2}]",
+        "[1 {:a 2} #_ #_3 4]",
+        "#_0 [1 {:a 2 #_b}] #_5",
+    ] {
+        assert_eq!(parse(text).as_ref(), Ok(&expected), "{text}");
+    }
+}
+
+#[test]
+fn single_precision_figures_print_with_single_precision() {
     assert_eq!(Value::single(0.944_105_7).to_string(), "0.9441057");
 }
 
 #[test]
-fn bad_text_is_refused_with_its_position() {
+fn malformed_text_is_refused() {
     for text in ["", "[1 2", "{:a}", "\"abc", "1x", ")", "[1] 2"] {
         parse(text).expect_err(text);
     }

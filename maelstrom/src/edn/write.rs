@@ -23,6 +23,7 @@ fn flat(value: &Value, out: &mut dyn Write) -> fmt::Result {
         Value::Bool(b) => write!(out, "{b}"),
         Value::Int(n) if i64::try_from(*n).is_ok() => write!(out, "{n}"),
         Value::Int(n) => write!(out, "{n}N"),
+        Value::BigInt(n) => write!(out, "{n}N"),
         Value::Float(x) => float(*x, out),
         Value::Str(s) => string(s, out),
         Value::Keyword(s) => write!(out, ":{s}"),
@@ -68,7 +69,7 @@ fn flat_items<'a>(
     out.write_char(close)
 }
 
-/// As Java prints doubles, which is what readers of Jepsen's files expect.
+/// Writes a float as Java does, which is what readers of Jepsen's files expect.
 fn float(Float(x): Float, out: &mut dyn Write) -> fmt::Result {
     if x.is_nan() {
         out.write_str("##NaN")
@@ -158,7 +159,7 @@ fn indent(column: usize, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\n{:column$}", "")
 }
 
-/// Fails as soon as more is written than fits: measures without building the text.
+/// A writer that fails as soon as more is written than fits: it measures a text without building it.
 struct Probe {
     left: usize,
 }

@@ -15,7 +15,7 @@ pub struct KeyPool {
     writes_max: u64,
 }
 
-/// What to do with which key.
+/// A read of a key, or a write to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Read this key.
@@ -25,7 +25,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The key.
+    /// Returns the key.
     pub fn key(self) -> u64 {
         match self {
             Access::Read(key) | Access::Write(key, _) => key,
@@ -34,10 +34,11 @@ impl Access {
 }
 
 impl KeyPool {
-    /// Keys `0 .. key_count` (at least one), each to be written `writes_max` times.
+    /// Creates a pool of the keys `0 .. key_count`, each to be written `writes_max` times. Both
+    /// numbers must be above 0.
     pub fn new(key_count: usize, writes_max: u64) -> KeyPool {
         assert!(key_count > 0, "a pool needs a key");
-        assert!(writes_max > 0, "a key that cannot be written is of no use");
+        assert!(writes_max > 0, "a key must be writable");
         let places = (0..key_count as u64).map(|key| (key, 0)).collect();
         KeyPool {
             places,
@@ -46,7 +47,7 @@ impl KeyPool {
         }
     }
 
-    /// A read or a write, evenly. A write that finds its key used up replaces the key and is drawn
+    /// Draws a read or a write, each with probability ½. A write that finds its key used up replaces the key and is drawn
     /// again, so that reads are a little more frequent, and as likely as writes to come first to a
     /// fresh key.
     pub fn draw(&mut self, rng: &mut ChaCha8Rng) -> Access {
@@ -65,8 +66,8 @@ impl KeyPool {
         }
     }
 
-    /// Place *i* of *n* has probability 2^*i* / (2^*n* - 1): coins decide how far to step back
-    /// from the last place, and who steps out of the pool starts anew.
+    /// Draws place *i* of *n* with probability 2^*i* / (2^*n* - 1): each coin that shows tails is a
+    /// step back from the last place, and a step out of the pool begins anew.
     fn draw_place(&self, rng: &mut ChaCha8Rng) -> usize {
         let last = self.places.len() - 1;
         loop {

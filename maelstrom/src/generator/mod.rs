@@ -1,9 +1,15 @@
 //! Generators: which operation is invoked next, by which thread, and when.
 //!
-//! A generator is asked whenever something changed: it answers with an operation that is due, with
-//! the time at which it wants to be asked again, or that it is done. It sees completions through
-//! [`Generator::observe`].
+//! A [`Generator`] is asked whenever something changed: it returns an operation that is due, the time
+//! at which to ask again, or that it is done. It sees completions through [`Generator::observe`]. A
+//! [`Stream`] is simpler: it only draws operations, without threads and times.
+//!
+//! Workloads put them together: a stream ([`Mix`], [`Filter`], or a closure) is given to threads
+//! ([`AnyThread`], [`EachThread`]), spaced out ([`Stagger`]), and bounded or followed by others
+//! ([`Limit`], [`For`], [`Then`], [`OncePerThread`]).
 
+mod combine;
+mod each_node;
 mod keys;
 mod threads;
 
@@ -12,6 +18,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+pub use combine::{Filter, For, Limit, Mix, Then};
+pub use each_node::EachNode;
 pub use keys::{Access, KeyPool};
 pub use threads::Threads;
 
@@ -31,7 +39,7 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// An invocation of `f` with `value`.
+    /// Creates an invocation of `f` with `value`.
     pub fn new(f: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Invocation {
         Invocation {
             f: f.into(),
@@ -40,7 +48,7 @@ impl Invocation {
         }
     }
 
-    /// The same with a further entry, such as `:final? true`.
+    /// Adds a further entry, such as `:final? true`.
     pub fn with(
         mut self,
         name: impl Into<Cow<'static, str>>,
@@ -75,22 +83,22 @@ pub enum Next {
     },
     /// Nothing is due: ask again when something completed, or at the given time.
     Wait(Option<Duration>),
-    /// There will never be anything again.
+    /// There will never be another operation.
     Done,
 }
 
 /// A source of operations.
 pub trait Generator {
-    /// The next operation. An `Invoke` is final: the caller performs it.
+    /// Returns the next operation. An `Invoke` is final: the caller performs it.
     fn next(&mut self, turn: &mut Turn<'_>) -> Next;
 
-    /// Tells the generator of an entry that was added to the history.
+    /// Sees an entry that was added to the history.
     fn observe(&mut self, _operation: &Operation) {}
 }
 
-/// Operations that any free thread may perform, at once: the stuff that [`Stagger`] spaces out.
+/// A source of operations that any free thread may perform at any time.
 pub trait Stream {
-    /// The next operation.
+    /// Returns the next operation.
     fn draw(&mut self, rng: &mut ChaCha8Rng) -> Invocation;
 }
 
@@ -118,15 +126,15 @@ impl<S: Stream> Generator for AnyThread<S> {
 
 /// Spaces operations out: gaps are uniform in [0, 2 / rate), over all threads together.
 ///
-/// The first operation is due at once. An operation that could not start when it was due (no
-/// thread was free) starts as soon as it can, and the schedule goes on from there: lost time is not
-/// caught up.
+/// The first operation is due at once. An operation that could not start when it was due, because no
+/// thread was free, starts as soon as one is, and the schedule continues from there: lost time is not
+/// made up for.
 pub struct Stagger<G> {
     inner: G,
-    /// None if there is no rate, and nothing ever due.
+    /// `None` at a rate of 0, where nothing is ever due.
     gap_max: Option<Duration>,
     next_at: Option<Duration>,
-    /// The inner generator had nothing when we were due.
+    /// Whether the inner generator had nothing when an operation was due.
     held_up: bool,
 }
 
@@ -155,7 +163,7 @@ impl<G: Generator> Generator for Stagger<G> {
             Next::Invoke {
                 thread, invocation, ..
             } => {
-                // We may be asked a little after we were due; that is no reason to drift.
+                // The question may come a little late; the schedule must not drift by that.
                 let at = if self.held_up { turn.now } else { due };
                 self.held_up = false;
                 self.next_at = Some(at + gap_max.mul_f64(turn.rng.random::<f64>()));
@@ -181,34 +189,33 @@ impl<G: Generator> Generator for Stagger<G> {
 /// One operation per thread, each as soon as its thread is free.
 pub struct OncePerThread {
     invocation: Invocation,
-    done: Vec<bool>,
+    /// Whether each thread has begun it.
+    has_begun: Vec<bool>,
+    begun: usize,
 }
 
 impl OncePerThread {
-    /// Every thread performs `invocation` once.
+    /// Lets every thread perform `invocation` once.
     pub fn new(invocation: Invocation) -> OncePerThread {
         OncePerThread {
             invocation,
-            done: Vec::new(),
+            has_begun: Vec::new(),
+            begun: 0,
         }
     }
 }
 
 impl Generator for OncePerThread {
     fn next(&mut self, turn: &mut Turn<'_>) -> Next {
-        self.done.resize(turn.threads.len(), false);
-        let open: Vec<usize> = (0..self.done.len())
-            .filter(|&thread| !self.done[thread])
-            .collect();
-        if open.is_empty() {
+        self.has_begun.resize(turn.threads.len(), false);
+        if self.begun == self.has_begun.len() {
             return Next::Done;
         }
-        match turn
-            .threads
-            .random_free(turn.rng, |thread| !self.done[thread])
-        {
+        let is_open = |thread: usize| !self.has_begun[thread];
+        match turn.threads.random_free_among(turn.rng, is_open) {
             Some(thread) => {
-                self.done[thread] = true;
+                self.has_begun[thread] = true;
+                self.begun += 1;
                 Next::Invoke {
                     thread,
                     at: turn.now,
@@ -220,12 +227,12 @@ impl Generator for OncePerThread {
     }
 }
 
-/// Every thread performs operations of its own, whichever is free first; ties are drawn.
+/// Gives the operations of a stream to whichever thread is free, drawn if there are several.
 pub struct EachThread<S>(pub S);
 
 impl<S: Stream> Generator for EachThread<S> {
     fn next(&mut self, turn: &mut Turn<'_>) -> Next {
-        match turn.threads.random_free(turn.rng, |_| true) {
+        match turn.threads.random_free(turn.rng) {
             Some(thread) => Next::Invoke {
                 thread,
                 at: turn.now,

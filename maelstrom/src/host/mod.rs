@@ -1,9 +1,10 @@
 //! Where nodes run: as real processes in real time, or as tasks in virtual time.
 //!
-//! A host starts nodes, hands them lines, and gives back what they write. It also owns the clock:
+//! A host starts nodes, hands them lines, and returns what they write. It also owns the clock:
 //! [`Host::wait`] is the only place where time passes, so the runner, the network, the workloads
 //! and the nemesis are the same for both.
 
+mod file_name;
 mod process;
 mod simulated;
 
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub use file_name::safe_file_name;
 pub use process::{Command, ProcessHost};
 pub use simulated::{NodeFactory, SimulatedHost};
 
-/// Something that happened outside.
+/// Something that happened outside of the run loop.
 #[derive(Debug)]
 pub enum Event {
     /// A node wrote a line.
@@ -24,18 +26,18 @@ pub enum Event {
         /// What it wrote, without the line break.
         line: String,
     },
-    /// A node ended without being told to.
+    /// A node ended by itself.
     Exited {
         /// The node's number.
         node: usize,
-        /// How it ended and its last words.
+        /// How it ended and what it wrote last.
         report: String,
     },
-    /// The time that was asked for has come.
+    /// The time given to [`Host::wait`] was reached.
     TimeReached,
 }
 
-/// The user wants no more: why a run broke off, and why no other should follow it.
+/// The error of a run that the user interrupted. No other run should follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupted;
 
@@ -47,12 +49,27 @@ impl std::fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+/// The last output of a running node, to explain why it does not answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecentOutput {
+    /// The last complete lines of its standard output, oldest first.
+    pub stdout: Vec<String>,
+    /// What it wrote to standard output after the last line break.
+    pub unfinished: String,
+    /// The last lines of its standard error, oldest first.
+    pub stderr: Vec<String>,
+}
+
 /// Something that runs nodes.
 pub trait Host {
-    /// The time since the host was made.
+    /// Returns the time since the host was made.
     fn now(&self) -> Duration;
 
-    /// Starts a node, which has not been started or has been killed.
+    /// Starts a node that is not running.
+    ///
+    /// # Errors
+    ///
+    /// The node's program cannot be run.
     fn start(&mut self, node: usize) -> Result<()>;
 
     /// Hands a line to a node. Never blocks: what a node does not read yet is kept for it.
@@ -62,18 +79,41 @@ pub trait Host {
     ///
     /// # Errors
     ///
-    /// The run cannot go on: it was interrupted, or a simulated node spins without end.
+    /// The run cannot go on: it was interrupted, or a simulated node spins.
     fn wait(&mut self, until: Option<Duration>) -> Result<Event>;
 
-    /// Ends a node at once; its memory is gone.
+    /// Ends a node at once; its memory is lost.
+    ///
+    /// # Errors
+    ///
+    /// The node is not running.
     fn kill(&mut self, node: usize) -> Result<()>;
 
-    /// Stops a node from running, for the time being.
+    /// Stops a node from running until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// The node is not running.
     fn pause(&mut self, node: usize) -> Result<()>;
 
     /// Lets a paused node run on.
+    ///
+    /// # Errors
+    ///
+    /// The node is not running.
     fn resume(&mut self, node: usize) -> Result<()>;
 
-    /// Sets a node's wall clock off by so many milliseconds, if this host can.
+    /// Sets a node's wall clock off by `offset_ms` milliseconds. Hosts whose clocks cannot be
+    /// changed ignore it.
     fn set_clock_offset(&mut self, _node: usize, _offset_ms: i64) {}
+
+    /// Returns the last output of a node. Empty on hosts that do not keep it.
+    fn recent_output(&self, _node: usize) -> RecentOutput {
+        RecentOutput::default()
+    }
+
+    /// Returns how many bytes of a node's standard error were left out of its log, which is capped.
+    fn unlogged_bytes(&self, _node: usize) -> u64 {
+        0
+    }
 }

@@ -1,8 +1,10 @@
 //! The nemesis: what goes wrong during a run, and when.
 //!
-//! A [`Fault`] is a value that knows how to strike and how to make good again; a [`Schedule`] says
-//! when. Schedules compose: a run may have any number of them, each with its own clock.
+//! A [`Fault`] is a value that can start and stop; a [`Schedule`] says when it does. Schedules
+//! compose: a run may have any number of them, each with its own clock, also of one kind of fault.
+//! The kinds that have a name on the command line are listed in [`Faults`].
 
+mod catalog;
 mod network;
 mod partition;
 mod process;
@@ -14,39 +16,44 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+pub use catalog::{FaultSpec, Faults};
 pub use network::{Delays, Duplication, LatencySpike, Loss};
 pub use partition::{Partition, PartitionKind};
 pub use process::{ClockSkew, Kill, Pause, Target};
 
 use crate::edn::Value;
-use crate::net::Faults;
+use crate::net;
 use crate::seed::ChaCha8Rng;
 
-/// What a fault may touch.
+/// What a fault can reach.
 pub struct FaultContext<'a> {
     /// The names of the nodes; node *i* is endpoint *i* of the network.
     pub nodes: &'a [String],
     /// The network's faults.
-    pub faults: Rc<RefCell<Faults>>,
+    pub faults: Rc<RefCell<net::Faults>>,
     /// The nemesis' randomness.
     pub rng: &'a mut ChaCha8Rng,
-    /// What is to be done to nodes; the runner does it.
+    /// What to do to nodes; the runner does it.
     pub actions: Vec<Action>,
+    /// What the user should know about the faults, such as that one cannot have any effect.
+    pub warnings: Vec<String>,
 }
 
 /// Something done to a node from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// End it at once; its memory is gone.
+    /// Ends the node at once; its memory is lost.
     Kill(usize),
-    /// Start it again, and initialise it.
+    /// Starts the node again and initialises it.
     Restart(usize),
-    /// Let it run no more, for now.
+    /// Stops the node from running.
     Pause(usize),
-    /// Let it run on.
+    /// Lets a paused node run on.
     Resume(usize),
-    /// Set its wall clock off by so many milliseconds.
+    /// Sets the node's wall clock off by this many milliseconds.
     SetClock(usize, i64),
+    /// Send it a request with this body from a client of the bench's own; the answer does not matter.
+    Request(usize, serde_json::Value),
 }
 
 /// What a fault did, for the history.
@@ -56,23 +63,23 @@ pub struct FaultRecord {
     pub f: &'static str,
     /// What was asked for.
     pub request: Value,
-    /// What came of it.
+    /// What was done.
     pub result: Value,
 }
 
-/// Something that can go wrong, and be made good.
+/// Something that can go wrong and be undone.
 pub trait Fault {
-    /// FaultCounts.
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord;
+    /// Starts the fault, in place of what an earlier start of it left in force.
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord;
 
-    /// Makes good whatever is in force; harmless if nothing is.
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord;
+    /// Undoes whatever of the fault is in force; harmless if nothing is.
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord;
 
-    /// What it is, in a word or two: `loss 5 %`.
+    /// Describes the fault in a word or two, such as `loss 5 %`.
     fn name(&self) -> String;
 
-    /// FaultCounts by turns for this long on average, then heals for as long: gaps are uniform in
-    /// [0, 2 · interval), and the first strike comes at once.
+    /// Starts and stops by turns: the times between are uniform in [0, 2 · interval), and the first
+    /// start is at once.
     fn every(self, interval: Duration) -> Schedule
     where
         Self: Sized + 'static,
@@ -80,7 +87,7 @@ pub trait Fault {
         Schedule::new(self, Timing::Every(interval))
     }
 
-    /// FaultCounts from the beginning to the end of the run's main phase.
+    /// Starts with the run's main phase and stops at its end.
     fn always(self) -> Schedule
     where
         Self: Sized + 'static,
@@ -88,12 +95,26 @@ pub trait Fault {
         Schedule::new(self, Timing::Between(Duration::ZERO, None))
     }
 
-    /// FaultCounts at `from` and heals at `to`.
+    /// Starts at `from` and stops at `to`, both counted from the run's origin.
     fn between(self, from: Duration, to: Duration) -> Schedule
     where
         Self: Sized + 'static,
     {
         Schedule::new(self, Timing::Between(from, Some(to)))
+    }
+}
+
+impl Fault for Box<dyn Fault> {
+    fn start(&mut self, context: &mut FaultContext<'_>) -> FaultRecord {
+        (**self).start(context)
+    }
+
+    fn stop(&mut self, context: &mut FaultContext<'_>) -> FaultRecord {
+        (**self).stop(context)
+    }
+
+    fn name(&self) -> String {
+        (**self).name()
     }
 }
 
@@ -107,7 +128,7 @@ enum Timing {
 pub struct Schedule {
     fault: Box<dyn Fault>,
     timing: Timing,
-    /// When the next start or stop is due; never, once a single strike is over.
+    /// When the next start or stop is due; `None` if there is none.
     next_at: Option<Duration>,
     active: bool,
 }
@@ -147,23 +168,23 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
-    /// A nemesis that follows these schedules.
+    /// Creates a nemesis that follows these schedules.
     pub fn new(schedules: Vec<Schedule>) -> Nemesis {
         Nemesis { schedules }
     }
 
-    /// Whether nothing ever goes wrong.
+    /// Whether there are no faults at all.
     pub fn is_idle(&self) -> bool {
         self.schedules.is_empty()
     }
 
-    /// Whether no fault is in force, and none will be.
+    /// Whether no fault is in force and none will be.
     pub fn is_over(&self) -> bool {
         let over = |schedule: &Schedule| !schedule.active && schedule.next_at.is_none();
         self.schedules.iter().all(over)
     }
 
-    /// When the next fault strikes or heals, since the run's origin.
+    /// Returns when the next fault starts or stops, counted from the run's origin.
     pub fn next_at(&self) -> Option<Duration> {
         self.schedules
             .iter()
@@ -171,31 +192,31 @@ impl Nemesis {
             .min()
     }
 
-    /// Does the earliest thing that is due at `now`, if any.
-    pub fn act(&mut self, now: Duration, arena: &mut FaultContext<'_>) -> Option<FaultRecord> {
+    /// Starts or stops the fault whose time comes first, if that is not after `now`.
+    pub fn act(&mut self, now: Duration, cx: &mut FaultContext<'_>) -> Option<FaultRecord> {
         let due = |schedule: &&mut Schedule| schedule.next_at.is_some_and(|at| at <= now);
         let earliest = self.schedules.iter_mut().filter(due);
         let schedule = earliest.min_by_key(|schedule| schedule.next_at)?;
         let at = schedule.next_at?;
         schedule.active = !schedule.active;
         schedule.next_at = match schedule.timing {
-            Timing::Every(interval) => Some(at + interval.mul_f64(2.0 * arena.rng.random::<f64>())),
+            Timing::Every(interval) => Some(at + interval.mul_f64(2.0 * cx.rng.random::<f64>())),
             Timing::Between(_, to) if schedule.active => to,
             Timing::Between(..) => None,
         };
         Some(match schedule.active {
-            true => schedule.fault.start(arena),
-            false => schedule.fault.stop(arena),
+            true => schedule.fault.start(cx),
+            false => schedule.fault.stop(cx),
         })
     }
 
-    /// Makes everything good, and does nothing any more.
-    pub fn heal(&mut self, arena: &mut FaultContext<'_>) -> Vec<FaultRecord> {
+    /// Stops every fault for good.
+    pub fn heal(&mut self, cx: &mut FaultContext<'_>) -> Vec<FaultRecord> {
         let schedules = self.schedules.iter_mut();
         schedules
             .map(|schedule| {
                 (schedule.active, schedule.next_at) = (false, None);
-                schedule.fault.stop(arena)
+                schedule.fault.stop(cx)
             })
             .collect()
     }

@@ -4,28 +4,67 @@ use std::time::Duration;
 
 use super::{Fault, FaultContext, FaultRecord};
 use crate::edn::Value;
+use crate::net::{FaultId, LinkFault};
+
+/// A fault of all links, in force or not.
+struct Links {
+    fault: LinkFault,
+    /// `None` while it is not in force.
+    id: Option<FaultId>,
+}
+
+impl Links {
+    fn new(fault: LinkFault) -> Links {
+        Links { fault, id: None }
+    }
+
+    fn start(&mut self, cx: &mut FaultContext<'_>, f: &'static str, shown: Value) -> FaultRecord {
+        let id = cx.faults.borrow_mut().add(self.fault);
+        if let Some(earlier) = self.id.replace(id) {
+            cx.faults.borrow_mut().remove(earlier);
+        }
+        record(f, shown)
+    }
+
+    fn stop(&mut self, cx: &mut FaultContext<'_>, f: &'static str) -> FaultRecord {
+        if let Some(id) = self.id.take() {
+            cx.faults.borrow_mut().remove(id);
+        }
+        record(f, Value::Nil)
+    }
+}
+
+fn record(f: &'static str, request: Value) -> FaultRecord {
+    FaultRecord {
+        f,
+        request,
+        result: Value::keyword("done"),
+    }
+}
 
 /// Loses messages between nodes.
 pub struct Loss {
     probability: f64,
+    links: Links,
 }
 
 impl Loss {
     /// Loses each message with this probability.
     pub fn of(probability: f64) -> Loss {
-        Loss { probability }
+        Loss {
+            probability,
+            links: Links::new(LinkFault::Loss(probability)),
+        }
     }
 }
 
 impl Fault for Loss {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().loss = self.probability;
-        record("start-loss", self.probability.into())
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links.start(cx, "start-loss", self.probability.into())
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().loss = 0.0;
-        record("stop-loss", Value::Nil)
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links.stop(cx, "stop-loss")
     }
 
     fn name(&self) -> String {
@@ -36,24 +75,27 @@ impl Fault for Loss {
 /// Delivers messages between nodes twice.
 pub struct Duplication {
     probability: f64,
+    links: Links,
 }
 
 impl Duplication {
     /// Repeats each message with this probability, up to 50 ms later.
     pub fn of(probability: f64) -> Duplication {
-        Duplication { probability }
+        Duplication {
+            probability,
+            links: Links::new(LinkFault::Duplication(probability)),
+        }
     }
 }
 
 impl Fault for Duplication {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().duplication = self.probability;
-        record("start-duplication", self.probability.into())
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        let shown = self.probability.into();
+        self.links.start(cx, "start-duplication", shown)
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().duplication = 0.0;
-        record("stop-duplication", Value::Nil)
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links.stop(cx, "stop-duplication")
     }
 
     fn name(&self) -> String {
@@ -64,70 +106,67 @@ impl Fault for Duplication {
 /// Holds some messages between nodes back, so that later ones overtake them.
 pub struct Delays {
     probability: f64,
-    delay_max: Duration,
+    max: Duration,
+    links: Links,
 }
 
 impl Delays {
-    /// Holds each message back with this probability, by up to `delay_max`.
-    pub fn of(probability: f64, delay_max: Duration) -> Delays {
+    /// Holds each message back with this probability, by up to `max`.
+    pub fn of(probability: f64, max: Duration) -> Delays {
         Delays {
             probability,
-            delay_max,
+            max,
+            links: Links::new(LinkFault::Delay { probability, max }),
         }
     }
 }
 
 impl Fault for Delays {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        let mut faults = arena.faults.borrow_mut();
-        (faults.delay, faults.delay_max) = (self.probability, self.delay_max);
-        record("start-delays", self.probability.into())
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links
+            .start(cx, "start-delays", self.probability.into())
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().delay = 0.0;
-        record("stop-delays", Value::Nil)
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links.stop(cx, "stop-delays")
     }
 
     fn name(&self) -> String {
-        let (share, delay_max) = (percent(self.probability), self.delay_max);
-        format!("delays {share} up to {delay_max:?}")
+        let Delays {
+            probability, max, ..
+        } = self;
+        format!("delays {} up to {max:?}", percent(*probability))
     }
 }
 
 /// Makes all links between nodes slower.
 pub struct LatencySpike {
     factor: u32,
+    links: Links,
 }
 
 impl LatencySpike {
-    /// Latencies are so many times longer.
+    /// Multiplies latencies by `factor`.
     pub fn times(factor: u32) -> LatencySpike {
-        LatencySpike { factor }
+        LatencySpike {
+            factor,
+            links: Links::new(LinkFault::LatencyFactor(factor)),
+        }
     }
 }
 
 impl Fault for LatencySpike {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().latency_factor = self.factor;
-        record("start-latency-spike", self.factor.into())
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links
+            .start(cx, "start-latency-spike", self.factor.into())
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        arena.faults.borrow_mut().latency_factor = 0;
-        record("stop-latency-spike", Value::Nil)
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.links.stop(cx, "stop-latency-spike")
     }
 
     fn name(&self) -> String {
         format!("latency ×{}", self.factor)
-    }
-}
-
-fn record(f: &'static str, request: Value) -> FaultRecord {
-    FaultRecord {
-        f,
-        request,
-        result: Value::keyword("done"),
     }
 }
 

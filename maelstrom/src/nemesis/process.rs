@@ -1,4 +1,4 @@
-//! Faults of the nodes themselves: death, paralysis, and clocks that are wrong.
+//! Faults of the nodes themselves: kills, pauses, and wrong wall clocks.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use super::{Action, Fault, FaultContext, FaultRecord};
 use crate::edn::Value;
 use crate::seed::ChaCha8Rng;
 
-/// How many nodes are struck at a time.
+/// The nodes that a fault affects at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// One node.
     One,
     /// Between one node and the largest minority.
     Minority,
-    /// This very node.
+    /// The node of this number.
     Node(usize),
 }
 
@@ -48,25 +48,20 @@ impl fmt::Display for Target {
     }
 }
 
-/// `{"n1" :killed}`.
-fn states(arena: &FaultContext<'_>, nodes: &[usize], state: &str) -> Value {
-    let entry = |&node: &usize| {
-        (
-            Value::from(arena.nodes[node].as_str()),
-            Value::keyword(state),
-        )
-    };
+/// Returns the nodes with their state, such as `{"n1" :killed}`.
+fn states(cx: &FaultContext<'_>, nodes: &[usize], state: &str) -> Value {
+    let entry = |&node: &usize| (Value::from(cx.nodes[node].as_str()), Value::keyword(state));
     Value::Map(nodes.iter().map(entry).collect())
 }
 
-/// Kills nodes, and starts them again without their memory.
+/// Kills nodes and starts them again, without their memory.
 pub struct Kill {
     target: Target,
     down: Vec<usize>,
 }
 
 impl Kill {
-    /// Kills so many nodes at a time.
+    /// Kills these nodes at a time.
     pub fn of(target: Target) -> Kill {
         Kill {
             target,
@@ -81,12 +76,11 @@ impl Kill {
 }
 
 impl Fault for Kill {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        self.down = self.target.draw(arena.nodes.len(), arena.rng);
-        arena
-            .actions
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.down = self.target.draw(cx.nodes.len(), cx.rng);
+        cx.actions
             .extend(self.down.iter().map(|&node| Action::Kill(node)));
-        let result = states(arena, &self.down, "killed");
+        let result = states(cx, &self.down, "killed");
         FaultRecord {
             f: "kill",
             request: self.target.name(),
@@ -94,12 +88,11 @@ impl Fault for Kill {
         }
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         let down = std::mem::take(&mut self.down);
-        arena
-            .actions
+        cx.actions
             .extend(down.iter().map(|&node| Action::Restart(node)));
-        let result = states(arena, &down, "started");
+        let result = states(cx, &down, "started");
         FaultRecord {
             f: "start",
             request: Value::keyword("all"),
@@ -112,14 +105,14 @@ impl Fault for Kill {
     }
 }
 
-/// Pauses nodes: they keep their memory, and wake up without knowing that time has passed.
+/// Pauses nodes. They keep their memory, and continue as if no time had passed.
 pub struct Pause {
     target: Target,
     paused: Vec<usize>,
 }
 
 impl Pause {
-    /// Pauses so many nodes at a time.
+    /// Pauses these nodes at a time.
     pub fn of(target: Target) -> Pause {
         Pause {
             target,
@@ -134,12 +127,11 @@ impl Pause {
 }
 
 impl Fault for Pause {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        self.paused = self.target.draw(arena.nodes.len(), arena.rng);
-        arena
-            .actions
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        self.paused = self.target.draw(cx.nodes.len(), cx.rng);
+        cx.actions
             .extend(self.paused.iter().map(|&node| Action::Pause(node)));
-        let result = states(arena, &self.paused, "paused");
+        let result = states(cx, &self.paused, "paused");
         FaultRecord {
             f: "pause",
             request: self.target.name(),
@@ -147,12 +139,11 @@ impl Fault for Pause {
         }
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         let paused = std::mem::take(&mut self.paused);
-        arena
-            .actions
+        cx.actions
             .extend(paused.iter().map(|&node| Action::Resume(node)));
-        let result = states(arena, &paused, "resumed");
+        let result = states(cx, &paused, "resumed");
         FaultRecord {
             f: "resume",
             request: Value::keyword("all"),
@@ -165,26 +156,26 @@ impl Fault for Pause {
     }
 }
 
-/// Sets the wall clocks of all nodes off, each by its own amount; simulated nodes only.
+/// Sets the wall clocks of all nodes off, each by its own amount. Affects simulated nodes only.
 pub struct ClockSkew {
     offset_max_ms: i64,
 }
 
 impl ClockSkew {
-    /// Clocks are off by up to so many milliseconds, in either direction.
+    /// Sets clocks off by up to this many milliseconds, in either direction.
     pub fn up_to_ms(offset_max_ms: i64) -> ClockSkew {
         ClockSkew { offset_max_ms }
     }
 }
 
 impl Fault for ClockSkew {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         let mut offsets = Vec::new();
-        for (node, name) in arena.nodes.iter().enumerate() {
-            let offset = arena
+        for (node, name) in cx.nodes.iter().enumerate() {
+            let offset = cx
                 .rng
                 .random_range(-self.offset_max_ms..=self.offset_max_ms);
-            arena.actions.push(Action::SetClock(node, offset));
+            cx.actions.push(Action::SetClock(node, offset));
             offsets.push((Value::from(name.as_str()), Value::from(offset)));
         }
         let result = Value::Map(offsets.into_iter().collect());
@@ -195,10 +186,9 @@ impl Fault for ClockSkew {
         }
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
-        let nodes = 0..arena.nodes.len();
-        arena
-            .actions
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
+        let nodes = 0..cx.nodes.len();
+        cx.actions
             .extend(nodes.map(|node| Action::SetClock(node, 0)));
         FaultRecord {
             f: "reset-clock",

@@ -1,8 +1,9 @@
 //! What goes wrong on the network.
 //!
-//! Partitions are directed: a receiver does not hear a sender. Several cuts may be in force at
-//! once; each is healed by itself. Loss, duplication, delay and reordering strike messages between
-//! nodes only: clients and services are never cut off, as upstream.
+//! Faults are added and removed by id, so any number of them may be in force at once, also of one
+//! kind: the end of one leaves the others as they are. Partitions are directed: a receiver does not
+//! hear a sender. Loss, duplication and delays affect messages between nodes only; clients and
+//! services are never cut off, as upstream.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,126 +15,158 @@ use rand::RngExt;
 use super::message::EndpointId;
 use crate::seed::ChaCha8Rng;
 
-/// Names a cut, to heal it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CutId(u64);
+/// A copy of a message arrives at most this much later than the message, in milliseconds.
+const MAX_COPY_DELAY_MS: u64 = 50;
 
-/// How often faults struck: a test without strikes proves nothing.
+/// Identifies a fault in force, to remove it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FaultId(u64);
+
+/// For each receiver the senders that it does not hear.
+pub type Blocked = BTreeMap<EndpointId, BTreeSet<EndpointId>>;
+
+/// A fault of all links between nodes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LinkFault {
+    /// Each message is lost with this probability.
+    Loss(f64),
+    /// Each message arrives a second time with this probability, up to 50 ms later.
+    Duplication(f64),
+    /// Each message is held back with this probability, so that later ones overtake it.
+    Delay {
+        /// The probability.
+        probability: f64,
+        /// The longest time that a message is held back.
+        max: Duration,
+    },
+    /// Latencies are this many times longer.
+    LatencyFactor(u32),
+}
+
+/// How many messages each kind of fault affected: a test without any proves nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FaultCounts {
-    /// Messages that a cut swallowed.
+    /// Messages dropped by a partition.
     pub dropped: u64,
     /// Messages lost at random.
     pub lost: u64,
     /// Messages delivered twice.
     pub duplicated: u64,
-    /// Messages held back.
+    /// Messages held back, or slowed down.
     pub delayed: u64,
 }
 
 /// The faults in force.
 #[derive(Debug, Default)]
 pub struct Faults {
-    /// For each cut, for each receiver: the senders it does not hear.
-    cuts: BTreeMap<CutId, BTreeMap<EndpointId, BTreeSet<EndpointId>>>,
-    next_cut: u64,
-    /// The probability that a message is lost.
-    pub loss: f64,
-    /// The probability that a message arrives a second time.
-    pub duplication: f64,
-    /// The probability that a message is held back by up to `delay_max`, so that later ones
-    /// overtake it.
-    pub delay: f64,
-    /// See `delay`.
-    pub delay_max: Duration,
-    /// Latencies are this many times longer (0 stands for 1: no spike).
-    pub latency_factor: u32,
-    strikes: FaultCounts,
+    cuts: BTreeMap<FaultId, Blocked>,
+    links: BTreeMap<FaultId, LinkFault>,
+    next_id: u64,
+    counts: FaultCounts,
 }
 
 impl Faults {
-    /// Cuts: each receiver stops hearing its senders, until [`heal`](Faults::heal).
-    pub fn cut(&mut self, blocked: BTreeMap<EndpointId, BTreeSet<EndpointId>>) -> CutId {
-        let id = CutId(self.next_cut);
-        self.next_cut += 1;
+    /// Cuts links: each receiver stops hearing its senders, until the fault is removed.
+    pub fn cut(&mut self, blocked: Blocked) -> FaultId {
+        let id = self.next_id();
         self.cuts.insert(id, blocked);
         id
     }
 
-    /// Heals one cut.
-    pub fn heal(&mut self, cut: CutId) {
-        self.cuts.remove(&cut);
+    /// Adds a fault of all links between nodes, until it is removed.
+    pub fn add(&mut self, fault: LinkFault) -> FaultId {
+        let id = self.next_id();
+        self.links.insert(id, fault);
+        id
     }
 
-    /// Heals everything.
-    pub fn heal_all(&mut self) {
-        let (next_cut, strikes) = (self.next_cut, self.strikes);
-        *self = Faults {
-            next_cut,
-            strikes,
-            ..Faults::default()
-        };
+    /// Removes one fault; does nothing if it is not in force.
+    pub fn remove(&mut self, id: FaultId) {
+        self.cuts.remove(&id);
+        self.links.remove(&id);
     }
 
-    /// How often faults struck so far.
-    pub fn strikes(&self) -> FaultCounts {
-        self.strikes
+    /// Removes every fault.
+    pub fn remove_all(&mut self) {
+        self.cuts.clear();
+        self.links.clear();
     }
 
-    /// Whether a cut keeps `receiver` from hearing `sender`; counts it as a strike if so.
-    pub(super) fn swallows(&mut self, sender: EndpointId, receiver: EndpointId) -> bool {
-        let deaf = |blocked: &BTreeMap<EndpointId, BTreeSet<EndpointId>>| {
+    /// Returns how many messages were affected so far.
+    pub fn counts(&self) -> FaultCounts {
+        self.counts
+    }
+
+    fn next_id(&mut self) -> FaultId {
+        self.next_id += 1;
+        FaultId(self.next_id)
+    }
+
+    /// Whether `receiver` does not hear `sender`; counts the message as dropped if so.
+    pub(super) fn is_partitioned(&mut self, sender: EndpointId, receiver: EndpointId) -> bool {
+        let is_blocked = self.cuts.values().any(|blocked| {
             blocked
                 .get(&receiver)
                 .is_some_and(|senders| senders.contains(&sender))
-        };
-        let swallowed = self.cuts.values().any(deaf);
-        self.strikes.dropped += u64::from(swallowed);
-        swallowed
+        });
+        self.counts.dropped += u64::from(is_blocked);
+        is_blocked
     }
 
-    /// Whether any fault is in force that draws lots for each message.
-    pub(super) fn meddles(&self) -> bool {
-        self.loss > 0.0 || self.duplication > 0.0 || self.delay > 0.0 || self.latency_factor > 1
+    /// Whether any fault of links is in force.
+    pub(super) fn has_link_faults(&self) -> bool {
+        !self.links.is_empty()
     }
 
-    /// The latencies of the copies of one message that will arrive.
-    pub(super) fn fates(&mut self, latency: Duration, rng: &mut ChaCha8Rng) -> Vec<Duration> {
-        if rng.random_bool(self.loss) {
-            self.strikes.lost += 1;
-            return Vec::new();
+    /// Draws the delays after which the copies of one message arrive; none if it is lost.
+    pub(super) fn delivery_delays(
+        &mut self,
+        latency: Duration,
+        rng: &mut ChaCha8Rng,
+    ) -> Vec<Duration> {
+        let mut delays = vec![latency];
+        for fault in self.links.values() {
+            match *fault {
+                LinkFault::Loss(probability) => {
+                    if rng.random_bool(probability) {
+                        self.counts.lost += 1;
+                        return Vec::new();
+                    }
+                }
+                LinkFault::Duplication(probability) => {
+                    if rng.random_bool(probability) {
+                        self.counts.duplicated += 1;
+                        let later = Duration::from_millis(rng.random_range(0..MAX_COPY_DELAY_MS));
+                        delays.push(delays[0] + later);
+                    }
+                }
+                LinkFault::Delay { probability, max } => {
+                    if rng.random_bool(probability) {
+                        self.counts.delayed += 1;
+                        let held = max.mul_f64(rng.random());
+                        delays.iter_mut().for_each(|delay| *delay += held);
+                    }
+                }
+                LinkFault::LatencyFactor(factor) => {
+                    self.counts.delayed += 1;
+                    delays.iter_mut().for_each(|delay| *delay *= factor);
+                }
+            }
         }
-        let mut latency = latency;
-        if self.latency_factor > 1 {
-            self.strikes.delayed += 1;
-            latency *= self.latency_factor;
-        }
-        if rng.random_bool(self.delay) {
-            self.strikes.delayed += 1;
-            latency += self.delay_max.mul_f64(rng.random());
-        }
-        let mut fates = vec![latency];
-        if rng.random_bool(self.duplication) {
-            self.strikes.duplicated += 1;
-            fates.push(latency + Duration::from_millis(rng.random_range(0..50)));
-        }
-        fates
+        delays
     }
 }
 
-/// A cut that heals when it is dropped.
-#[must_use = "the cut heals when this is dropped"]
+/// A cut that is removed when this is dropped.
+#[must_use = "the cut ends when this is dropped"]
 pub struct Cut {
-    id: CutId,
+    id: FaultId,
     faults: Rc<RefCell<Faults>>,
 }
 
 impl Cut {
-    /// Cuts, for as long as the result lives.
-    pub fn new(
-        faults: Rc<RefCell<Faults>>,
-        blocked: BTreeMap<EndpointId, BTreeSet<EndpointId>>,
-    ) -> Cut {
+    /// Cuts links for as long as the result lives.
+    pub fn new(faults: Rc<RefCell<Faults>>, blocked: Blocked) -> Cut {
         let id = faults.borrow_mut().cut(blocked);
         Cut { id, faults }
     }
@@ -141,6 +174,6 @@ impl Cut {
 
 impl Drop for Cut {
     fn drop(&mut self) {
-        self.faults.borrow_mut().heal(self.id);
+        self.faults.borrow_mut().remove(self.id);
     }
 }

@@ -5,7 +5,7 @@
 //! so the same network drives real processes and simulated nodes.
 //!
 //! Each endpoint receives through a single pump, as upstream: the pump takes the message with the
-//! earliest deadline, decides whether a partition swallows it, sleeps until it is due, and delivers
+//! earliest deadline, decides whether a partition drops it, sleeps until it is due, and delivers
 //! it. While it sleeps nothing else reaches the endpoint, not even a client's request, although
 //! client links have no latency. Figures depend on that, so it is reproduced.
 
@@ -23,10 +23,10 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use faults::{Cut, CutId, FaultCounts, Faults};
+pub use faults::{Blocked, Cut, FaultCounts, FaultId, Faults, LinkFault};
 pub use journal::{Counts, Event, EventKind, Journal, Recording, Traffic};
 pub use latency::{Distribution, Latency};
-pub use message::{Body, EndpointId, Message, ParsedLine, parse_line};
+pub use message::{Body, EndpointId, Message, ParsedLine, body_text, parse_line};
 
 use crate::seed::{ChaCha8Rng, Seed};
 
@@ -46,7 +46,7 @@ pub enum Role {
 pub enum SendError {
     /// No endpoint of this name was ever registered.
     Unknown(String),
-    /// The endpoint was a client that has gone.
+    /// The endpoint was a client that is gone.
     Gone(String),
 }
 
@@ -64,8 +64,10 @@ enum Pump {
     Ready,
     /// Holds a message until it is due.
     Sleeping(Duration, Envelope),
-    /// Takes nothing: a client that waits for nothing, or a node that is down.
+    /// Takes nothing, and what arrives waits: a client without a pending call.
     Stopped,
+    /// Takes nothing, and what arrives is lost: a node that is down.
+    Down,
     /// Unregistered.
     Gone,
 }
@@ -114,7 +116,7 @@ pub struct Net {
 }
 
 impl Net {
-    /// A network without endpoints.
+    /// Creates a network without endpoints.
     pub fn new(latency: Latency, seed: Seed, recording: Recording) -> Net {
         Net {
             endpoints: Vec::new(),
@@ -131,7 +133,7 @@ impl Net {
         }
     }
 
-    /// Adds an endpoint. Nodes and services receive from now on; clients only while they wait.
+    /// Adds an endpoint. Nodes and services receive from now on, clients only while they wait.
     pub fn register(&mut self, name: &str, role: Role) -> EndpointId {
         let id = EndpointId(u32::try_from(self.endpoints.len()).expect("endpoints fit in 32 bits"));
         let name: Rc<str> = name.into();
@@ -160,7 +162,11 @@ impl Net {
         endpoint.inbox = BinaryHeap::new();
     }
 
-    /// The endpoint of this name, if it may send and receive.
+    /// Returns the endpoint called `name`.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it is gone.
     pub fn resolve(&self, name: &str) -> Result<EndpointId, SendError> {
         match self.by_name.get(name) {
             Some(id) if !matches!(self.endpoints[id.index()].pump, Pump::Gone) => Ok(*id),
@@ -169,27 +175,27 @@ impl Net {
         }
     }
 
-    /// An endpoint's name.
+    /// Returns an endpoint's name.
     pub fn name(&self, id: EndpointId) -> &Rc<str> {
         &self.endpoints[id.index()].name
     }
 
-    /// An endpoint's role.
+    /// Returns an endpoint's role.
     pub fn role(&self, id: EndpointId) -> Role {
         self.endpoints[id.index()].role
     }
 
-    /// The faults in force; shared, so that a nemesis can change them while the run goes on.
+    /// Returns the faults in force; shared, so that a nemesis can change them during a run.
     pub fn faults(&self) -> Rc<RefCell<Faults>> {
         self.faults.clone()
     }
 
-    /// What was sent and received.
+    /// Returns what was sent and received.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// What was sent and received, when the run is over; its history began at `origin`.
+    /// Returns what was sent and received in a run whose history began at `origin`.
     pub fn into_journal(mut self, origin: Duration) -> Journal {
         self.journal.set_origin(origin);
         self.journal
@@ -211,13 +217,15 @@ impl Net {
             Traffic::Server => self.latency.draw(&mut self.latency_rng),
         };
         let between_nodes = self.role(src) == Role::Node && self.role(dest) == Role::Node;
-        if !between_nodes || !self.faults.borrow().meddles() {
+        if !between_nodes || !self.faults.borrow().has_link_faults() {
             self.enqueue(now, now + latency, message);
             return;
         }
-        let fates = self.faults.borrow_mut().fates(latency, &mut self.fault_rng);
-        for latency in fates {
-            self.enqueue(now, now + latency, message.clone());
+        let mut faults = self.faults.borrow_mut();
+        let delays = faults.delivery_delays(latency, &mut self.fault_rng);
+        drop(faults);
+        for delay in delays {
+            self.enqueue(now, now + delay, message.clone());
         }
     }
 
@@ -234,21 +242,34 @@ impl Net {
         }
     }
 
-    /// Forgets everything that is on its way to a node, which has crashed.
-    pub fn clear_inbox(&mut self, id: EndpointId) {
+    /// Takes a node down, which was killed. Until it is up again, what arrives is lost.
+    pub fn take_down(&mut self, id: EndpointId) {
         let endpoint = &mut self.endpoints[id.index()];
-        endpoint.inbox.clear();
+        if let Pump::Sleeping(_, envelope) = std::mem::replace(&mut endpoint.pump, Pump::Down) {
+            endpoint.inbox.push(envelope);
+        }
+    }
+
+    /// Brings a node up again: what was sent before and arrives from now on reaches its new process,
+    /// as over a real network. The next message that is sent to it, its `init`, starts the pump, so
+    /// that nothing arrives before.
+    pub fn bring_up(&mut self, now: Duration, id: EndpointId) {
+        let endpoint = &mut self.endpoints[id.index()];
+        let on_the_way = std::mem::take(&mut endpoint.inbox).into_iter();
+        endpoint.inbox = on_the_way
+            .filter(|envelope| envelope.deadline > now)
+            .collect();
         endpoint.pump = Pump::Ready;
     }
 
-    /// When something will arrive next, if nothing else is sent.
+    /// Returns when something will arrive next, if nothing else is sent.
     pub fn next_wake(&self) -> Option<Duration> {
         // What has arrived already is to be taken at once.
         let arrived = (!self.arrived.is_empty()).then_some(Duration::ZERO);
         arrived.or_else(|| self.wakes.peek().map(|Reverse((at, _))| *at))
     }
 
-    /// The next message that has arrived by `now`, with its receiver.
+    /// Returns the next message that has arrived by `now`, with its receiver.
     pub fn next_delivery(&mut self, now: Duration) -> Option<(EndpointId, Message)> {
         while self.arrived.is_empty() {
             let Reverse((at, id)) = *self.wakes.peek()?;
@@ -258,7 +279,7 @@ impl Net {
             self.wakes.pop();
             let pump = &mut self.endpoints[id.index()].pump;
             match pump {
-                // A wake-up may be stale: its node crashed meanwhile.
+                // A wake-up may be stale: its node was killed meanwhile.
                 Pump::Sleeping(until, _) if *until == at => {}
                 _ => continue,
             }
@@ -270,7 +291,7 @@ impl Net {
         self.arrived.pop_front()
     }
 
-    /// Client traffic is without latency, and counted apart.
+    /// Returns how a message is counted. Client traffic has no latency.
     fn traffic(&self, message: &Message) -> Traffic {
         let client = |id: EndpointId| self.endpoints[id.index()].counts_as_client;
         if client(message.src) || client(message.dest) {
@@ -303,7 +324,8 @@ impl Net {
                 return;
             };
             // Decided when the pump takes the message, before it waits for it to be due.
-            if self.faults.borrow_mut().swallows(envelope.message.src, id) {
+            let src = envelope.message.src;
+            if self.faults.borrow_mut().is_partitioned(src, id) {
                 continue;
             }
             // Whole milliseconds, rounded down: a message may arrive a little early.

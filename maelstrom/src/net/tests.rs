@@ -33,7 +33,7 @@ fn arrivals(net: &mut Net, now: Duration) -> Vec<String> {
 }
 
 #[test]
-fn messages_between_servers_take_their_latency_and_those_of_clients_none() {
+fn message_between_servers_takes_its_latency_and_client_traffic_none() {
     let (mut net, [n0, n1, service, client]) = net();
     net.send(ms(0), n0, n1, "a".into());
     net.send(ms(0), n0, service, "b".into());
@@ -45,7 +45,7 @@ fn messages_between_servers_take_their_latency_and_those_of_clients_none() {
 }
 
 #[test]
-fn a_clients_request_waits_behind_the_message_that_the_pump_sleeps_on() {
+fn client_request_waits_behind_the_message_that_the_pump_sleeps_on() {
     let (mut net, [n0, n1, _, client]) = net();
     net.send(ms(0), n0, n1, "peer".into());
     net.send(ms(10), client, n1, "client".into());
@@ -54,7 +54,7 @@ fn a_clients_request_waits_behind_the_message_that_the_pump_sleeps_on() {
 }
 
 #[test]
-fn the_pump_takes_the_earliest_deadline_first() {
+fn pump_takes_the_earliest_deadline_first() {
     let (mut net, [n0, n1, _, client]) = net();
     net.send(ms(0), n0, n1, "first".into());
     net.send(ms(50), n0, n1, "second".into());
@@ -64,7 +64,7 @@ fn the_pump_takes_the_earliest_deadline_first() {
 }
 
 #[test]
-fn a_sleep_is_rounded_down_to_whole_milliseconds() {
+fn sleep_is_rounded_down_to_whole_milliseconds() {
     let (mut net, [n0, n1, ..]) = net();
     net.send(us(0), n0, n1, "first".into());
     net.send(us(300), n0, n1, "second".into());
@@ -73,16 +73,16 @@ fn a_sleep_is_rounded_down_to_whole_milliseconds() {
 }
 
 #[test]
-fn a_partition_is_decided_when_the_pump_takes_the_message() {
+fn partition_is_decided_when_the_pump_takes_the_message() {
     let (mut net, [n0, n1, ..]) = net();
     let deaf = BTreeMap::from([(n1, BTreeSet::from([n0]))]);
     net.send(ms(0), n0, n1, "taken before".into());
     net.send(ms(1), n0, n1, "taken during".into());
     let cut = net.faults().borrow_mut().cut(deaf);
     assert_eq!(arrivals(&mut net, ms(100)), ["taken before"]);
-    assert_eq!(net.faults().borrow().strikes().dropped, 1);
+    assert_eq!(net.faults().borrow().counts().dropped, 1);
     net.send(ms(110), n1, n0, "the other way".into());
-    net.faults().borrow_mut().heal(cut);
+    net.faults().borrow_mut().remove(cut);
     net.send(ms(120), n0, n1, "after".into());
     assert_eq!(arrivals(&mut net, ms(300)), ["the other way", "after"]);
     // A lost message was sent, and not received.
@@ -96,7 +96,7 @@ fn a_partition_is_decided_when_the_pump_takes_the_message() {
 }
 
 #[test]
-fn services_are_servers_in_the_statistics_and_clients_are_counted_apart() {
+fn services_count_as_servers_and_clients_are_counted_apart() {
     let (mut net, [n0, _, service, client]) = net();
     net.send(ms(0), n0, service, "{}".into());
     net.send(ms(0), client, n0, "{}".into());
@@ -114,7 +114,7 @@ fn services_are_servers_in_the_statistics_and_clients_are_counted_apart() {
 }
 
 #[test]
-fn a_client_receives_only_while_it_waits() {
+fn client_receives_only_while_it_waits() {
     let (mut net, [n0, _, _, client]) = net();
     net.set_receiving(ms(0), client, false);
     net.send(ms(0), n0, client, "late".into());
@@ -127,18 +127,55 @@ fn a_client_receives_only_while_it_waits() {
 }
 
 #[test]
-fn what_is_on_its_way_to_a_crashed_node_is_lost() {
-    let (mut net, [n0, n1, ..]) = net();
-    net.send(ms(0), n0, n1, "slept on".into());
-    net.send(ms(10), n0, n1, "queued".into());
-    net.clear_inbox(n1);
-    net.send(ms(50), n0, n1, "later".into());
-    assert_eq!(arrivals(&mut net, ms(100)), [""; 0]);
-    assert_eq!(arrivals(&mut net, ms(150)), ["later"]);
+fn message_to_a_node_that_is_down_is_lost_and_not_received() {
+    let (mut net, [n0, n1, _, client]) = net();
+    net.send(ms(0), n0, n1, "due while down".into());
+    net.send(ms(60), n0, n1, "due after the restart".into());
+    net.take_down(n1);
+    net.send(ms(70), client, n1, "at once".into());
+    assert_eq!(arrivals(&mut net, ms(120)), [""; 0]);
+    net.bring_up(ms(120), n1);
+    net.send(ms(120), client, n1, "init".into());
+    assert_eq!(arrivals(&mut net, ms(159)), ["init"]);
+    assert_eq!(arrivals(&mut net, ms(160)), ["due after the restart"]);
+    let journal = net.journal();
+    assert_eq!((journal.servers.received, journal.clients.received), (1, 1));
 }
 
 #[test]
-fn a_cut_heals_when_its_guard_is_dropped() {
+fn node_that_goes_down_twice_receives_a_message_once() {
+    let (mut net, [n0, n1, _, client]) = net();
+    net.send(ms(0), n0, n1, "message".into());
+    for time in [20, 40] {
+        net.take_down(n1);
+        net.bring_up(ms(time), n1);
+        net.send(ms(time), client, n1, "init".into());
+    }
+    assert_eq!(arrivals(&mut net, ms(99)), ["init", "init"]);
+    assert_eq!(arrivals(&mut net, ms(200)), ["message"]);
+}
+
+#[test]
+fn end_of_one_fault_leaves_others_of_its_kind_in_force() {
+    let (mut net, [n0, n1, ..]) = net();
+    let faults = net.faults();
+    let total = faults.borrow_mut().add(LinkFault::Loss(1.0));
+    let none = faults.borrow_mut().add(LinkFault::Loss(0.0));
+    faults.borrow_mut().remove(none);
+    net.send(ms(0), n0, n1, "lost".into());
+    let slow = faults.borrow_mut().add(LinkFault::LatencyFactor(3));
+    faults.borrow_mut().remove(total);
+    net.send(ms(0), n0, n1, "slow".into());
+    faults.borrow_mut().remove(slow);
+    net.send(ms(0), n0, n1, "as usual".into());
+    assert_eq!(arrivals(&mut net, ms(299)), [""; 0]);
+    assert_eq!(arrivals(&mut net, ms(300)), ["slow", "as usual"]);
+    let counts = faults.borrow().counts();
+    assert_eq!((counts.lost, counts.delayed), (1, 1));
+}
+
+#[test]
+fn cut_ends_when_its_guard_is_dropped() {
     let (mut net, [n0, n1, ..]) = net();
     let cut = Cut::new(net.faults(), BTreeMap::from([(n1, BTreeSet::from([n0]))]));
     net.send(ms(0), n0, n1, "during".into());
@@ -148,23 +185,24 @@ fn a_cut_heals_when_its_guard_is_dropped() {
 }
 
 #[test]
-fn loss_and_duplication_strike_about_as_often_as_they_are_meant_to() {
+fn loss_and_duplication_have_their_probabilities() {
     let (mut net, [n0, n1, service, _]) = net();
     let faults = net.faults();
-    (faults.borrow_mut().loss, faults.borrow_mut().duplication) = (0.5, 0.25);
+    faults.borrow_mut().add(LinkFault::Loss(0.5));
+    faults.borrow_mut().add(LinkFault::Duplication(0.25));
     for _ in 0..1000 {
         net.send(ms(0), n0, n1, "x".into());
         net.send(ms(0), n0, service, "y".into());
     }
     let arrived = arrivals(&mut net, ms(1000));
-    let strikes = faults.borrow().strikes();
-    assert!((400..600).contains(&strikes.lost), "{strikes:?}");
-    assert!((80..180).contains(&strikes.duplicated), "{strikes:?}");
+    let counts = faults.borrow().counts();
+    assert!((400..600).contains(&counts.lost), "{counts:?}");
+    assert!((80..180).contains(&counts.duplicated), "{counts:?}");
     let copies = arrived.iter().filter(|body| *body == "x").count() as u64;
-    assert_eq!(copies, 1000 - strikes.lost + strikes.duplicated);
+    assert_eq!(copies, 1000 - counts.lost + counts.duplicated);
     assert_eq!(
         arrived.iter().filter(|body| *body == "y").count(),
         1000,
-        "services are spared"
+        "services are not affected"
     );
 }

@@ -5,15 +5,20 @@
 //!      nemesis ↗         ↘ journal, history
 //! ```
 //!
-//! Everything happens on one thread, in one loop: deliver what has arrived, expire what waited too
-//! long, let the nemesis and the generator act, and wait on the host until something happens. The
-//! host decides whether time is real or virtual; nothing else does.
+//! Everything happens on one thread, in one loop: deliver what has arrived, end calls that waited
+//! too long, let the nemesis and the generator act, and wait on the host until something happens.
+//! Whether time is real or virtual is up to the host alone.
 
 mod calls;
+mod diagnosis;
 mod nodes;
 mod outcome;
 mod phases;
 mod plan;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::borrow::Cow;
@@ -22,34 +27,36 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 
 use crate::edn::Value;
 use crate::generator::{Generator, Threads};
 use crate::history::{History, Kind, Operation, Process};
 use crate::host::{Event, Host};
 use crate::nemesis::{FaultContext, FaultRecord, Nemesis};
-use crate::net::{Body, EndpointId, FaultCounts, Faults, Net, Role};
+use crate::net::{Body, EndpointId, Faults, Message, Net, Role};
 use crate::seed::ChaCha8Rng;
 use crate::service::{self, Service};
 use crate::workload::{FinalPhase, Phases, Rules};
 
 use calls::Calls;
+use warnings::Warnings;
 use workers::Worker;
 
 pub use outcome::Outcome;
 pub use phases::RECOVERY;
 pub use plan::{NoopObserver, Observer, Plan};
+pub use warnings::{Warning, WarningKind};
 
 /// Performs a run.
 ///
-/// A run that came to no end (a node did not initialise or crashed, or it was interrupted) says why
-/// in [`Outcome::failure`], beside what was seen until then.
+/// If it breaks off (a node does not initialise or ends by itself, or the user interrupts it),
+/// [`Outcome::failure`] says why, beside what was observed until then.
 pub fn run<H: Host>(plan: Plan, host: &mut H, observer: &mut dyn Observer) -> Outcome {
     run_with(plan, host, observer, |_, _| ())
 }
 
-/// As [`run`], with a word to the host and the network's faults before anything starts.
+/// Performs a run as [`run`] does, after `prepare` had access to the host and the network's faults.
 pub fn run_with<H: Host>(
     plan: Plan,
     host: &mut H,
@@ -76,17 +83,22 @@ struct Run<'a, H> {
     workers: Vec<Worker>,
     calls: Calls,
     rules: Rules,
+    /// Whether all nodes have been set up, so that an `init` is that of a restarted node.
+    is_under_way: bool,
     /// The generator of the current phase.
     generator: Option<Box<dyn Generator>>,
     history: History,
     /// Host time at which history time begins.
     origin: Duration,
     next_client: usize,
-    /// How many protocol_violations there were about each node.
-    protocol_violations: Vec<usize>,
+    warnings: Warnings,
+    /// The first things that each node did wrong since it was started.
+    problems: Vec<Vec<String>>,
+    /// The last message that each node was handed since it was started.
+    last_delivered: Vec<Option<Message>>,
     kills: usize,
     pauses: usize,
-    /// Nodes that are down because the nemesis wants it so.
+    /// Whether the nemesis has taken each node down.
     down: Vec<bool>,
 }
 
@@ -96,7 +108,7 @@ impl<'a, H: Host> Run<'a, H> {
         for node in &plan.settings.nodes {
             net.register(node, Role::Node);
         }
-        let services = service::all().into_iter();
+        let services = service::all(plan.services).into_iter();
         let services = services
             .map(|(name, service)| (net.register(name, Role::Service), service))
             .collect();
@@ -114,11 +126,14 @@ impl<'a, H: Host> Run<'a, H> {
                 .collect(),
             calls: Calls::default(),
             rules: plan.workload.rules(&plan.settings),
+            is_under_way: false,
             generator: None,
             history: History::default(),
             origin: Duration::ZERO,
             next_client: 0,
-            protocol_violations: vec![0; node_count],
+            warnings: Warnings::default(),
+            problems: vec![Vec::new(); node_count],
+            last_delivered: vec![None; node_count],
             kills: 0,
             pauses: 0,
             down: vec![false; node_count],
@@ -133,6 +148,7 @@ impl<'a, H: Host> Run<'a, H> {
         self.start_nodes()?;
         self.origin = self.host.now();
         self.set_up_clients()?;
+        self.is_under_way = true;
         self.observer.milestone("Relative time begins now");
         let Phases { main, last } = self.plan.workload.phases(&self.plan.settings);
         self.main_phase(main)?;
@@ -143,25 +159,34 @@ impl<'a, H: Host> Run<'a, H> {
         last.map_or(Ok(()), |phase| self.final_phase(phase))
     }
 
-    fn finish(self, failure: Option<anyhow::Error>) -> Outcome {
-        let strikes: FaultCounts = self.net.faults().borrow().strikes();
+    fn finish(mut self, failure: Option<anyhow::Error>) -> Outcome {
+        let nodes = &self.plan.settings.nodes;
+        for (node, name) in nodes.iter().enumerate() {
+            let dropped = self.host.unlogged_bytes(node);
+            if dropped > 0 {
+                let text = format!("{name} wrote more to stderr than its log has room for");
+                self.warnings
+                    .add_many(WarningKind::UnloggedOutput, Some(node), dropped, &text);
+            }
+        }
+        let fault_counts = self.net.faults().borrow().counts();
         Outcome {
             history: self.history,
             journal: self.net.into_journal(self.origin),
-            strikes,
+            fault_counts,
             kills: self.kills,
             pauses: self.pauses,
-            protocol_violations: self.protocol_violations.iter().sum(),
+            warnings: self.warnings.into_list(nodes),
             failure,
         }
     }
 
-    /// Time since the run's origin, as it stands in the history.
+    /// Returns the time since the run's origin, as it stands in the history.
     fn now(&self) -> Duration {
         self.host.now().saturating_sub(self.origin)
     }
 
-    /// Handles everything that is due now: arrivals and expired calls.
+    /// Handles everything that is due: arrivals and expired calls.
     fn settle(&mut self) -> Result<()> {
         loop {
             let now = self.host.now();
@@ -189,31 +214,43 @@ impl<'a, H: Host> Run<'a, H> {
                 self.handle_line(node, &line);
                 Ok(())
             }
-            Event::Exited { report, .. } => Err(anyhow!(report)),
+            Event::Exited { node, report } => Err(self.node_ended(node, &report)),
             Event::TimeReached => Ok(()),
         }
     }
 
     fn heal(&mut self) -> Result<()> {
-        self.with_arena(Nemesis::heal)
+        self.with_faults(Nemesis::heal)
     }
 
-    /// Lets the nemesis do something, writes it down, and carries out what it wants of nodes.
-    fn with_arena(
+    /// Lets the nemesis act, records what it did, and does to nodes what it wants.
+    fn with_faults(
         &mut self,
         act: impl FnOnce(&mut Nemesis, &mut FaultContext<'_>) -> Vec<FaultRecord>,
     ) -> Result<()> {
         let nodes = self.plan.settings.nodes.clone();
         let faults = self.net.faults();
         let rng = &mut self.nemesis_rng;
-        let mut arena = FaultContext {
+        let mut cx = FaultContext {
             nodes: &nodes,
             faults,
             rng,
             actions: Vec::new(),
+            warnings: Vec::new(),
         };
-        let records = act(&mut self.plan.nemesis, &mut arena);
-        let actions = arena.actions;
+        let records = act(&mut self.plan.nemesis, &mut cx);
+        let FaultContext {
+            actions, warnings, ..
+        } = cx;
+        for text in warnings {
+            if self
+                .warnings
+                .add(WarningKind::IneffectiveFault, None, &text)
+                == 1
+            {
+                self.observer.warning(&text);
+            }
+        }
         for FaultRecord { f, request, result } in records {
             for value in [request, result] {
                 self.record(Operation {
@@ -238,7 +275,7 @@ impl<'a, H: Host> Run<'a, H> {
         self.net.send(self.host.now(), src, dest, body);
     }
 
-    /// Adds an entry to the history, and tells everybody who wants to know.
+    /// Adds an entry to the history, and shows it to the observer and the generator.
     fn record(&mut self, operation: Operation) {
         let operation = self.history.push(operation);
         self.observer.operation(operation);
@@ -248,7 +285,7 @@ impl<'a, H: Host> Run<'a, H> {
     }
 }
 
-/// A blank entry of the history.
+/// Returns an entry of the history without time, value and error.
 fn entry(process: Process, kind: Kind, f: impl Into<Cow<'static, str>>) -> Operation {
     Operation {
         index: 0,

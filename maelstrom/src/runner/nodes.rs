@@ -1,25 +1,30 @@
-//! The nodes' side of a run: starting them, hearing them, and what the nemesis does to them.
+//! The nodes' side of a run: starting them, taking their messages, and carrying out what the nemesis
+//! wants.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Run;
 use super::calls::Purpose;
+use super::{Run, WarningKind};
+use crate::edn::parse_json;
 use crate::host::Host;
 use crate::nemesis::Action;
-use crate::net::{EndpointId, Message, Role, SendError, parse_line};
+use crate::net::{EndpointId, Message, Role, SendError, body_text, parse_line};
 use crate::workload::SetUp;
 
-/// How long a node may take to answer `init`.
+/// The longest time that a node may take to answer `init`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// So many protocol_violations about a node are shown; the rest are counted.
-const COMPLAINTS_SHOWN: usize = 5;
+/// The number of warnings of one kind about one node that are shown when they happen.
+const WARNINGS_SHOWN: u64 = 5;
 
-/// So much of an offending line is shown.
+/// The number of problems that explain why a node does not answer `init`.
+const PROBLEMS_SHOWN: usize = 3;
+
+/// The number of characters that are shown of a line.
 const EXCERPT_CHARS: usize = 200;
 
 impl<H: Host> Run<'_, H> {
@@ -32,7 +37,7 @@ impl<H: Host> Run<'_, H> {
         self.await_calls()
     }
 
-    /// Opens a client for each node, and lets it say what the workload has to say beforehand.
+    /// Opens a client for each node, and sends the workload's set-up requests.
     pub(super) fn set_up_clients(&mut self) -> Result<()> {
         let timeout = self.rules.timeout;
         for node in 0..self.plan.settings.nodes.len() {
@@ -42,6 +47,7 @@ impl<H: Host> Run<'_, H> {
                 let SetUp {
                     request,
                     reply_type,
+                    ..
                 } = set_up;
                 let purpose = Purpose::SetUp(node, reply_type);
                 self.call(client, node, request, 1, timeout, purpose);
@@ -62,32 +68,35 @@ impl<H: Host> Run<'_, H> {
 
     /// Sends `init` to a node from a client made for it.
     fn init(&mut self, node: usize) {
+        self.problems[node].clear();
+        self.last_delivered[node] = None;
         let nodes = &self.plan.settings.nodes;
         let body = json!({ "type": "init", "node_id": nodes[node], "node_ids": nodes });
         let client = self.open_client();
         self.call(client, node, body, 1, INIT_TIMEOUT, Purpose::Init(node));
     }
 
-    /// Hands an arrived message to whoever it is for.
+    /// Sends a node a request whose answer does not matter.
+    pub(super) fn notify(&mut self, node: usize, request: Value) {
+        let client = self.open_client();
+        let timeout = self.rules.timeout;
+        self.call(client, node, request, 1, timeout, Purpose::Notice);
+    }
+
+    /// Sets a node up again that has been started again, if the workload wants that.
+    pub(super) fn set_up_again(&mut self, node: usize) {
+        let name = &self.plan.settings.nodes[node];
+        let set_up = self.plan.workload.set_up(&self.plan.settings, name);
+        if let Some(set_up) = set_up.filter(|set_up| set_up.after_restart) {
+            self.notify(node, set_up.request);
+        }
+    }
+
+    /// Hands an arrived message to its receiver.
     pub(super) fn deliver(&mut self, receiver: EndpointId, message: Message) -> Result<()> {
         match self.net.role(receiver) {
             Role::Node => {
-                let mut line = String::with_capacity(message.body.len() + 64);
-                let Message {
-                    id,
-                    src,
-                    dest,
-                    body,
-                } = &message;
-                let (src, dest) = (self.net.name(*src), self.net.name(*dest));
-                // Names come from the command line: they may need escaping.
-                let (src, dest) = (json!(&**src), json!(&**dest));
-                write!(
-                    line,
-                    r#"{{"id":{id},"src":{src},"dest":{dest},"body":{body}}}"#
-                )
-                .expect("writing to a string cannot fail");
-                self.host.deliver(receiver.index(), &line);
+                self.deliver_to_node(receiver.index(), message);
                 Ok(())
             }
             Role::Service => {
@@ -98,15 +107,39 @@ impl<H: Host> Run<'_, H> {
         }
     }
 
+    fn deliver_to_node(&mut self, node: usize, message: Message) {
+        let mut line = String::with_capacity(message.body.len() + 64);
+        let Message {
+            id,
+            src,
+            dest,
+            body,
+        } = &message;
+        let (src, dest) = (self.net.name(*src), self.net.name(*dest));
+        // Names come from the command line: they may need escaping.
+        let (src, dest) = (json!(&**src), json!(&**dest));
+        write!(
+            line,
+            r#"{{"id":{id},"src":{src},"dest":{dest},"body":{body}}}"#
+        )
+        .expect("writing to a string cannot fail");
+        self.host.deliver(node, &line);
+        self.last_delivered[node] = Some(message);
+    }
+
     /// Lets a service answer a request.
     fn serve(&mut self, service: EndpointId, message: &Message) {
-        let Ok(request) = serde_json::from_str::<serde_json::Value>(&message.body) else {
-            let name = self.net.name(service).clone();
-            self.complain(
-                message.src,
-                &format!("a message to {name} that is not JSON"),
-            );
-            return;
+        let name = self.net.name(service).clone();
+        let request = match parse_json(&message.body) {
+            Ok(request) => request,
+            Err(error) => {
+                let text = format!(
+                    "a message to {name} that is not JSON ({error}): {}",
+                    excerpt(&message.body)
+                );
+                self.warn_about(message.src, WarningKind::BadServiceRequest, &text);
+                return;
+            }
         };
         let requester = self.net.name(message.src).clone();
         let handler = self
@@ -116,68 +149,107 @@ impl<H: Host> Run<'_, H> {
         match handler.handle(&requester, &request, &mut self.service_rng) {
             Some(mut reply) => {
                 reply["in_reply_to"] = request["msg_id"].clone();
-                self.send(service, message.src, reply.to_string().into());
+                self.send(service, message.src, body_text(&reply));
             }
             None => {
-                let name = self.net.name(service).clone();
-                let text = format!("a request that {name} does not know: {}", message.body);
-                self.complain(message.src, &text);
+                let body = excerpt(&message.body);
+                let text = format!("a request that {name} does not know: {body}");
+                self.warn_about(message.src, WarningKind::BadServiceRequest, &text);
             }
         }
     }
 
     /// Takes a line that a node wrote, and sends it on its way if it is a message.
     pub(super) fn handle_line(&mut self, node: usize, line: &str) {
-        let speaker = EndpointId(u32::try_from(node).expect("nodes are few"));
         if line.trim().is_empty() {
             return;
         }
-        let problem = match parse_line(line) {
-            Err(problem) => problem,
-            Ok(parsed) => match (
-                self.net.resolve(&parsed.src),
-                self.net.resolve(&parsed.dest),
-            ) {
-                (Ok(src), Ok(dest)) => {
-                    self.send(src, dest, parsed.body());
-                    return;
-                }
-                // An answer that comes too late is nothing to complain about.
-                (Ok(_), Err(SendError::Gone(_))) => return,
-                (Err(SendError::Unknown(name) | SendError::Gone(name)), _) => {
-                    format!("\"src\" is {name}, which is no node of this test")
-                }
-                (_, Err(SendError::Unknown(name))) => {
-                    format!("\"dest\" is {name}, which is nobody in this test")
-                }
-            },
+        let parsed = match parse_line(line) {
+            Ok(parsed) => parsed,
+            Err(problem) => {
+                self.warn_about_line(node, WarningKind::MalformedLine, &problem, line);
+                return;
+            }
         };
-        let mut excerpt: String = line.chars().take(EXCERPT_CHARS).collect();
-        if excerpt.len() < line.len() {
-            write!(excerpt, "… ({} bytes)", line.len()).expect("writing to a string cannot fail");
+        if !parsed.rest.is_empty() {
+            let problem = "only the first message of a line counts: a missing line break, or \
+                           threads that write at the same time?";
+            self.warn_about_line(node, WarningKind::TextAfterMessage, problem, line);
         }
-        self.complain(
-            speaker,
-            &format!("a bad line on stdout: {problem}\n  {excerpt}"),
+        if parsed.has_byte_order_mark {
+            let problem = "it begins with a byte order mark";
+            self.warn_about_line(node, WarningKind::MalformedLine, problem, line);
+        }
+        let (src, dest) = (
+            self.net.resolve(&parsed.src),
+            self.net.resolve(&parsed.dest),
         );
+        let (kind, problem) = match (src, dest) {
+            (Ok(src), Ok(dest)) => {
+                self.note_before_init(node, dest, line);
+                self.send(src, dest, parsed.body.into());
+                return;
+            }
+            (Err(SendError::Unknown(name) | SendError::Gone(name)), _) => (
+                WarningKind::UnknownSource,
+                format!("\"src\" is {name:?}, which is no node of this test"),
+            ),
+            (_, Err(SendError::Unknown(name))) => (
+                WarningKind::UnknownDestination,
+                format!("\"dest\" is {name:?}, which does not exist in this test"),
+            ),
+            // Usual for an answer that comes too late, so it is only counted.
+            (_, Err(SendError::Gone(name))) => {
+                let text = format!(
+                    "a message to {name}, which is gone: it has its answer, or gave up\n  {}",
+                    excerpt(line)
+                );
+                let node = Some(node);
+                self.warnings
+                    .add(WarningKind::ReplyToGoneClient, node, &text);
+                return;
+            }
+        };
+        self.warn_about_line(node, kind, &problem, line);
     }
 
-    /// Tells the user that a node does what the protocol forbids.
-    pub(super) fn complain(&mut self, node: EndpointId, text: &str) {
-        let name = self.net.name(node).clone();
-        let Some(count) = self.protocol_violations.get_mut(node.index()) else {
-            self.observer.warning(&format!("{name} wrote {text}"));
-            return;
-        };
-        *count += 1;
-        match (*count).cmp(&COMPLAINTS_SHOWN) {
-            std::cmp::Ordering::Less => {
-                self.observer.warning(&format!("{name} wrote {text}"));
-            }
-            std::cmp::Ordering::Equal => self.observer.warning(&format!(
-                "{name} wrote {text}\n  (further protocol_violations about {name} are counted, not shown)"
-            )),
-            std::cmp::Ordering::Greater => {}
+    /// Warns if a node sends a message elsewhere before it answers `init`.
+    fn note_before_init(&mut self, node: usize, dest: EndpointId, line: &str) {
+        if let Some(client) = self.calls.initialising(node)
+            && dest != client
+        {
+            let text = format!(
+                "a message to {}, while {} waits for the answer to init\n  {}",
+                self.net.name(dest),
+                self.net.name(client),
+                excerpt(line)
+            );
+            let src = EndpointId::of_node(node);
+            self.warn_about(src, WarningKind::MessageBeforeInit, &text);
+        }
+    }
+
+    fn warn_about_line(&mut self, node: usize, kind: WarningKind, problem: &str, line: &str) {
+        let text = format!("a bad line on stdout: {problem}\n  {}", excerpt(line));
+        self.warn_about(EndpointId::of_node(node), kind, &text);
+    }
+
+    /// Warns about something that an endpoint wrote.
+    pub(super) fn warn_about(&mut self, src: EndpointId, kind: WarningKind, text: &str) {
+        let name = self.net.name(src).clone();
+        let node = (self.net.role(src) == Role::Node).then(|| src.index());
+        if let Some(problems) = node.and_then(|node| self.problems.get_mut(node))
+            && problems.len() < PROBLEMS_SHOWN
+        {
+            problems.push(text.to_owned());
+        }
+        let count = self.warnings.add(kind, node, text);
+        if count <= WARNINGS_SHOWN {
+            let more = match count {
+                WARNINGS_SHOWN => format!("\n  (more {} are counted, not shown)", kind.label()),
+                _ => String::new(),
+            };
+            self.observer.warning(&format!("{name} wrote {text}{more}"));
         }
     }
 
@@ -188,26 +260,44 @@ impl<H: Host> Run<'_, H> {
                 self.down[node] = true;
                 self.kills += 1;
                 self.abandon_init(node);
+                self.net.take_down(EndpointId::of_node(node));
                 self.host.kill(node)
             }
             Action::Restart(node) if self.down[node] => {
                 self.down[node] = false;
-                self.net.clear_inbox(EndpointId(node as u32));
                 self.host.start(node)?;
+                let now = self.host.now();
+                self.net.bring_up(now, EndpointId::of_node(node));
                 self.init(node);
                 Ok(())
             }
             Action::Pause(node) if !self.down[node] => {
                 self.pauses += 1;
+                self.suspend_init(node);
                 self.host.pause(node)
             }
-            Action::Resume(node) if !self.down[node] => self.host.resume(node),
+            Action::Resume(node) if !self.down[node] => {
+                self.resume_init(node, INIT_TIMEOUT);
+                self.host.resume(node)
+            }
+            Action::Request(node, request) if !self.down[node] => {
+                self.notify(node, request);
+                Ok(())
+            }
             Action::SetClock(node, offset_ms) => {
                 self.host.set_clock_offset(node, offset_ms);
                 Ok(())
             }
-            // Two faults may strike the same node: it can only die once.
+            // Two faults may affect the same node: it can be killed only once.
             _ => Ok(()),
         }
+    }
+}
+
+/// Returns the start of a text, with its length if that is not all.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
     }
 }

@@ -1,5 +1,5 @@
-//! The two phases of a run: one with operations and faults, and a final one that looks at what is
-//! left when everything has healed.
+//! The two phases of a run: the main phase, with operations and faults, and the final phase, which
+//! looks at the state once every fault is over.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use crate::generator::{Generator, Next, Turn};
 use crate::host::Host;
 use crate::workload::FinalPhase;
 
-/// Between the healing of all faults and the final operations.
+/// The time that the cluster has to recover between the end of all faults and the final operations.
 pub const RECOVERY: Duration = Duration::from_secs(10);
 
-/// What came of asking the generator.
+/// The result of asking the generator.
 enum Asked {
     /// An operation began, which was due at this time.
     Invoked(Duration),
-    /// Nothing before this time, or before something completes.
+    /// There is nothing to begin before this time, or before an operation completes.
     Wait(Option<Duration>),
-    /// Nothing ever.
+    /// There will never be anything to begin.
     Done,
 }
 
 impl<H: Host> Run<'_, H> {
-    /// Operations and faults, until the time limit.
+    /// Performs operations and faults until the time limit.
     pub(super) fn main_phase(&mut self, generator: Box<dyn Generator>) -> Result<()> {
         let time_limit = self.plan.settings.time_limit;
         let fault_free_tail = self.plan.fault_free_tail;
@@ -47,7 +47,7 @@ impl<H: Host> Run<'_, H> {
                     continue;
                 }
                 Asked::Wait(until) => until,
-                // Without operations time passes all the same.
+                // Without operations time still passes.
                 Asked::Done => Some(cutoff),
             };
             let next = earliest(next_fault, next_operation);
@@ -62,13 +62,13 @@ impl<H: Host> Run<'_, H> {
                 .progress(self.now().saturating_sub(begin), time_limit);
             self.wait(earliest(next, Some(cutoff)))?;
         }
-        // The generator sees the last completions too: the final phase may build on them.
+        // The generator sees the last completions too: the final phase may depend on them.
         self.drain()?;
         self.generator = None;
         Ok(())
     }
 
-    /// Heals, lets the cluster recover, and performs the workload's last operations.
+    /// Ends all faults, lets the cluster recover, and performs the workload's last operations.
     pub(super) fn final_phase(&mut self, phase: FinalPhase) -> Result<()> {
         self.heal()?;
         self.observer.milestone("Waiting for recovery...");
@@ -134,17 +134,15 @@ impl<H: Host> Run<'_, H> {
         }
     }
 
-    /// Performs what the nemesis has due before `end`, and tells when it is due next. If a fault_free_tail
-    /// follows, everything is healed at the end.
+    /// Performs what the nemesis has due before `end`, and returns when it is due next. If a part
+    /// without faults follows, every fault ends there.
     fn let_nemesis_act(&mut self, end: Duration) -> Result<Option<Duration>> {
         loop {
             let now = self.now();
             match self.plan.nemesis.next_at().filter(|&at| at < end) {
                 Some(at) if at > now => return Ok(Some(at)),
                 Some(_) => {
-                    self.with_arena(|nemesis, arena| {
-                        nemesis.act(now, arena).into_iter().collect()
-                    })?;
+                    self.with_faults(|nemesis, cx| nemesis.act(now, cx).into_iter().collect())?;
                     self.threads.dispatch(None);
                 }
                 None if self.plan.fault_free_tail.is_zero() || self.plan.nemesis.is_over() => {

@@ -1,4 +1,4 @@
-//! What a run is given: what to do, and whom to tell.
+//! What a run is given: the plan and its observer.
 
 use std::time::Duration;
 
@@ -7,49 +7,72 @@ use crate::history::Operation;
 use crate::nemesis::Nemesis;
 use crate::net::{Latency, Recording};
 use crate::seed::Seed;
+use crate::service::ServiceOptions;
 use crate::workload::{AnyWorkload, Settings};
 
-/// What a run is to do.
+/// What to do in a run.
 pub struct Plan {
     /// The workload.
     pub workload: AnyWorkload,
-    /// What the workload is told.
+    /// The workload's settings.
     pub settings: Settings,
     /// An operation that every thread performs once in the final phase, in place of the workload's
     /// own final phase.
     pub final_operation: Option<Invocation>,
-    /// How long the nemesis rests at the end of the main phase, all faults healed.
+    /// The part of the main phase, at its end, in which no fault is in force.
     pub fault_free_tail: Duration,
     /// How long messages take.
     pub latency: Latency,
-    /// What goes wrong.
+    /// The faults.
     pub nemesis: Nemesis,
-    /// What everything is drawn from.
+    /// How the services behave.
+    pub services: ServiceOptions,
+    /// The seed that everything is drawn from.
     pub seed: Seed,
     /// How much of the traffic is kept.
     pub recording: Recording,
-    /// Tells the observer of every message that is sent.
+    /// Whether the observer sees every message that is sent.
     pub log_sent: bool,
-    /// Tells the observer of every message that is received.
+    /// Whether the observer sees every message that is received.
     pub log_received: bool,
 }
 
-/// Told what happens while a run goes on.
+impl Plan {
+    /// Creates a plan without latency and faults, which keeps no messages:
+    /// `Plan { latency, ..Plan::new(workload, settings, seed) }`.
+    pub fn new(workload: AnyWorkload, settings: Settings, seed: Seed) -> Plan {
+        Plan {
+            workload,
+            settings,
+            final_operation: None,
+            fault_free_tail: Duration::ZERO,
+            latency: Latency::constant(Duration::ZERO),
+            nemesis: Nemesis::default(),
+            services: ServiceOptions::default(),
+            seed,
+            recording: Recording::First(0),
+            log_sent: false,
+            log_received: false,
+        }
+    }
+}
+
+/// Sees what happens while a run goes on. Every method does nothing by default.
 pub trait Observer {
     /// An operation began or ended.
     fn operation(&mut self, _operation: &Operation) {}
 
-    /// A step of the run, such as `Running test`.
+    /// The run reached a step, such as `Running test`.
     fn milestone(&mut self, _text: &str) {}
 
-    /// Something that the user should know: a node misbehaves.
+    /// A node misbehaves, or something else that the user should know happened.
     fn warning(&mut self, _text: &str) {}
 
-    /// The main phase is so far along, of so much.
+    /// The main phase has lasted `elapsed` of `total`.
     fn progress(&mut self, _elapsed: Duration, _total: Duration) {}
 }
 
-/// An observer that takes no notice.
+/// An observer that does nothing.
 pub struct NoopObserver;
 
 impl Observer for NoopObserver {}

@@ -1,11 +1,13 @@
-//! The client threads: one operation at a time each, and the rules by which errors become outcomes.
+//! The client threads, each with one operation at a time, and the rules by which errors become
+//! outcomes.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use glomers::ErrorCode;
 
 use super::calls::{Answer, Purpose};
-use super::{Run, entry};
+use super::{Run, WarningKind, entry};
 use crate::edn::Value;
 use crate::generator::Invocation;
 use crate::history::{Kind, Operation, Process};
@@ -16,12 +18,15 @@ use crate::workload::{Client, Step};
 /// The exception class that upstream reports for whatever goes wrong in a client.
 const EXCEPTION_CLASS: &str = "clojure.lang.ExceptionInfo";
 
+/// Stands for a code that is no integer, or one beyond 64 bits.
+const UNKNOWN_CODE: i64 = -1;
+
 /// A client thread.
 pub(super) struct Worker {
-    /// The node that it talks to, always the same.
+    /// The node that it sends all its requests to.
     node: usize,
     connection: Option<Connection>,
-    /// The operation under way.
+    /// The operation in progress.
     invocation: Option<Invocation>,
 }
 
@@ -82,7 +87,7 @@ impl<H: Host> Run<'_, H> {
         self.take_step(thread, step)
     }
 
-    /// Goes on with an operation whose call was answered.
+    /// Continues an operation whose call ended.
     pub(super) fn proceed(&mut self, thread: usize, answer: Answer) -> Result<()> {
         let rules = &self.rules;
         let worker = &mut self.workers[thread];
@@ -100,7 +105,13 @@ impl<H: Host> Run<'_, H> {
                 let connection = worker.connection.as_mut().expect("a caller is connected");
                 match connection.client.reply(invocation, &body) {
                     Ok(step) => return self.take_step(thread, step),
-                    Err(malformed) => Completion::exception(invocation, &malformed.0),
+                    Err(malformed) => {
+                        let completion = Completion::exception(invocation, &malformed.0);
+                        let node = EndpointId::of_node(worker.node);
+                        let text = format!("a malformed reply: {malformed}");
+                        self.warn_about(node, WarningKind::MalformedReply, &text);
+                        completion
+                    }
                 }
             }
             Answer::Error(code, text) if !rules.handles_errors => {
@@ -110,9 +121,14 @@ impl<H: Host> Run<'_, H> {
                 Completion::exception(invocation, "timed out waiting for a reply")
             }
             Answer::Error(code, text) => {
-                let (name, definite) = error_name(code);
-                let kind = if definite { Kind::Fail } else { uncertain };
-                let error = Value::Vector(vec![Value::keyword(name), Value::Str(text)]);
+                let code = ErrorCode::from(code.as_i64().unwrap_or(UNKNOWN_CODE));
+                let kind = if code.is_definite() {
+                    Kind::Fail
+                } else {
+                    uncertain
+                };
+                let name = Value::keyword(error_name(code));
+                let error = Value::Vector(vec![name, Value::Str(text)]);
                 Completion::failure(invocation, kind, error)
             }
             Answer::Timeout => {
@@ -198,7 +214,7 @@ impl Completion {
         }
     }
 
-    /// Nobody knows what happened.
+    /// An outcome that is not known.
     fn exception(invocation: &Invocation, text: &str) -> Completion {
         let cause = Value::map([
             ("type", Value::Symbol(EXCEPTION_CLASS.to_owned())),
@@ -214,20 +230,44 @@ impl Completion {
     }
 }
 
-/// The name of an error code in a history, and whether the operation certainly did not happen.
-fn error_name(code: i64) -> (&'static str, bool) {
-    match code {
-        0 => ("timeout", false),
-        1 => ("node-not-found", true),
-        10 => ("not-supported", true),
-        11 => ("temporarily-unavailable", true),
-        12 => ("malformed-request", true),
-        13 => ("crash", false),
-        14 => ("abort", true),
-        20 => ("key-does-not-exist", true),
-        21 => ("key-already-exists", true),
-        22 => ("precondition-failed", true),
-        30 => ("txn-conflict", true),
-        _ => ("unknown", false),
+/// Returns the name of an error code in a history, such as `key-does-not-exist`.
+fn error_name(code: ErrorCode) -> String {
+    if let ErrorCode::Other(_) = code {
+        return "unknown".to_owned();
+    }
+    let mut name = String::new();
+    for c in format!("{code:?}").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_codes_have_the_names_of_upstream() {
+        let names = [
+            (0, "timeout"),
+            (1, "node-not-found"),
+            (10, "not-supported"),
+            (11, "temporarily-unavailable"),
+            (12, "malformed-request"),
+            (13, "crash"),
+            (14, "abort"),
+            (20, "key-does-not-exist"),
+            (21, "key-already-exists"),
+            (22, "precondition-failed"),
+            (30, "txn-conflict"),
+            (UNKNOWN_CODE, "unknown"),
+            (31, "unknown"),
+        ];
+        for (code, name) in names {
+            assert_eq!(error_name(code.into()), name);
+        }
     }
 }

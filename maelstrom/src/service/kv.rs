@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::Service;
+use crate::edn::Value;
 use crate::seed::ChaCha8Rng;
 
-/// A key, as its JSON text: any value can be one, and `1`, `1.0` and `"1"` are three keys.
+/// A key as its JSON text: any value can be one, and `1`, `1.0` and `"1"` are three keys.
 pub(super) type Key = String;
 
 /// A request to a key-value store. A field that is missing is `null`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Request {
-    /// What it is about.
+    /// The key that is read or assigned.
     pub key: Key,
     action: Action,
 }
@@ -25,17 +26,17 @@ enum Action {
     Cas { from: Json, to: Json, create: bool },
 }
 
-/// What a request comes to on a store where its key has a certain value.
+/// The effect of a request on a store where its key has a certain value.
 #[derive(Debug, PartialEq)]
 pub(super) struct Effect {
     /// The response.
     pub response: Json,
-    /// The value that the key is given, be it the one it had.
+    /// The value that the key is given, which may be the one that it had.
     pub assigned: Option<Json>,
 }
 
 impl Request {
-    /// The request that `body` stands for, if it is of a type that stores know.
+    /// Returns the request of a body, or `None` if stores do not know its type.
     pub fn parse(body: &Json) -> Option<Request> {
         let field = |name: &str| body.get(name).cloned().unwrap_or_default();
         let action = match body.get("type").and_then(Json::as_str) {
@@ -59,7 +60,7 @@ impl Request {
         })
     }
 
-    /// The same request, but a compare-and-set does not create a key.
+    /// Returns the same request, except that a compare-and-set does not create a key.
     pub fn never_creating(mut self) -> Request {
         if let Action::Cas { create, .. } = &mut self.action {
             *create = false;
@@ -67,7 +68,7 @@ impl Request {
         self
     }
 
-    /// What the request comes to where its key has the value `current`, or is absent.
+    /// Returns the effect of the request where its key has the value `current`, or is absent.
     pub fn apply(&self, current: Option<&Json>) -> Effect {
         match (&self.action, current) {
             (Action::Read, Some(value)) => Effect {
@@ -80,7 +81,9 @@ impl Request {
             },
             (Action::Cas { from, to, .. }, Some(value)) if value == from => swapped(to),
             (Action::Cas { from, .. }, Some(value)) => {
-                refused(22, &format!("expected {from}, but the value is {value}"))
+                // Upstream's text, which programs take apart.
+                let (value, from) = (Value::from_json(value), clojure_text(from));
+                refused(22, &format!("current value {value} is not {from}"))
             }
             (Action::Cas { to, create, .. }, None) if *create => swapped(to),
             (Action::Read | Action::Cas { .. }, None) => refused(20, "key does not exist"),
@@ -99,6 +102,15 @@ fn refused(code: u32, text: &str) -> Effect {
     Effect {
         response: json!({ "type": "error", "code": code, "text": text }),
         assigned: None,
+    }
+}
+
+/// Returns a value as Clojure's `str` shows it: strings without quotes, and everything else as EDN.
+fn clojure_text(value: &Json) -> String {
+    match value {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        other => Value::from_json(other).to_string(),
     }
 }
 

@@ -1,6 +1,8 @@
-//! `lww-kv`: eventual consistency by Lamport clocks, where the last write wins.
+//! `lww-kv`: a store of two replicas, where the last write wins.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
 
 use rand::RngExt;
 use serde_json::Value as Json;
@@ -9,15 +11,49 @@ use super::Service;
 use super::kv::{Key, Request};
 use crate::seed::ChaCha8Rng;
 
+/// Whether replicas of `lww-kv` keep what is merged into them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Merges {
+    /// Every merge is lost, so the replicas never converge and a read may show an old value at any
+    /// time. Upstream does this: it stores the result of a merge, and then stores the result of the
+    /// request into the replicas as they were before.
+    #[default]
+    Lost,
+    /// A merge is kept unless the request is performed on the replica that it changed, which is what
+    /// upstream's code seems to mean. Replicas converge after a few requests.
+    Kept,
+}
+
+impl FromStr for Merges {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Merges, String> {
+        match name {
+            "upstream" => Ok(Merges::Lost),
+            "merging" => Ok(Merges::Kept),
+            _ => Err("must be one of upstream, merging".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Merges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Merges::Lost => "upstream",
+            Merges::Kept => "merging",
+        })
+    }
+}
+
 /// Two replicas. With every request one of them, drawn at random, is merged into another (which may
-/// be itself), and a third draw decides on which one the request is performed.
+/// be itself), and a third draw decides which one performs the request, on the state that it had
+/// before the merge. What becomes of the merge is up to [`Merges`].
 ///
-/// The request is performed on what its replica was before the merge, and the outcome is stored
-/// over the merge's: a replica that is both forgets what it was just told. Upstream documents five
-/// replicas, and has two.
+/// Upstream documents five replicas, and has two.
 #[derive(Clone, Debug, Default)]
 pub struct LwwKv {
     replicas: [Replica; 2],
+    merges: Merges,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,7 +77,7 @@ impl Service for LwwKv {
         let request = Request::parse(body)?.never_creating();
         let mut draw = || rng.random_range(0..self.replicas.len());
         let (source, destination, performer) = (draw(), draw(), draw());
-        if performer != destination {
+        if self.merges == Merges::Kept && performer != destination {
             self.merge(source, destination);
         }
         Some(self.replicas[performer].perform(request))
@@ -49,6 +85,14 @@ impl Service for LwwKv {
 }
 
 impl LwwKv {
+    /// Creates an empty store.
+    pub fn new(merges: Merges) -> LwwKv {
+        LwwKv {
+            merges,
+            ..LwwKv::default()
+        }
+    }
+
     /// Brings what `source` knows to `destination`. Of two entries the later one stays; at equal
     /// times the source's.
     fn merge(&mut self, source: usize, destination: usize) {

@@ -1,14 +1,14 @@
-//! Maelstrom's services: the stores and the clock that nodes may lean on.
+//! Maelstrom's services: the stores and the clock that nodes may use.
 //!
 //! Each [`Service`] is a state machine: one request in, one response out. Queues, latency and
 //! `in_reply_to` are the network's business, so the same services serve real processes and
 //! simulated nodes; randomness comes from the caller, so that a run can be replayed.
 //!
-//! | id | what it promises |
+//! | id | guarantee |
 //! |---|---|
 //! | `lin-kv` | linearizable: a single copy ([`LinKv`]) |
 //! | `seq-kv` | sequential: requesters may see the past, each of them in order ([`SeqKv`]) |
-//! | `lww-kv` | eventual, last write wins: two replicas that merge now and then ([`LwwKv`]) |
+//! | `lww-kv` | last write wins: two replicas ([`LwwKv`]) |
 //! | `lin-tso` | ever increasing timestamps ([`LinTso`]) |
 
 mod kv;
@@ -17,7 +17,7 @@ mod seq_kv;
 mod tso;
 
 pub use kv::LinKv;
-pub use lww_kv::LwwKv;
+pub use lww_kv::{LwwKv, Merges};
 pub use seq_kv::{STATES_HELD, SeqKv};
 pub use tso::LinTso;
 
@@ -27,19 +27,30 @@ use crate::seed::ChaCha8Rng;
 
 /// A service on the network.
 pub trait Service {
-    /// The response to the request `body` of the node called `requester`, to which the caller adds
-    /// `in_reply_to`. `None` to a request of an unknown type: the requester sees its call time out.
+    /// Returns the response to the request `body` of the node called `requester`, to which the
+    /// caller adds `in_reply_to`. `None` for a request of an unknown type: it gets no response.
     fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json>;
 }
 
-/// The services of every run, by the names that nodes call them.
-pub fn all() -> Vec<(&'static str, Box<dyn Service>)> {
-    vec![
-        ("lin-kv", Box::<LinKv>::default()),
-        ("lin-tso", Box::<LinTso>::default()),
-        ("lww-kv", Box::<LwwKv>::default()),
-        ("seq-kv", Box::<SeqKv>::default()),
-    ]
+/// The names under which nodes reach the services.
+pub const NAMES: [&str; 4] = ["lin-kv", "lin-tso", "lww-kv", "seq-kv"];
+
+/// How the services of a run behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceOptions {
+    /// Whether the replicas of `lww-kv` keep what is merged into them.
+    pub lww_kv: Merges,
+}
+
+/// Returns the services of a run, with their names.
+pub fn all(options: ServiceOptions) -> Vec<(&'static str, Box<dyn Service>)> {
+    let services: [Box<dyn Service>; 4] = [
+        Box::<LinKv>::default(),
+        Box::<LinTso>::default(),
+        Box::new(LwwKv::new(options.lww_kv)),
+        Box::<SeqKv>::default(),
+    ];
+    NAMES.into_iter().zip(services).collect()
 }
 
 #[cfg(test)]

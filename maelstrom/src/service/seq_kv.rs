@@ -1,13 +1,13 @@
-//! `seq-kv`: everybody sees the same history of the store, but not at the same time.
+//! `seq-kv`: all requesters see the same history of the store, but not at the same time.
 //!
 //! The store's states are numbered; 0 is the empty one. Each requester has an index, the state it
-//! saw last, and a request of his is judged on a state drawn from that one up to the newest. If it
-//! would change that state, it is judged again on the newest one, and makes a state of its own:
-//! changes happen in one order, and a requester who changed something sees his own change.
+//! saw last, and its next request is evaluated on a state drawn from that one up to the newest. If
+//! it would change that state, it is evaluated again on the newest one, and makes a new state:
+//! changes happen in one order, and a requester that changed something sees its own change.
 //!
-//! Only the newest [`STATES_HELD`] states are kept, in a ring, and a requester who lags further
-//! behind than that wraps round to newer states. So does upstream; it means that such a requester
-//! may see the store go backwards.
+//! Only the newest [`STATES_HELD`] states are kept, in a ring, and a requester that lags further
+//! behind than that wraps round to newer states, as upstream: such a requester may see the store go
+//! backwards.
 //!
 //! All states share one store of versions: a key keeps, with the number of the state in which it
 //! was assigned, every value that some held state still shows. A request costs O(log keys).
@@ -21,7 +21,7 @@ use super::Service;
 use super::kv::{Key, Request};
 use crate::seed::ChaCha8Rng;
 
-/// How many states the service remembers.
+/// The number of states that the service remembers.
 pub const STATES_HELD: u64 = 32;
 
 /// The sequentially consistent store.
@@ -58,31 +58,31 @@ impl Service for SeqKv {
 }
 
 impl SeqKv {
-    /// The number of the newest state: how often requests made a new one.
+    /// Returns the number of the newest state, which is how often requests made a new one.
     pub fn newest(&self) -> u64 {
         self.newest
     }
 
-    /// The index of a requester: the state drawn for its last request.
+    /// Returns the index of a requester: the state drawn for its last request.
     pub fn index(&self, requester: &str) -> u64 {
         self.indices.get(requester).copied().unwrap_or(0)
     }
 
-    /// The state that stands in for state `index`: itself while it is held, else the one that has
-    /// taken its place in the ring.
+    /// Returns the state that stands in for state `index`: itself while it is held, else the one that
+    /// has taken its place in the ring.
     fn held(&self, index: u64) -> u64 {
         let states_held = (self.newest + 1).min(STATES_HELD);
         self.newest - (self.newest - index) % states_held
     }
 
-    /// The value of a key in a state that is held.
+    /// Returns the value of a key in a state that is held.
     fn value(&self, key: &Key, state: u64) -> Option<&Json> {
         let mut newest_first = self.versions.get(key)?.iter().rev();
         let version = newest_first.find(|(since, _)| *since <= state);
         version.map(|(_, value)| value)
     }
 
-    /// Makes a new state by applying `request` to the newest one, and gives its response.
+    /// Makes a new state by applying `request` to the newest one, and returns the response.
     fn append(&mut self, request: Request) -> Json {
         let effect = request.apply(self.value(&request.key, self.newest));
         self.newest += 1;
@@ -119,7 +119,7 @@ mod tests {
     use crate::seed::Seed;
 
     #[test]
-    fn only_values_that_a_held_state_shows_are_kept() {
+    fn value_that_no_held_state_shows_is_dropped() {
         let mut rng = Seed(0).stream("service");
         let mut kv = SeqKv::default();
         for value in 0..1000 {

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::Service;
 use crate::seed::ChaCha8Rng;
 
-/// Hands out 0, 1, 2, …: each request gets the next number.
+/// Returns 0, 1, 2, …: each request gets the next number.
 #[derive(Clone, Debug, Default)]
 pub struct LinTso {
     next: u64,

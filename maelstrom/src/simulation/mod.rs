@@ -61,34 +61,36 @@ use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
 use crate::runner::{self, NoopObserver, Plan};
 use crate::seed::Seed;
+use crate::service::ServiceOptions;
 use crate::workload::Settings;
 
-/// So many milliseconds.
+/// Returns a duration in milliseconds.
 pub const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// So many seconds.
+/// Returns a duration in seconds.
 pub const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
 type Script = Box<dyn FnOnce(NetworkControl) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
 
-/// A run to be simulated.
+/// A run that can be simulated.
 pub struct Simulation {
     seed: Seed,
     count: usize,
     factory: Option<NodeFactory>,
     latency: Latency,
     schedules: Vec<Schedule>,
+    services: ServiceOptions,
     scripts: Vec<Script>,
     recording: Recording,
     verbose: bool,
     notes: Vec<String>,
 }
 
-/// What a script of faults can reach.
+/// The network as a script of faults sees it.
 #[derive(Clone)]
 pub struct NetworkControl {
     faults: Rc<RefCell<Faults>>,
@@ -123,7 +125,7 @@ impl NetworkControl {
 }
 
 impl Simulation {
-    /// A run without nodes, latency or faults.
+    /// Creates a run without nodes, latency or faults.
     pub fn new(seed: impl Into<Seed>) -> Simulation {
         Simulation {
             seed: seed.into(),
@@ -131,6 +133,7 @@ impl Simulation {
             factory: None,
             latency: Latency::constant(Duration::ZERO),
             schedules: Vec::new(),
+            services: ServiceOptions::default(),
             scripts: Vec::new(),
             recording: Recording::First(0),
             verbose: std::env::var_os("EDDY_VERBOSE").is_some(),
@@ -138,7 +141,7 @@ impl Simulation {
         }
     }
 
-    /// So many nodes, `n0`, `n1`, …, made by `make`.
+    /// Sets the number of nodes, which are called `n0`, `n1`, …, and what makes them.
     pub fn nodes<M: IntoNode + 'static>(
         self,
         count: usize,
@@ -151,15 +154,20 @@ impl Simulation {
         }
     }
 
-    /// How long messages between servers take.
+    /// Sets how long messages between servers take.
     pub fn latency(self, latency: Latency) -> Simulation {
         Simulation { latency, ..self }
     }
 
-    /// Adds something that goes wrong; may be called several times.
+    /// Adds a fault with its times. May be called several times.
     pub fn nemesis(mut self, schedule: Schedule) -> Simulation {
         self.schedules.push(schedule);
         self
+    }
+
+    /// Sets how the services behave, such as whether replicas of `lww-kv` converge.
+    pub fn services(self, services: ServiceOptions) -> Simulation {
+        Simulation { services, ..self }
     }
 
     /// Adds a script of faults, which runs beside the nodes, on their clock.
@@ -180,18 +188,18 @@ impl Simulation {
         }
     }
 
-    /// Adds to what the run says of itself: what else was drawn from the seed.
+    /// Adds a note to the run's description, such as what else was drawn from the seed.
     pub fn note(mut self, note: impl fmt::Display) -> Simulation {
         self.notes.push(note.to_string());
         self
     }
 
-    /// Simulates the run and checks it. A run that is replayed (`EDDY_SEED=n`), or fails, says first
-    /// what it is to do.
+    /// Simulates the run and checks it. The description of a run that is replayed (`EDDY_SEED=n`) is
+    /// printed first.
     ///
     /// # Panics
     ///
-    /// If no nodes were given, or the load is not one for so many clients.
+    /// If no nodes were given, or the workload cannot run with these settings.
     pub fn run(mut self, load: Load) -> Run {
         let factory = self.factory.take().expect("a simulation needs nodes");
         let (names, seed) = (self.names(), self.seed);
@@ -208,8 +216,8 @@ impl Simulation {
         })
     }
 
-    /// The same run on real processes, in real time, each with a log in `logs`: what a simulation
-    /// must agree with. Scripts are left out, and clocks are not skewed.
+    /// Performs the same run on real processes, in real time, each with a log in `logs`, to compare
+    /// simulations with. Scripts are left out, and clocks are not skewed.
     ///
     /// # Errors
     ///
@@ -234,7 +242,7 @@ impl Simulation {
         let workload = &*load.workload;
         let mut settings = Settings {
             rate: load.rate,
-            concurrency: load.concurrency.unwrap_or(self.count),
+            concurrency: self.concurrency(&load),
             latency: self.latency.mean(),
             time_limit: load.time_limit,
             ..Settings::new(workload, self.names())
@@ -246,16 +254,13 @@ impl Simulation {
             panic!("{problem}");
         }
         let plan = Plan {
-            workload: load.workload.clone(),
-            settings: settings.clone(),
             final_operation: load.final_operation.clone(),
             fault_free_tail: load.fault_free_tail,
             latency: self.latency,
             nemesis: Nemesis::new(self.schedules),
-            seed: self.seed,
+            services: self.services,
             recording: self.recording,
-            log_sent: false,
-            log_received: false,
+            ..Plan::new(load.workload.clone(), settings.clone(), self.seed)
         };
         let outcome = runner::run_with(plan, host, &mut NoopObserver, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
@@ -263,12 +268,17 @@ impl Simulation {
         Run::new(self.seed, description, outcome, results, host.now())
     }
 
-    /// In one line, what the run is to do.
+    fn concurrency(&self, load: &Load) -> usize {
+        let default = || load.workload.default_concurrency(self.count);
+        load.concurrency.unwrap_or_else(default)
+    }
+
+    /// Describes the run in one line.
     fn describe(&self, load: &Load) -> String {
         let mut parts = vec![
             load.workload.name().to_owned(),
             format!("{} nodes", self.count),
-            format!("{} clients", load.concurrency.unwrap_or(self.count)),
+            format!("{} clients", self.concurrency(load)),
             format!("latency {}", self.latency),
             format!("{:.0} op/s for {:?}", load.rate, load.time_limit),
         ];

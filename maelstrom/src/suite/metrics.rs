@@ -1,6 +1,6 @@
 //! The figures of a run, read off its results and its history, whichever bench wrote them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -9,8 +9,8 @@ use crate::edn::{Float, Value};
 use crate::history::History;
 
 /// A figure that is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Figure {
     /// The fraction of operations that ended ok.
     Ok,
@@ -26,11 +26,14 @@ pub enum Figure {
     Max,
     /// Kafka's worst realtime lag, in ms.
     Lag,
+    /// A figure of the workload's own analysis, by its key under `:workload` in the results, such
+    /// as `failover-median-ms`. Targets are upper bounds.
+    Workload(String),
 }
 
 impl Figure {
-    /// All figures, in the order of the table.
-    pub const ALL: [Figure; 7] = [
+    /// The figures that any workload may have, in the order of the table.
+    pub const COMMON: [Figure; 7] = [
         Figure::Ok,
         Figure::MsgsPerOp,
         Figure::Median,
@@ -41,7 +44,7 @@ impl Figure {
     ];
 
     /// The column's head.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Figure::Ok => "ok-fraction",
             Figure::MsgsPerOp => "msgs/op",
@@ -50,12 +53,32 @@ impl Figure {
             Figure::P99 => "99th ms",
             Figure::Max => "max ms",
             Figure::Lag => "lag ms",
+            Figure::Workload(name) => name,
         }
     }
 
     /// Whether targets are lower bounds.
-    pub fn is_least(self) -> bool {
-        self == Figure::Ok
+    pub fn is_least(&self) -> bool {
+        *self == Figure::Ok
+    }
+}
+
+impl TryFrom<String> for Figure {
+    type Error = String;
+
+    /// Reads the name under which a suite sets a target. Names with a hyphen are the workload's.
+    fn try_from(name: String) -> Result<Figure, String> {
+        Ok(match &*name {
+            "ok" => Figure::Ok,
+            "msgs_per_op" => Figure::MsgsPerOp,
+            "median" => Figure::Median,
+            "p95" => Figure::P95,
+            "p99" => Figure::P99,
+            "max" => Figure::Max,
+            "lag" => Figure::Lag,
+            _ if name.contains('-') => Figure::Workload(name),
+            _ => return Err(format!("there is no figure {name}")),
+        })
     }
 }
 
@@ -66,6 +89,9 @@ pub struct Metrics {
     pub verdict: Verdict,
     /// Its figures; those that the workload does not have are missing.
     pub figures: BTreeMap<Figure, f64>,
+    /// Figures that the workload has, and that this run gave no occasion to measure: the time of a
+    /// failover if no leader failed, for example.
+    pub unmeasured: BTreeSet<Figure>,
 }
 
 impl Metrics {
@@ -106,9 +132,26 @@ impl Metrics {
                 },
             );
         }
+        let mut unmeasured = BTreeSet::new();
+        for (key, value) in at(&["workload"])
+            .and_then(Value::as_map)
+            .into_iter()
+            .flatten()
+        {
+            let name = key.as_keyword().filter(|name| name.contains('-'));
+            let Some(figure) = name.map(|name| Figure::Workload(name.to_owned())) else {
+                continue;
+            };
+            if let Some(value) = as_number(value) {
+                figures.insert(figure, value);
+            } else if value.is_nil() {
+                unmeasured.insert(figure);
+            }
+        }
         Metrics {
             verdict: Verdict::of_results(results),
             figures,
+            unmeasured,
         }
     }
 }

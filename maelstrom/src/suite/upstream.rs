@@ -18,6 +18,23 @@ const WORKING_DIRECTORY: &str = "store/upstream";
 /// How to go on without upstream.
 const INSTEAD: &str = "or go on with Eddy, which needs neither: BENCH=eddy, or --bench eddy";
 
+/// The workloads that upstream has.
+const WORKLOADS: [&str; 10] = [
+    "broadcast",
+    "echo",
+    "g-counter",
+    "g-set",
+    "kafka",
+    "lin-kv",
+    "pn-counter",
+    "txn-list-append",
+    "txn-rw-register",
+    "unique-ids",
+];
+
+/// The faults that upstream has.
+const FAULTS: [&str; 1] = ["partition"];
+
 /// An upstream Maelstrom that can be run.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -33,6 +50,15 @@ impl Upstream {
     pub fn find() -> Result<Upstream> {
         let named = std::env::var_os("MAELSTROM").map(PathBuf::from);
         Upstream::at(named.as_deref())
+    }
+
+    /// What upstream lacks for a test, in words: `upstream has no kill`.
+    pub fn lacks(workload: &str, faults: &[String]) -> Option<String> {
+        let workload = Some(workload).filter(|workload| !WORKLOADS.contains(workload));
+        let faults = faults.iter().map(String::as_str);
+        let faults = faults.filter(|fault| !FAULTS.contains(fault));
+        let lacking: Vec<&str> = workload.into_iter().chain(faults).collect();
+        (!lacking.is_empty()).then(|| format!("upstream has no {}", lacking.join(", no ")))
     }
 
     fn at(named: Option<&Path>) -> Result<Upstream> {
@@ -115,4 +141,25 @@ fn runs(program: &str, argument: &str) -> bool {
         .stderr(Stdio::null())
         .status();
     command.is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_that_upstream_cannot_run_are_named_with_what_it_lacks() {
+        let lacks = |workload, faults: &[&str]| {
+            let faults: Vec<String> = faults.iter().map(|&fault| fault.to_owned()).collect();
+            Upstream::lacks(workload, &faults)
+        };
+        assert_eq!(lacks("lin-kv", &["partition"]), None);
+        let kill = lacks("lin-kv", &["kill", "partition"]);
+        assert_eq!(kill.as_deref(), Some("upstream has no kill"));
+        let election = lacks("leader-election", &["pause"]);
+        assert_eq!(
+            election.as_deref(),
+            Some("upstream has no leader-election, no pause")
+        );
+    }
 }

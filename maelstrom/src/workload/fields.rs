@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value as Json};
 
-use crate::edn::Value;
+use crate::edn::{Value, is_json_integer};
 
 /// A reply that does not have the form that the protocol demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
                 return Err(Malformed(text));
             }
         }
-        if let Some(id) = body.get("msg_id").filter(|id| !id.is_i64() && !id.is_u64()) {
+        if let Some(id) = body.get("msg_id").filter(|id| !is_json_integer(id)) {
             return Err(Malformed(format!("msg_id must be an integer, not {id}")));
         }
         Ok(Fields {
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
     /// The integer called `name`.
     pub fn take_integer(&mut self, name: &'static str) -> Result<Value, Malformed> {
         match self.take_any(name)? {
-            value @ Value::Int(_) => Ok(value),
+            value if value.is_integer() => Ok(value),
             other => Err(Malformed(format!("{name} must be an integer, not {other}"))),
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AnyWorkload, Broadcast, Echo, GCounter, GSet, Kafka, LinKv, PnCounter, TxnListAppend,
-    TxnRwRegister, UniqueIds, Workload,
+    AnyWorkload, Broadcast, Echo, GCounter, GSet, Jobs, Kafka, LeaderElection, LinKv, Orders,
+    PnCounter, TxnListAppend, TxnRwRegister, UniqueIds, Workload,
 };
 
 /// The built-in workloads, by name.
@@ -14,8 +14,11 @@ pub fn built_in() -> Vec<AnyWorkload> {
         Arc::new(Echo),
         Arc::new(GCounter),
         Arc::new(GSet),
+        Arc::new(Jobs),
         Arc::new(Kafka),
+        Arc::new(LeaderElection),
         Arc::new(LinKv),
+        Arc::new(Orders),
         Arc::new(PnCounter),
         Arc::new(TxnListAppend),
         Arc::new(TxnRwRegister),

@@ -12,9 +12,12 @@ mod counter;
 mod echo;
 mod fields;
 mod g_set;
+mod jobs;
 mod kafka;
+mod leader_election;
 mod lin_kv;
 mod list;
+mod orders;
 mod settings;
 mod txn;
 mod unique_ids;
@@ -34,9 +37,12 @@ pub use counter::{GCounter, PnCounter};
 pub use echo::{Echo, EchoAnalysis};
 pub use fields::{Fields, Malformed};
 pub use g_set::GSet;
+pub use jobs::{Capacity, Jobs, JobsAnalysis, Slow};
 pub use kafka::Kafka;
+pub use leader_election::{LeaderElection, LeaderElectionAnalysis, Reign};
 pub use lin_kv::LinKv;
 pub use list::{Workloads, built_in};
+pub use orders::{Orders, OrdersAnalysis};
 pub use settings::{OptionSpec, Options, Settings};
 pub use txn::{TxnListAppend, TxnRwRegister};
 pub use unique_ids::{UniqueIds, UniqueIdsAnalysis};
@@ -45,6 +51,7 @@ use crate::check::Analysis;
 use crate::edn::Value;
 use crate::generator::{Generator, Invocation, OncePerThread};
 use crate::history::History;
+use crate::nemesis::FaultSpec;
 
 /// A workload whose type does not matter.
 pub type AnyWorkload = Arc<dyn Workload>;
@@ -62,9 +69,7 @@ pub trait Workload: Send + Sync {
 
     /// The protocol as a page of Markdown: messages with examples, what the checker demands, the
     /// official challenges, hints. `eddy workloads NAME` prints it.
-    fn protocol(&self) -> &str {
-        ""
-    }
+    fn protocol(&self) -> &str;
 
     /// The functions of its operations, such as `read` and `write`. A history with any other
     /// function belongs to another workload.
@@ -82,6 +87,16 @@ pub trait Workload: Send + Sync {
     /// The settings do not fit; the text says which would.
     fn validate(&self, _settings: &Settings) -> Result<(), String> {
         Ok(())
+    }
+
+    /// The number of client threads for so many nodes, unless an option says otherwise.
+    fn default_concurrency(&self, nodes: usize) -> usize {
+        nodes
+    }
+
+    /// The faults that only this workload has.
+    fn faults(&self, _settings: &Settings) -> Vec<FaultSpec> {
+        Vec::new()
     }
 
     /// The operations of a run. The settings were accepted by [`Workload::validate`].
@@ -162,6 +177,8 @@ pub struct SetUp {
     pub request: Json,
     /// The type of the only good answer, such as `topology_ok`.
     pub reply_type: Cow<'static, str>,
+    /// Whether a node that was killed and started again is set up again.
+    pub after_restart: bool,
 }
 
 /// How the errors of a workload's calls become the outcomes of its operations.

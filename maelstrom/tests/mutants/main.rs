@@ -10,6 +10,7 @@ mod echo;
 mod g_counter;
 mod g_set;
 mod kafka;
+mod leader_election;
 mod lin_kv;
 mod pn_counter;
 mod txn_list_append;

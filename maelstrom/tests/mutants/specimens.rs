@@ -116,39 +116,41 @@ impl Mutant {
 }
 
 /// What the checkers call what they have against a run: Jepsen's name of it, where it has one.
-fn anomalies(run: &Run) -> BTreeSet<&'static str> {
+fn anomalies(run: &Run) -> BTreeSet<String> {
     let results = run.results();
     let mut found = BTreeSet::new();
     if results.stats().verdict() == Verdict::Invalid {
-        found.insert("nothing succeeds");
+        found.insert("nothing succeeds".to_owned());
     }
     if results.workload().verdict() != Verdict::Invalid {
         return found;
     }
     if results.workload_as::<EchoAnalysis>().is_some() {
-        found.insert("mismatch");
+        found.insert("mismatch".to_owned());
     }
     if results.workload_as::<UniqueIdsAnalysis>().is_some() {
-        found.insert("duplicated");
+        found.insert("duplicated".to_owned());
     }
     if results.workload_as::<LinKvAnalysis>().is_some() {
-        found.insert("not linearizable");
+        found.insert("not linearizable".to_owned());
     }
     if let Some(set) = results.workload_as::<SetAnalysis>()
         && !set.lost.is_empty()
     {
-        found.insert("lost");
+        found.insert("lost".to_owned());
     }
     if let Some(counter) = results.workload_as::<CounterAnalysis>()
         && !counter.errors.is_empty()
     {
-        found.insert("impossible sum");
+        found.insert("impossible sum".to_owned());
     }
     if let Some(log) = results.workload_as::<LogAnalysis>() {
-        found.extend(log.errors().keys().map(|error| error.name()));
+        found.extend(log.errors().keys().map(|error| error.name().to_owned()));
     }
     if let Some(txn) = results.workload_as::<TxnAnalysis>() {
-        found.extend(txn.anomaly_types());
+        found.extend(txn.anomaly_types().into_iter().map(str::to_owned));
     }
+    let findings = results.workload().findings().into_iter();
+    found.extend(findings.map(|finding| finding.anomaly));
     found
 }

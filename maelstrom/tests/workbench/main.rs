@@ -1,8 +1,10 @@
 //! The workbench as its users see it: commands, runs, simulations, reports.
 
+mod own_workload;
 mod processes;
 mod reports;
 mod simulation;
+mod starters;
 mod suites;
 mod txn_isolation;
 mod workloads;

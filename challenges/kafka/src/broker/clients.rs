@@ -1,4 +1,4 @@
-//! What clients want of a broker.
+//! The requests of clients: sends, polls, and consumers' committed offsets.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,13 +8,13 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Broker;
-use crate::link::LAZY;
+use crate::link::BACKGROUND_SEND_DELAY;
 use crate::placement;
 
-/// A reader gets at most so many messages of a key at a time.
-const POLL_MAX: usize = 1000;
+/// Largest number of messages of one key in the reply to a poll.
+const MAX_POLL_MESSAGES: usize = 1000;
 
-/// A request on its way, for [`Broker::withdraw`].
+/// An unanswered send, for [`Broker::withdraw`].
 #[derive(Clone, Copy, Debug)]
 pub struct Ticket {
     shard: usize,
@@ -22,7 +22,7 @@ pub struct Ticket {
 }
 
 impl Broker {
-    /// Takes a message for a log. Its offset comes on the channel once it is committed.
+    /// Takes a message for a log. Its offset is sent on the channel once it is committed.
     pub fn submit(
         &mut self,
         key: Rc<str>,
@@ -35,37 +35,37 @@ impl Broker {
         (Ticket { shard, number }, offset)
     }
 
-    /// Takes a message back that has not gone anywhere; whether it could be.
+    /// Withdraws a send that has not left this node, and returns whether it could be withdrawn.
     pub fn withdraw(&mut self, ticket: Ticket) -> bool {
         self.shards[ticket.shard].requests.withdraw(ticket.number)
     }
 
-    /// Committed messages from these offsets on, as far as this node knows them. Keys with nothing
-    /// to read are left out.
+    /// Returns the committed messages from these offsets on, as far as this node has them. Keys
+    /// with nothing to read are left out.
     pub fn poll(&self, from: &BTreeMap<Rc<str>, u64>) -> BTreeMap<Rc<str>, Vec<(u64, Value)>> {
         let tail = |(key, from): (&Rc<str>, &u64)| {
             let journal = &self.shards[self.shard_of(key)].journal;
-            let messages = journal.read(key, *from, POLL_MAX)?.into_iter();
+            let messages = journal.read(key, *from, MAX_POLL_MESSAGES)?.into_iter();
             let messages = messages.map(|(offset, msg)| (offset, msg.clone()));
             Some((key.clone(), messages.collect()))
         };
         from.iter().filter_map(tail).collect()
     }
 
-    /// Commits consumers' offsets: the highest counts, here at once, elsewhere soon.
+    /// Commits consumers' offsets, here at once and on other nodes soon. The highest one counts.
     pub fn commit_offsets(&mut self, offsets: BTreeMap<Rc<str>, u64>, now: Instant) {
         for (key, offset) in offsets {
             if !self.raise_offset(&key, offset) {
                 continue;
             }
-            for link in self.others() {
+            for link in self.other_links() {
                 link.offsets.insert(key.clone(), None);
-                link.send_by(now + LAZY);
+                link.send_by(now + BACKGROUND_SEND_DELAY);
             }
         }
     }
 
-    /// The committed offsets of these keys, as far as this node knows them.
+    /// Returns the committed offsets of these keys, as far as this node has them.
     pub fn committed_offsets(&self, keys: Vec<Rc<str>>) -> BTreeMap<Rc<str>, u64> {
         let known = keys
             .into_iter()
@@ -73,6 +73,7 @@ impl Broker {
         known.collect()
     }
 
+    /// Raises a committed offset, and returns whether it was lower.
     pub(super) fn raise_offset(&mut self, key: &Rc<str>, offset: u64) -> bool {
         match self.offsets.get_mut(key) {
             Some(known) if *known >= offset => false,

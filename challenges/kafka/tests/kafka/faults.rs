@@ -1,5 +1,5 @@
-//! When things go wrong: what was acknowledged stays, in its order and once; what is refused never
-//! happened; and it works again when things are well.
+//! Faults: acknowledged messages stay, in order and once; refused ones have no effect; and all sends
+//! succeed again after the faults have ended.
 
 use std::time::Duration;
 
@@ -19,26 +19,27 @@ use super::{
     one_replica,
 };
 
-/// A run of 20 s, of which the last 6 are without faults: it is valid, and ends well.
+/// Runs for 20 s, the last 6 of them without faults, and asserts that the run is valid and that all
+/// requests of the last 3 s succeed.
 fn survive(nodes: usize, rate: f64, simulation: Simulation) -> Run {
     survive_for(secs(20), nodes, rate, simulation)
 }
 
-fn survive_for(lasting: Duration, nodes: usize, rate: f64, simulation: Simulation) -> Run {
+fn survive_for(time_limit: Duration, nodes: usize, rate: f64, simulation: Simulation) -> Run {
     let load = load(nodes, rate)
-        .time_limit(lasting)
+        .time_limit(time_limit)
         .fault_free_tail(secs(6));
     let run = simulation.run(load);
     run.assert_valid();
     if run.pauses() == 0 {
         assert_refusals_are_prompt(&run);
     }
-    let everybody: Vec<_> = (0..nodes).collect();
-    assert_all_ok(&run, nodes, &everybody, lasting - secs(3), lasting);
+    let all: Vec<_> = (0..nodes).collect();
+    assert_all_ok(&run, nodes, &all, time_limit - secs(3), time_limit);
     run
 }
 
-/// Kills one node after the other, each when the one before has recovered.
+/// Kills three nodes, each after the one before has recovered.
 fn one_kill_at_a_time(simulation: Simulation) -> Simulation {
     let kill = |from, to| Kill::one().between(secs(from), secs(to));
     let kills: [Schedule; 3] = [kill(2, 3), kill(6, 9), kill(12, 13)];
@@ -46,7 +47,7 @@ fn one_kill_at_a_time(simulation: Simulation) -> Simulation {
 }
 
 #[test]
-fn a_partition_of_two_loses_and_repeats_nothing() {
+fn partition_of_two_nodes_loses_and_repeats_nothing() {
     for_each_seed(|seed| {
         let simulation = cluster(seed, 2).nemesis(Partition::halves().every(secs(3)));
         let run = survive(2, 300.0, simulation);
@@ -54,10 +55,10 @@ fn a_partition_of_two_loses_and_repeats_nothing() {
     });
 }
 
-/// Of four clients each can have one send on its way when the cut comes, of which nobody knows.
-/// Whoever asks later is told within a second that nothing was done; and polls are answered.
+/// Each of four clients can have one send in flight when the partition begins, whose outcome stays
+/// unknown. Later sends are refused within a second, and polls are answered.
 #[test]
-fn who_cannot_reach_a_leader_is_refused_within_a_second() {
+fn send_without_a_reachable_leader_is_refused_within_a_second() {
     for_each_seed(|seed| {
         let cut = Partition::halves().between(secs(2), secs(14));
         let run = survive(2, 300.0, cluster(seed, 2).nemesis(cut));
@@ -73,7 +74,7 @@ fn who_cannot_reach_a_leader_is_refused_within_a_second() {
 }
 
 #[test]
-fn partitions_of_three_and_five_lose_and_repeat_nothing() {
+fn partition_of_three_or_five_nodes_loses_and_repeats_nothing() {
     for nodes in [3, 5] {
         for_each_seed(|seed| {
             let partition = Partition::of([PartitionKind::One, PartitionKind::MajoritiesRing]);
@@ -85,7 +86,7 @@ fn partitions_of_three_and_five_lose_and_repeat_nothing() {
 }
 
 #[test]
-fn one_who_hears_nothing_does_no_harm() {
+fn one_way_partition_loses_and_repeats_nothing() {
     for_each_seed(|seed| {
         let simulation = cluster(seed, 3).nemesis(Partition::one_way().every(secs(2)));
         let run = survive(3, 300.0, simulation);
@@ -93,17 +94,16 @@ fn one_who_hears_nothing_does_no_harm() {
     });
 }
 
-/// Who is cut off is replaced: within three seconds everything works for all others, and goes on
-/// working.
+/// A leader that is cut off is replaced: after three seconds all requests of the others succeed.
 #[test]
-fn a_majority_goes_on_without_a_leader_that_is_cut_off() {
+fn majority_replaces_a_leader_that_is_cut_off() {
     for_each_seed(|seed| {
-        let lonely = (seed.0 % 3) as usize;
-        let others: Vec<_> = (0..3).filter(|node| *node != lonely).collect();
+        let isolated = (seed.0 % 3) as usize;
+        let others: Vec<_> = (0..3).filter(|node| *node != isolated).collect();
         let cut_from = others.clone();
         let simulation = cluster(seed, 3).script(async move |world| {
             sleep(secs(3)).await;
-            let cut = world.cut(&[lonely], &cut_from);
+            let cut = world.cut(&[isolated], &cut_from);
             sleep(secs(9)).await;
             drop(cut);
         });
@@ -114,7 +114,7 @@ fn a_majority_goes_on_without_a_leader_that_is_cut_off() {
 }
 
 #[test]
-fn a_majority_goes_on_without_a_leader_that_is_dead() {
+fn majority_replaces_a_killed_leader() {
     for_each_seed(|seed| {
         let dead = (seed.0 % 3) as usize;
         let others: Vec<_> = (0..3).filter(|node| *node != dead).collect();
@@ -126,7 +126,7 @@ fn a_majority_goes_on_without_a_leader_that_is_dead() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_its_leaders_death() {
+fn acknowledged_messages_survive_the_death_of_their_leader() {
     for nodes in [2, 3, 5] {
         for_each_seed(|seed| {
             let run = survive(nodes, 300.0, one_kill_at_a_time(cluster(seed, nodes)));
@@ -135,36 +135,36 @@ fn what_was_acknowledged_survives_its_leaders_death() {
     }
 }
 
-/// A node that wakes up does not know that others have taken its place.
+/// A resumed node does not know that others have replaced it.
 #[test]
-fn who_wakes_up_late_does_no_harm() {
+fn paused_node_does_no_harm_after_resuming() {
     for nodes in [2, 3] {
         for_each_seed(|seed| {
             let simulation = cluster(seed, nodes).nemesis(Pause::one().every(secs(2)));
             let run = survive(nodes, 300.0, simulation);
-            assert!(run.pauses() > 0, "nobody was paused");
+            assert!(run.pauses() > 0, "no node was paused");
         });
     }
 }
 
 #[test]
-fn lost_repeated_and_reordered_messages_change_nothing() {
+fn lost_repeated_and_reordered_messages_are_tolerated() {
     for_each_seed(|seed| {
         let simulation = cluster(seed, 3)
             .nemesis(Loss::of(0.1).between(secs(0), secs(14)))
             .nemesis(Duplication::of(0.2).between(secs(0), secs(14)))
             .nemesis(Delays::of(0.2, ms(50)).between(secs(0), secs(14)));
         let run = survive(3, 300.0, simulation);
-        let strikes = run.net();
-        assert!(strikes.lost > 0 && strikes.duplicated > 0 && strikes.delayed > 0);
+        let net = run.net();
+        assert!(net.lost > 0 && net.duplicated > 0 && net.delayed > 0);
         assert!(run.ok_fraction() > 0.98, "{}", run.ok_fraction());
     });
 }
 
-/// The most dangerous moment: who was in sync has fallen silent, and the only one who is left dies
-/// on taking over, before anybody can join. The silent ones have missed nothing.
+/// The most dangerous moment: the other members in sync are silent, and the only one left is killed
+/// while it takes over, before another node can join. The silent members have missed nothing.
 #[test]
-fn who_dies_on_taking_over_takes_nothing_along() {
+fn leader_crash_during_takeover_loses_no_acks() {
     for_each_seed(|seed| {
         let at = secs(5) + ms(50) * (seed.0 % 10) as u32;
         let silent = |node, from, to| Pause::of(Target::Node(node)).between(from, to);
@@ -177,36 +177,36 @@ fn who_dies_on_taking_over_takes_nothing_along() {
     });
 }
 
-/// So long are a storm and the calm after it.
-const WAVE: Duration = secs(10);
+/// Period of the faults below.
+const WAVE_PERIOD: Duration = secs(10);
 
-/// Of a wave, so much is stormy. In the rest a node that was killed can get in sync again.
-const STORM: Duration = secs(6);
+/// The part of each period in which faults happen. In the rest a killed node can get in sync again.
+const FAULT_PERIOD: Duration = secs(6);
 
-/// Three waves; in each, one node is killed and others are cut off and paused, at any time of the
-/// storm and in any order.
+/// Three waves of faults. In each, one node is killed, and others are cut off and paused, at random
+/// times and in any order.
 fn waves(seed: Seed, simulation: Simulation) -> Simulation {
     let mut rng = seed.stream("waves");
     (0..3).fold(simulation, |simulation, wave| {
-        let mut storm = |fault: fn(Duration, Duration) -> Schedule| {
-            let mut time = || WAVE * wave + STORM.mul_f64(rng.random());
+        let mut at_random_times = |fault: fn(Duration, Duration) -> Schedule| {
+            let mut time = || WAVE_PERIOD * wave + FAULT_PERIOD.mul_f64(rng.random());
             let (one, other) = (time(), time());
             fault(one.min(other), one.max(other) + ms(300))
         };
-        let kill = storm(|from, to| Kill::one().between(from, to));
-        let cut = storm(|from, to| Partition::any().between(from, to));
-        let one_way = storm(|from, to| Partition::one_way().between(from, to));
-        let pause = storm(|from, to| Pause::one().between(from, to));
+        let kill = at_random_times(|from, to| Kill::one().between(from, to));
+        let cut = at_random_times(|from, to| Partition::any().between(from, to));
+        let one_way = at_random_times(|from, to| Partition::one_way().between(from, to));
+        let pause = at_random_times(|from, to| Pause::one().between(from, to));
         [kill, cut, one_way, pause]
             .into_iter()
             .fold(simulation, Simulation::nemesis)
     })
 }
 
-/// The promise: any one node may die, whatever else goes wrong; and the next one, once things have
-/// been well for four seconds.
+/// The promise: any one node may be killed under any other faults, and the next one after four
+/// seconds without faults.
 #[test]
-fn everything_at_once_loses_and_repeats_nothing() {
+fn all_faults_at_once_lose_and_repeat_nothing() {
     for nodes in [3, 5] {
         for_seeds(10, |seed| {
             let simulation = waves(seed, cluster(seed, nodes))
@@ -214,19 +214,19 @@ fn everything_at_once_loses_and_repeats_nothing() {
                 .nemesis(Loss::of(0.05).every(secs(3)))
                 .nemesis(Duplication::of(0.1).every(secs(3)))
                 .nemesis(Delays::of(0.1, ms(50)).every(secs(3)));
-            let run = survive_for(3 * WAVE + secs(3), nodes, 200.0, simulation);
+            let run = survive_for(3 * WAVE_PERIOD + secs(3), nodes, 200.0, simulation);
             assert!(run.kills() == 3 && run.pauses() > 0);
-            let strikes = run.net();
-            assert!(strikes.lost > 0 && strikes.duplicated > 0 && strikes.delayed > 0);
-            assert!(strikes.dropped > 0, "the partition never cut anything");
+            let net = run.net();
+            assert!(net.lost > 0 && net.duplicated > 0 && net.delayed > 0);
+            assert!(net.dropped > 0, "the partition never cut anything");
         });
     }
 }
 
-/// Beyond the promise: all who are in sync die at once. What only they had is gone; but they do not
-/// come back to give the same offsets to something else. Their shards stay closed.
+/// Beyond the promise: all members in sync are killed at once, and their messages are lost. After
+/// the restart their shards stay closed, so that no offset is given to another message.
 #[test]
-fn who_loses_everything_contradicts_nothing() {
+fn restart_without_data_is_consistent() {
     for nodes in [2, 3] {
         for_each_seed(|seed| {
             let simulation = (0..nodes).fold(cluster(seed, nodes), |simulation, node| {
@@ -243,7 +243,7 @@ fn who_loses_everything_contradicts_nothing() {
     }
 }
 
-/// Messages are missing, and nothing else is wrong.
+/// Asserts that messages are lost and nothing else is wrong.
 fn assert_only_lost(run: &Run) {
     assert!(run.failure().is_none());
     let errors: Vec<_> = analysis(run).errors().keys().collect();
@@ -252,9 +252,9 @@ fn assert_only_lost(run: &Run) {
     assert_refusals_are_prompt(run);
 }
 
-/// With one replica a partition stops only those sends that would have to cross it.
+/// With one replica a partition stops only sends that have to cross it.
 #[test]
-fn one_replica_goes_on_in_both_halves_of_a_partition() {
+fn single_replica_serves_both_halves_of_a_partition() {
     for_each_seed(|seed| {
         let simulation = cluster_with(one_replica(), seed, 2)
             .nemesis(Partition::halves().between(secs(2), secs(14)));
@@ -264,14 +264,14 @@ fn one_replica_goes_on_in_both_halves_of_a_partition() {
         let sends = super::requests(&run).filter(|(begin, _)| begin.f == "send");
         let during = sends.filter(|(begin, _)| within.contains(&begin.time));
         let ok = during.filter(|(_, end)| end.kind == Kind::Ok).count();
-        assert!(ok > 10, "{ok} sends got through");
+        assert!(ok > 10, "{ok} sends succeeded");
     });
 }
 
-/// With one replica, a leader that dies takes what only it had with it. It does not come back to
-/// give the same offsets to something else: the shard stays closed.
+/// With one replica, the messages of a killed leader are lost. Its shard stays closed after the
+/// restart, so that no offset is given to another message.
 #[test]
-fn one_replica_may_lose_messages_but_never_gives_an_offset_twice() {
+fn single_replica_may_lose_messages_but_reuses_no_offset() {
     for_each_seed(|seed| {
         let kill = Kill::one().between(secs(5), secs(6));
         let simulation = cluster_with(one_replica(), seed, 3).nemesis(kill);

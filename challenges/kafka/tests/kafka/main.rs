@@ -1,7 +1,9 @@
-//! Kafka-style logs, as they must behave: with the challenges' options, and when things go wrong.
+//! The specification of the logs: the challenges with their options and targets ([`official`]), under
+//! faults ([`faults`], [`swarm`]), and the options of the binary ([`options`]).
 
 mod faults;
 mod official;
+mod options;
 mod swarm;
 
 use std::time::Duration;
@@ -14,7 +16,7 @@ use eddy::workload;
 use glomers::Context;
 use kafka::{Kafka, Settings};
 
-/// A cluster of so many nodes.
+/// Returns a cluster with default settings.
 fn cluster(seed: Seed, nodes: usize) -> Simulation {
     cluster_with(Settings::default(), seed, nodes)
 }
@@ -23,7 +25,7 @@ fn cluster_with(settings: Settings, seed: Seed, nodes: usize) -> Simulation {
     Simulation::new(seed).nodes(nodes, move |cx: &Context| Kafka::new(cx, settings))
 }
 
-/// With one replica, a message is acknowledged when its leader has it.
+/// Settings with which a message is acknowledged as soon as its leader has it.
 fn one_replica() -> Settings {
     Settings {
         replicas: 1,
@@ -31,7 +33,7 @@ fn one_replica() -> Settings {
     }
 }
 
-/// The challenge's load, at another rate: two clients for each node.
+/// Returns the challenge's load at another rate, with two clients for each node.
 fn load(nodes: usize, rate: f64) -> Load {
     Load::of(workload::Kafka)
         .rate(rate)
@@ -44,14 +46,14 @@ fn analysis(run: &Run) -> &LogAnalysis {
     analysis.expect("the workload is kafka")
 }
 
-/// Invocations and completions of all that clients did, but for their crashes.
+/// Returns the invocations and completions of all clients' requests; crashes are none.
 fn requests(run: &Run) -> impl Iterator<Item = (&Operation, &Operation)> {
     let pairs = run.history().pairs();
     let pairs = pairs.filter(|(invocation, _)| invocation.is_client() && invocation.f != "crash");
     pairs.filter_map(|(invocation, completion)| Some((invocation, completion?)))
 }
 
-/// How the operations of one kind ended.
+/// Numbers of outcomes of one kind of operation.
 #[derive(Debug, Default)]
 struct Outcomes {
     ok: usize,
@@ -74,15 +76,15 @@ impl Outcomes {
     }
 }
 
-/// The node that the client of an operation talks to.
+/// Returns the node of an operation's client.
 fn node_of(operation: &Operation, nodes: usize) -> usize {
     match operation.process {
         Process::Client(process) => process as usize % nodes,
-        Process::Nemesis => unreachable!("the nemesis talks to nobody"),
+        Process::Nemesis => unreachable!("the nemesis is no client"),
     }
 }
 
-/// Everything that began in this span of time at one of these nodes ended ok.
+/// Asserts that all requests to these nodes that began in this span of time succeeded.
 fn assert_all_ok(run: &Run, nodes: usize, at: &[usize], from: Duration, to: Duration) {
     let span = from..to;
     let mut count = 0;
@@ -95,7 +97,7 @@ fn assert_all_ok(run: &Run, nodes: usize, at: &[usize], from: Duration, to: Dura
     assert!(count > 50, "only {count} operations began in {span:?}");
 }
 
-/// Who is refused is told within a second; and polls are never refused by a living node.
+/// Asserts that refused sends were refused within a second.
 fn assert_refusals_are_prompt(run: &Run) {
     for (invocation, completion) in requests(run) {
         if completion.kind == Kind::Fail && completion.f == "send" {

@@ -1,4 +1,4 @@
-//! Worlds that a seed has drawn.
+//! Clusters, loads and faults drawn at random from a seed.
 
 use eddy::nemesis::{Fault, Kill};
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
@@ -6,7 +6,7 @@ use eddy::workload;
 use glomers::prelude::*;
 use kafka::{Kafka, Settings};
 
-/// Nodes die one at a time: two replicas promise no more.
+/// Draws no kills: [`run`] adds one, since two replicas promise to survive one at a time.
 fn swarm() -> Swarm {
     Swarm::of(workload::Kafka)
         .nodes(2..=5)
@@ -28,7 +28,7 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_loses_or_repeats_a_message() {
+fn random_faults_lose_and_repeat_nothing() {
     swarm().for_each(10, |drawn| {
         let run = run(drawn);
         run.assert_valid();
@@ -37,6 +37,6 @@ fn no_mixture_of_faults_loses_or_repeats_a_message() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

@@ -1,8 +1,8 @@
-//! What the runs have in common.
+//! Clusters, loads and measurements that the tests share.
 //!
-//! A compare-and-set that finds another value fails, and rightly so: with random values that is the
-//! fate of most. So availability is measured here as the fraction of operations that the register
-//! itself *answered*, be it with a refusal, and not by the workload's ok-fraction.
+//! A compare-and-set that finds another value correctly fails, and with random values most do.
+//! Availability is therefore measured as the fraction of operations that the register *answered*,
+//! with a value or a refusal, not as the workload's ok-fraction.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use eddy::workload;
 use glomers::{Context, Result};
-use lin_kv::{LinKv, PATIENCE};
+use lin_kv::{LinKv, REQUEST_TIMEOUT};
 use raft::{Disks, Options};
 
-/// How long a message takes.
+/// Latency of a message.
 pub const LATENCY: Duration = ms(10);
 
-/// How long a disk takes to make something durable.
+/// Duration of a sync.
 pub const SYNC: Duration = ms(2);
 
-/// At the end of a run nothing goes wrong for so long,
-pub const CALM: Duration = secs(6);
+/// Time without faults at the end of a run.
+pub const FAULT_FREE_TAIL: Duration = secs(6);
 
-/// and after so much of it everything works again: an election timeout for a leader to be missed,
-/// another one if two candidates were in each other's way, and the round trips.
+/// Time after the last fault within which the cluster recovers: an election timeout, another one
+/// after a split vote, and the round trips.
 pub const RECOVERY: Duration = secs(2);
 
-/// A run's main phase.
-pub const LASTING: Duration = secs(20);
+/// Duration of a run.
+pub const TIME_LIMIT: Duration = secs(20);
 
-/// What nodes are as they come, but for their disks.
+/// Returns the options of the binary.
 pub fn options() -> Options {
-    Options::patience(PATIENCE)
+    Options::with_request_timeout(REQUEST_TIMEOUT)
 }
 
-/// Nodes with disks that survive them.
+/// Returns a function that creates nodes with disks that survive restarts.
 pub fn nodes(
     disks: &Disks,
     options: Options,
@@ -49,25 +49,25 @@ pub fn nodes(
     }
 }
 
-/// So many nodes with such disks, [`LATENCY`] apart.
+/// Returns a simulation of `count` nodes with these disks and a latency of [`LATENCY`].
 pub fn cluster(seed: Seed, count: usize, disks: &Disks) -> Simulation {
     Simulation::new(seed)
         .nodes(count, nodes(disks, options()))
         .latency(Latency::constant(LATENCY))
 }
 
-/// The harshest load that is published for this workload, `--rate 100 --concurrency 10n`, with some
-/// time at its end to recover in.
+/// Returns the highest load published for this workload, `--rate 100 --concurrency 10n`, with a
+/// fault-free tail.
 pub fn load(count: usize) -> Load {
     Load::of(workload::LinKv)
         .rate(100.0)
         .concurrency(10 * count)
-        .time_limit(LASTING)
-        .fault_free_tail(CALM)
+        .time_limit(TIME_LIMIT)
+        .fault_free_tail(FAULT_FREE_TAIL)
 }
 
-/// A run of so many nodes in which all this goes wrong; valid, and recovered at its end.
-pub fn survives(seed: Seed, count: usize, faults: Vec<Schedule>) -> Run {
+/// Runs `count` nodes under faults and asserts that the run is valid and the cluster recovers.
+pub fn run_with_faults(seed: Seed, count: usize, faults: Vec<Schedule>) -> Run {
     let disks = Disks::new(SYNC);
     let simulation = faults
         .into_iter()
@@ -77,30 +77,29 @@ pub fn survives(seed: Seed, count: usize, faults: Vec<Schedule>) -> Run {
     run
 }
 
-/// Fails unless the run is valid, and whatever was asked for once it had time to recover was
-/// answered.
+/// Asserts that the run is valid and that every operation after the recovery time was answered.
 pub fn assert_recovered(run: &Run) {
     run.assert_valid();
     assert_eq!(run.protocol_violations(), 0);
-    let recovered = LASTING - CALM + RECOVERY;
+    let recovered = TIME_LIMIT - FAULT_FREE_TAIL + RECOVERY;
     let asked = || operations(run).filter(|(invocation, _)| invocation.time >= recovered);
-    assert!(asked().count() > 200, "hardly anything was asked for");
+    assert!(asked().count() > 200, "too few operations after recovery");
     let unanswered = asked().filter(|(_, completion)| !is_answered(completion));
     let unanswered: Vec<_> = unanswered.collect();
     assert!(
         unanswered.is_empty(),
-        "it has not recovered: {unanswered:?}"
+        "the cluster has not recovered: {unanswered:?}"
     );
 }
 
-/// The operations of clients, with their completions.
+/// Returns the operations of clients with their completions.
 pub fn operations(run: &Run) -> impl Iterator<Item = (&Operation, &Operation)> {
     let pairs = run.history().pairs();
     let pairs = pairs.filter(|(invocation, _)| invocation.is_client());
     pairs.filter_map(|(invocation, completion)| Some((invocation, completion?)))
 }
 
-/// Whether the register itself has answered, with a value or with a refusal.
+/// Returns whether the register answered, with a value or a refusal.
 pub fn is_answered(completion: &Operation) -> bool {
     let refusal = |error: &eddy::edn::Value| {
         let error = error.to_string();
@@ -113,7 +112,7 @@ pub fn is_answered(completion: &Operation) -> bool {
     }
 }
 
-/// The fraction of operations that were answered, of those that began at `from` or later.
+/// Returns the fraction of operations, of those that began at `from` or later, that were answered.
 pub fn answered(run: &Run, from: Duration) -> f64 {
     let (mut all, mut answered) = (0_u32, 0_u32);
     for (_, completion) in operations(run).filter(|(invocation, _)| invocation.time >= from) {
@@ -123,7 +122,8 @@ pub fn answered(run: &Run, from: Duration) -> f64 {
     f64::from(answered) / f64::from(all)
 }
 
-/// The node that an operation was asked of: a client stays with its node, under whatever number.
+/// Returns the node that received an operation. A client keeps its node when its process number
+/// changes.
 pub fn node_of(invocation: &Operation, count: usize) -> usize {
     match invocation.process {
         Process::Client(id) => id as usize % count,
@@ -131,8 +131,8 @@ pub fn node_of(invocation: &Operation, count: usize) -> usize {
     }
 }
 
-/// How long the operations of this name took that were answered, shortest first; of those only that
-/// began at `from` or later and `of` chooses.
+/// Returns the latencies of answered operations `f` that began at `from` or later and for which `of`
+/// is true, in ascending order.
 pub fn latencies(
     run: &Run,
     f: &str,
@@ -149,8 +149,8 @@ pub fn latencies(
     latencies
 }
 
-/// One line about a run, for the README.
-pub fn tell(scenario: &str, run: &Run) {
+/// Prints one line about a run for the README.
+pub fn print_figures(scenario: &str, run: &Run) {
     eprintln!(
         "{scenario}: answered {:.3}, read {:?}/{:?}, write {:?}/{:?} (median/p99), {:.2} msgs/op",
         answered(run, Duration::ZERO),

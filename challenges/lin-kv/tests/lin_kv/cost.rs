@@ -1,4 +1,4 @@
-//! What an operation costs when nothing goes wrong: round trips and messages.
+//! The cost of an operation without faults, in round trips and messages.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use raft::Disks;
 
 use crate::cluster::{answered, latencies, load, node_of, nodes, options};
 
-/// A message takes so long: long enough that nothing else counts.
+/// Latency of a message, so long that other delays do not matter.
 const LATENCY: Duration = ms(50);
 
-/// Two messages.
+/// Latency of a request and its reply.
 const ROUND_TRIP: Duration = ms(100);
 
-/// Times are told to a millisecond, and each of up to four messages may arrive a fraction early.
+/// Times have a resolution of 1 ms, and each of up to four messages may arrive a fraction early.
 const TOLERANCE: Duration = ms(4);
 
-/// What comes to a node is handed over by one pump, which sleeps on the next message between
-/// servers. So a client's request may have to wait for one that is on its way.
-const PUMP: Duration = LATENCY;
+/// Maximum delay of a client's request by the bench. One queue per node delivers its messages and
+/// waits for the earliest one, so a request may wait for a message between servers.
+const QUEUE_DELAY: Duration = LATENCY;
 
-/// The first node leads: in a new cluster nobody contests it.
+/// The leader: in a new cluster the first node has the shortest election timeout.
 const LEADER: usize = 0;
 
-/// By then there is a leader.
+/// Time by which a leader is elected.
 const ELECTED: Duration = secs(2);
 
-/// So few operations that most of them are alone, and disks that take no time.
-fn quiet(seed: Seed, count: usize) -> Run {
+/// Runs so few operations that most do not overlap, with disks that take no time.
+fn run_quietly(seed: Seed, count: usize) -> Run {
     let run = Simulation::new(seed)
         .nodes(count, nodes(&Disks::default(), options()))
         .latency(Latency::constant(LATENCY))
@@ -45,8 +45,8 @@ fn quiet(seed: Seed, count: usize) -> Run {
     run
 }
 
-/// Fails unless operations of this name take so long at the nodes chosen: at least, and but for the
-/// pump, this share of them at most.
+/// Asserts that operations `f` at the chosen nodes take at least `expected`, and that `share` of them
+/// take at most that long plus the queue delay.
 #[track_caller]
 fn assert_takes(
     run: &Run,
@@ -56,7 +56,7 @@ fn assert_takes(
     count: usize,
 ) {
     let latencies = latencies(run, f, ELECTED, |invocation| at(node_of(invocation, count)));
-    assert!(latencies.len() > 3, "hardly any {f}");
+    assert!(latencies.len() > 3, "too few {f} operations");
     let shortest = latencies[0];
     assert!(
         shortest + TOLERANCE >= expected,
@@ -68,17 +68,17 @@ fn assert_takes(
     );
     let longest = latencies[(latencies.len() as f64 * share) as usize - 1];
     assert!(
-        longest <= expected + PUMP + TOLERANCE,
+        longest <= expected + QUEUE_DELAY + TOLERANCE,
         "a {f} took {longest:?}"
     );
 }
 
-/// A leader sends the entry, or the question whether it still leads, and is answered.
+/// A leader sends the entry, or a round of heartbeats for a read, and waits for the replies.
 #[test]
-fn at_the_leader_every_operation_takes_one_round_trip() {
+fn operation_at_leader_takes_one_round_trip() {
     for_each_seed(|seed| {
         for count in [3, 5] {
-            let run = quiet(seed, count);
+            let run = run_quietly(seed, count);
             for f in ["read", "write", "cas"] {
                 assert_takes(&run, f, (1.0, ROUND_TRIP), |node| node == LEADER, count);
             }
@@ -86,35 +86,35 @@ fn at_the_leader_every_operation_takes_one_round_trip() {
     });
 }
 
-/// Of three nodes, a follower hands a command on and learns by the entry itself that it is
-/// committed; with a read, its question is the leader's confirmation. Unless a write is under way:
-/// then the read waits for that.
+/// A follower of three nodes forwards a command and learns from the entry itself that it is
+/// committed. Its request for a read index confirms the leader. A read waits longer while a write is
+/// in progress.
 #[test]
-fn of_three_nodes_an_operation_takes_one_round_trip_at_a_follower_too() {
+fn operation_at_follower_of_three_nodes_takes_one_round_trip() {
     for_each_seed(|seed| {
-        let run = quiet(seed, 3);
+        let run = run_quietly(seed, 3);
         for (f, share) in [("read", 0.6), ("write", 1.0), ("cas", 1.0)] {
             assert_takes(&run, f, (share, ROUND_TRIP), |node| node != LEADER, 3);
         }
     });
 }
 
-/// Of five nodes, the leader has to hear from a second follower in between.
+/// With five nodes the leader needs an answer of a second follower before it replies.
 #[test]
-fn of_five_nodes_an_operation_takes_two_round_trips_at_a_follower() {
+fn operation_at_follower_of_five_nodes_takes_two_round_trips() {
     for_each_seed(|seed| {
-        let run = quiet(seed, 5);
+        let run = run_quietly(seed, 5);
         for f in ["read", "write", "cas"] {
             assert_takes(&run, f, (1.0, 2 * ROUND_TRIP), |node| node != LEADER, 5);
         }
     });
 }
 
-/// A single node agrees with itself, once it is on disk.
+/// A single node commits an entry as soon as it is on disk.
 #[test]
-fn a_node_alone_needs_no_message_and_no_time() {
+fn single_node_sends_no_messages() {
     for_each_seed(|seed| {
-        let run = quiet(seed, 1);
+        let run = run_quietly(seed, 1);
         assert_eq!(run.messages_per_op(), 0.0);
         for f in ["read", "write", "cas"] {
             assert_takes(&run, f, (1.0, Duration::ZERO), |_| true, 1);

@@ -1,5 +1,4 @@
-//! Every kind of fault: nothing is seen that a single copy would not show, and once it is over,
-//! everything works again.
+//! Faults of every kind: operations stay linearizable, and the cluster recovers afterwards.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,24 +7,24 @@ use eddy::history::Kind;
 use eddy::nemesis::{ClockSkew, Delays, Duplication, Fault, Kill, Loss, Partition, Pause, Target};
 use eddy::net::Latency;
 use eddy::simulation::{Simulation, for_each_seed, ms, secs};
-use lin_kv::PATIENCE;
+use lin_kv::REQUEST_TIMEOUT;
 use raft::Disks;
 use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
 use crate::cluster::{
-    CALM, LASTING, SYNC, answered, assert_recovered, cluster, load, node_of, nodes, operations,
-    options, survives, tell,
+    FAULT_FREE_TAIL, SYNC, TIME_LIMIT, answered, assert_recovered, cluster, load, node_of, nodes,
+    operations, options, print_figures, run_with_faults,
 };
 
-/// Each link has its turn, in both directions, and two at a time are cut.
+/// Each link is cut in each direction, two at a time.
 #[test]
-fn links_may_work_in_one_direction_only() {
+fn one_way_cuts_leave_the_cluster_available() {
     for_each_seed(|seed| {
         let pairs = (0..5).flat_map(|deaf| (0..5).map(move |mute| (deaf, mute)));
         let mut links: Vec<_> = pairs.filter(|(deaf, mute)| deaf != mute).collect();
         links.shuffle(&mut seed.stream("links"));
-        let pause = (LASTING - CALM) / links.len() as u32;
+        let pause = (TIME_LIMIT - FAULT_FREE_TAIL) / links.len() as u32;
         let run = cluster(seed, 5, &Disks::new(SYNC))
             .script(async move |world| {
                 let mut cuts = VecDeque::new();
@@ -38,7 +37,7 @@ fn links_may_work_in_one_direction_only() {
                 }
             })
             .run(load(5));
-        tell("one-way", &run);
+        print_figures("one-way", &run);
         assert_recovered(&run);
         assert!(run.net().dropped > 20, "{:?}", run.net());
         assert!(answered(&run, Duration::ZERO) > 0.8);
@@ -46,38 +45,38 @@ fn links_may_work_in_one_direction_only() {
 }
 
 #[test]
-fn what_was_acknowledged_survives_the_death_of_a_minority_again_and_again() {
+fn acknowledged_changes_survive_repeated_kills_of_a_minority() {
     for count in [3, 5] {
         for_each_seed(|seed| {
             let kills = Kill::of(Target::Minority).every(secs(2));
-            let run = survives(seed, count, vec![kills]);
-            tell(&format!("kill, {count} nodes"), &run);
-            assert!(run.kills() > 0, "nobody was killed");
+            let run = run_with_faults(seed, count, vec![kills]);
+            print_figures(&format!("kill, {count} nodes"), &run);
+            assert!(run.kills() > 0, "no node was killed");
             assert!(answered(&run, Duration::ZERO) > 0.7);
         });
     }
 }
 
 #[test]
-fn a_leader_that_slept_serves_nothing_from_before() {
+fn paused_leader_serves_no_stale_reads() {
     for_each_seed(|seed| {
-        let run = survives(seed, 3, vec![Pause::of(Target::Minority).every(secs(2))]);
-        tell("pause", &run);
-        assert!(run.pauses() > 0, "nobody was paused");
+        let run = run_with_faults(seed, 3, vec![Pause::of(Target::Minority).every(secs(2))]);
+        print_figures("pause", &run);
+        assert!(run.pauses() > 0, "no node was paused");
         assert!(answered(&run, Duration::ZERO) > 0.6);
     });
 }
 
 #[test]
-fn messages_may_be_lost_doubled_and_late() {
+fn lost_duplicated_and_delayed_messages_are_tolerated() {
     for_each_seed(|seed| {
         let faults = vec![
             Loss::of(0.1).always(),
             Duplication::of(0.1).always(),
             Delays::of(0.1, ms(300)).always(),
         ];
-        let run = survives(seed, 5, faults);
-        tell("loss, duplication, delays", &run);
+        let run = run_with_faults(seed, 5, faults);
+        print_figures("loss, duplication, delays", &run);
         let net = run.net();
         for count in [net.lost, net.duplicated, net.delayed] {
             assert!(count > 100, "{net:?}");
@@ -86,20 +85,20 @@ fn messages_may_be_lost_doubled_and_late() {
     });
 }
 
-/// Nothing depends on wall clocks, so nothing at all is to be noticed.
+/// Nothing depends on wall clocks, so every operation is answered.
 #[test]
-fn clocks_may_disagree_by_seconds() {
+fn clock_skew_has_no_effect() {
     for_each_seed(|seed| {
-        let run = survives(seed, 3, vec![ClockSkew::up_to_ms(5_000).every(secs(2))]);
+        let run = run_with_faults(seed, 3, vec![ClockSkew::up_to_ms(5_000).every(secs(2))]);
         let bumps = run.history().iter().filter(|op| op.f == "bump-clock");
         assert!(bumps.count() > 0, "the clocks were never set");
         assert_eq!(answered(&run, secs(1)), 1.0);
     });
 }
 
-/// Everything at once, with logs so short that servers need snapshots to catch up.
+/// All faults at once, with logs so short that servers need snapshots to catch up.
 #[test]
-fn all_of_it_at_once_is_survived() {
+fn all_faults_at_once_preserve_linearizability() {
     let total = for_each_seed(|seed| {
         let disks = Disks::new(SYNC);
         let mut options = options();
@@ -117,24 +116,24 @@ fn all_of_it_at_once_is_survived() {
             .nemesis(Duplication::of(0.05).always())
             .nemesis(Delays::of(0.05, ms(500)).always())
             .run(load(5));
-        tell("everything", &run);
+        print_figures("everything", &run);
         assert_recovered(&run);
         let net = run.net();
         for count in [net.dropped, net.lost, net.duplicated, net.delayed] {
             assert!(count > 0, "{net:?}");
         }
     });
-    // On a single seed chance may spare everybody.
+    // With a single seed no fault may have occurred.
     assert!(
         total.kills > 0 && total.pauses > 0,
-        "nobody was struck: {total}"
+        "no node was killed, or none was paused: {total}"
     );
 }
 
-/// A minority without a leader says so in time, and definitely: such an operation has not happened
-/// and never will, so the client may go elsewhere.
+/// A node without a leader fails operations before the client's timeout and with a definite error, so
+/// the client may retry elsewhere.
 #[test]
-fn a_node_that_is_cut_off_fails_definitely_and_in_time() {
+fn isolated_node_fails_operations_definitely_and_in_time() {
     for_each_seed(|seed| {
         let cut_at = secs(5);
         let run = cluster(seed, 3, &Disks::new(SYNC))
@@ -145,8 +144,8 @@ fn a_node_that_is_cut_off_fails_definitely_and_in_time() {
             })
             .run(load(3));
         run.assert_valid();
-        // Until then what it asked of its leader may have arrived, or not.
-        let noticed = cut_at + PATIENCE;
+        // Before that, requests to its leader may or may not have arrived.
+        let noticed = cut_at + REQUEST_TIMEOUT;
         let mut refused = 0;
         for (invocation, completion) in operations(&run) {
             if node_of(invocation, 3) == 2 && invocation.time > noticed {
@@ -156,7 +155,7 @@ fn a_node_that_is_cut_off_fails_definitely_and_in_time() {
                 refused += 1;
             }
         }
-        assert!(refused > 50, "few operations met the cut: {refused}");
+        assert!(refused > 50, "too few operations met the cut: {refused}");
         assert!(run.net().dropped > 0);
     });
 }

@@ -1,8 +1,9 @@
-//! Lin-kv, as it must behave: what an operation costs, what faults of every kind do to it, and what
-//! it would be without its disk.
+//! Specification of lin-kv: the cost of operations, behaviour under faults, and durability.
 
 mod cluster;
 mod cost;
 mod disk;
 mod faults;
 mod official;
+mod process;
+mod wire;

@@ -1,4 +1,4 @@
-//! The load that others publish, at the rate of 100 and with ten clients for each node, in figures.
+//! Figures under the load that others publish: rate 100, ten clients for each node.
 
 use std::time::Duration;
 
@@ -8,34 +8,34 @@ use raft::Disks;
 
 use crate::cluster::{
     LATENCY, RECOVERY, SYNC, answered, assert_recovered, cluster, latencies, load, operations,
-    survives, tell,
+    print_figures, run_with_faults,
 };
 
 #[test]
-fn without_faults_everything_is_answered_in_little_more_than_a_round_trip() {
-    // The leader's disk and a follower's, and up to one of each that is busy with the turn before.
+fn operations_without_faults_take_little_more_than_a_round_trip() {
+    // A sync of the leader and of a follower; each may first wait for the sync of the turn before.
     let slack = 4 * SYNC;
     for (count, round_trips, messages_per_op) in [(3, 1, 4.0), (5, 2, 8.0)] {
         for_each_seed(|seed| {
-            let run = survives(seed, count, vec![]);
-            tell(&format!("{count} nodes"), &run);
+            let run = run_with_faults(seed, count, vec![]);
+            print_figures(&format!("{count} nodes"), &run);
             assert_eq!(answered(&run, RECOVERY), 1.0);
             assert!(run.messages_per_op() < messages_per_op);
             for f in ["read", "write", "cas"] {
                 let latencies = latencies(&run, f, RECOVERY, |_| true);
                 let at = |quantile: f64| latencies[(latencies.len() as f64 * quantile) as usize];
                 let expected = 2 * round_trips * LATENCY + slack;
-                // A request waits for a message that is on its way to the node, since a single pump
-                // hands both over,
+                // One queue per node delivers all messages, so a request may wait for a message that
+                // is in transit,
                 assert!(at(0.5) <= expected + LATENCY, "{f}: {:?}", at(0.5));
-                // and perhaps for another operation that is under way.
+                // and for another operation that is in progress.
                 assert!(at(0.99) <= 2 * expected + LATENCY, "{f}: {:?}", at(0.99));
             }
         });
     }
 }
 
-/// Upstream's partitions, but for the kind that cuts nobody off of three nodes.
+/// Returns upstream's partitions without the kind that cuts no node off in a cluster of three.
 fn partitions() -> Schedule {
     let kinds = [
         PartitionKind::One,
@@ -45,14 +45,14 @@ fn partitions() -> Schedule {
     Partition::of(kinds).every(secs(3))
 }
 
-/// `--nemesis partition --nemesis-interval 3`. Half of the time there is a partition, and then up
-/// to half of the nodes can do nothing; the rest can, once they have found a leader.
+/// `--nemesis partition --nemesis-interval 3`. Half of the time there is a partition, in which up to
+/// half of the nodes are unavailable; the others continue once they have a leader.
 #[test]
-fn under_partitions_a_majority_goes_on() {
+fn majority_stays_available_under_partitions() {
     for count in [3, 5] {
         for_each_seed(|seed| {
-            let run = survives(seed, count, vec![partitions()]);
-            tell(&format!("{count} nodes, partitions"), &run);
+            let run = run_with_faults(seed, count, vec![partitions()]);
+            print_figures(&format!("{count} nodes, partitions"), &run);
             assert!(run.net().dropped > 0, "the partition never cut anything");
             assert!(answered(&run, Duration::ZERO) > 0.7);
             for f in ["read", "write"] {
@@ -62,9 +62,9 @@ fn under_partitions_a_majority_goes_on() {
     }
 }
 
-/// The workload's time limit is a second: an operation that takes longer has no known outcome.
+/// Clients of the workload wait for one second; a longer operation has no known outcome.
 #[test]
-fn no_operation_is_left_without_an_answer_for_a_second() {
+fn every_operation_completes_within_a_second() {
     for_each_seed(|seed| {
         let disks = Disks::new(SYNC);
         let run = cluster(seed, 5, &disks).nemesis(partitions()).run(load(5));
@@ -80,7 +80,7 @@ fn no_operation_is_left_without_an_answer_for_a_second() {
 }
 
 #[test]
-fn a_seed_determines_every_message() {
+fn same_seed_gives_same_messages() {
     let run = |seed: u64| {
         let disks = Disks::new(SYNC);
         cluster(seed.into(), 3, &disks)

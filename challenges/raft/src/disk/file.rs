@@ -1,30 +1,38 @@
-//! A file in a directory of the node's own.
+//! A log in a real file, and the directory it is kept in.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::Arc;
 
 use super::{Disk, Written};
 
-/// A real file. Syncing happens on a thread of its own, so that the node goes on meanwhile.
+/// The environment variable in which Eddy names a directory that survives restarts of a node.
+const DATA_DIR: &str = "EDDY_DATA_DIR";
+
+/// Start of the names of temporary data directories; a process id and a start time follow.
+const TEMPORARY_PREFIX: &str = "glomers-raft-";
+
+/// A real file. Syncing runs on another thread, so the node continues to handle messages.
 pub struct FileDisk {
     path: PathBuf,
     file: Arc<File>,
 }
 
 impl FileDisk {
-    /// Opens the log of a node, or creates it: `<data_dir>/<node>/raft.log`.
+    /// Opens or creates the log of a node: `<data_dir>/<node>/raft.log`.
     ///
     /// # Errors
     ///
-    /// The directory or the file cannot be made or opened.
+    /// The directory or the file cannot be created or opened.
     pub fn open(data_dir: &Path, node: &str) -> io::Result<Self> {
-        let dir = data_dir.join(node);
-        fs::create_dir_all(&dir).map_err(|e| about(&dir, &e))?;
+        let dir = data_dir.join(file_name(node));
+        create_dir_durably(&dir)?;
         let path = dir.join("raft.log");
         let file = open(&path)?;
-        // A file is only as durable as its name.
+        // The file is durable only if its name in the directory is.
         sync_dir(&dir)?;
         Ok(Self {
             path,
@@ -67,7 +75,7 @@ impl Disk for FileDisk {
                 file.write_all(&contents)?;
                 file.sync_all()?;
                 fs::rename(&new, &path).map_err(|e| about(&path, &e))?;
-                sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+                sync_dir(parent(&path))?;
                 open(&path)
             });
             self.file = Arc::new(replaced.await?);
@@ -85,11 +93,43 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path).map_err(|e| about(path, &e))
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+/// Creates a directory and the missing ones above it, and makes their names durable. The parent is
+/// synced even if the directory exists, since a crash may have come between creation and sync.
+fn create_dir_durably(dir: &Path) -> io::Result<()> {
+    let parent = parent(dir);
+    if !parent.is_dir() {
+        create_dir_durably(parent)?;
+    }
+    match fs::create_dir(dir) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(about(dir, &e)),
+        _ => {}
+    }
+    sync_dir(parent)
 }
 
-/// An error that says which file it is about.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    let synced = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(|e| about(dir, &e))
+}
+
+/// Returns the directory that contains a path; the current one for a single name.
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    parent.unwrap_or(Path::new("."))
+}
+
+/// Returns a file name for a node id. Any id is allowed, so all bytes but letters, digits, `-` and
+/// `_` are escaped: an id such as `../x` must not lead out of the data directory.
+fn file_name(node: &str) -> String {
+    let escaped = node.bytes().map(|byte| match byte {
+        b'-' | b'_' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    escaped.collect()
+}
+
+/// Adds the path to an error.
 fn about(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
@@ -103,38 +143,117 @@ async fn on_a_thread<T: Send + 'static>(
     }
 }
 
-/// Where nodes keep their logs if nobody says where.
+/// Returns the directory in which this process keeps its logs: `given`, or the value of
+/// `EDDY_DATA_DIR`, or a new temporary directory.
 ///
-/// A node that is killed and started again in the same run must find its log; a node of another run
-/// must not. The bench is asked first: Eddy names a directory of the run in `EDDY_DATA_DIR`. Without
-/// it, as on upstream, whose nodes are never started again, it is a temporary directory under the
-/// name of the process that started the node. A process id alone does not name a process for ever,
-/// so its time of start is part of the name where the system tells it; what the children of
-/// processes that are gone have left behind is removed.
-pub fn data_dir() -> PathBuf {
-    if let Some(dir) = std::env::var_os("EDDY_DATA_DIR") {
-        return dir.into();
+/// Only the first two survive the process, so a node that is to be restarted needs one of them; Eddy
+/// sets `EDDY_DATA_DIR`. The temporary directory is new for each process, because a process must not
+/// recover the log of an earlier test. Upstream Maelstrom, which sets no directory, never restarts a
+/// node. Temporary directories of processes that have ended are removed where `/proc` tells which
+/// processes run.
+///
+/// # Errors
+///
+/// The temporary directory cannot be created.
+pub fn data_dir(given: Option<PathBuf>) -> io::Result<PathBuf> {
+    let named = given.or_else(|| std::env::var_os(DATA_DIR).map(PathBuf::from));
+    match named {
+        Some(dir) => Ok(dir),
+        None => {
+            let temp = std::env::temp_dir();
+            remove_abandoned(&temp);
+            create_temporary(&temp)
+        }
     }
-    let temp = std::env::temp_dir();
-    let prefix = "glomers-raft-";
-    let of_process = |pid: &str| format!("{prefix}{pid}-{}", start_time(pid).unwrap_or(0));
-    for entry in fs::read_dir(&temp).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| name.starts_with(prefix)) else {
-            continue;
-        };
-        let pid = name[prefix.len()..].split('-').next().unwrap_or_default();
-        if name != of_process(pid) {
-            // Its process is gone. If it cannot be removed, it is in nobody's way.
+}
+
+/// Creates a directory that did not exist before, named after this process.
+fn create_temporary(temp: &Path) -> io::Result<PathBuf> {
+    let pid = process::id();
+    let started = start_time(pid).unwrap_or(0);
+    let mut count = 0;
+    loop {
+        let dir = temp.join(format!("{TEMPORARY_PREFIX}{pid}-{started}-{count}"));
+        match fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => count += 1,
+            Err(e) => return Err(about(&dir, &e)),
+        }
+    }
+}
+
+/// Removes the temporary directories of processes that have ended. A process id may be reused, so
+/// the start time decides whether a running process is the one that the directory is named after.
+fn remove_abandoned(temp: &Path) {
+    if start_time(process::id()).is_none() {
+        return;
+    }
+    for entry in fs::read_dir(temp).into_iter().flatten().flatten() {
+        let owner = owner(&entry.file_name());
+        if owner.is_some_and(|(pid, started)| start_time(pid) != Some(started)) {
+            // A directory that cannot be removed does no harm.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    temp.join(of_process(&std::os::unix::process::parent_id().to_string()))
 }
 
-/// When a process started, in ticks since the system did: the 22nd field of its `stat`.
-fn start_time(pid: &str) -> Option<u64> {
+/// Returns the process id and start time in the name of a temporary directory.
+fn owner(name: &OsStr) -> Option<(u32, u64)> {
+    let mut parts = name.to_str()?.strip_prefix(TEMPORARY_PREFIX)?.split('-');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Returns the start time of a process in clock ticks since boot, field 22 of `/proc/<pid>/stat`.
+/// Returns `None` if there is no such process or no `/proc`.
+fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_directories_of_one_process_differ() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let first = create_temporary(temp.path()).expect("it can be created");
+        let second = create_temporary(temp.path()).expect("it can be created");
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn only_directories_of_ended_processes_are_removed() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let own = create_temporary(temp.path()).expect("it can be created");
+        let pid = process::id();
+        let Some(started) = start_time(pid) else {
+            return;
+        };
+        let ended = [
+            format!("{TEMPORARY_PREFIX}{pid}-{}-0", started - 1),
+            format!("{TEMPORARY_PREFIX}{}-{started}-0", u32::MAX),
+        ];
+        let ended = ended.map(|name| temp.path().join(name));
+        let foreign = temp.path().join("glomers-raft-notes");
+        for dir in ended.iter().chain([&foreign]) {
+            fs::create_dir(dir).expect("it can be created");
+        }
+        remove_abandoned(temp.path());
+        assert!(own.exists() && foreign.exists());
+        assert!(ended.iter().all(|dir| !dir.exists()));
+    }
+
+    #[test]
+    fn any_node_id_stays_inside_the_data_directory() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let data_dir = temp.path().join("a/b");
+        for node in ["n1", "../x", "a/b", "..", "", "ü"] {
+            let disk = FileDisk::open(&data_dir, node).expect("the log can be opened");
+            assert!(disk.path.starts_with(&data_dir), "{}", disk.path.display());
+            assert!(!file_name(node).contains(['/', '.']), "{node}");
+        }
+        assert!(data_dir.join("n1/raft.log").exists());
+    }
 }

@@ -1,6 +1,6 @@
-//! Disks of simulated nodes, which survive the node, but not with everything that was on its way.
+//! Disks of simulated nodes: they survive the node but lose unsynced bytes in a crash.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -10,76 +10,79 @@ use rand::{Rng, RngExt};
 
 use super::{Disk, Written};
 
-/// The disks of a cluster, by node. Clones are the same disks, so a function that makes nodes can
-/// give each node its own again after a crash.
+/// The disks of a cluster, by node. Clones share the same disks, so a function that creates nodes
+/// can give a restarted node its disk again.
 #[derive(Clone, Default)]
 pub struct Disks {
-    platters: Rc<RefCell<BTreeMap<String, Rc<RefCell<Platter>>>>>,
-    sync_time: Duration,
+    disks: Rc<RefCell<BTreeMap<String, Rc<RefCell<DiskContents>>>>>,
+    sync_time: Rc<Cell<Duration>>,
     losses: Rc<RefCell<Losses>>,
 }
 
-/// What crashes did to disks: a test without torn writes proves nothing about them.
+/// The effects of crashes on disks. A test about torn writes asserts that there were some.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
-    /// How often a disk came back from a crash.
+    /// Number of times a disk was opened again after a crash.
     pub crashes: u64,
-    /// How often bytes were lost that had not been synced.
+    /// Number of crashes that lost unsynced bytes.
     pub unsynced: u64,
-    /// How often a part of what had not been synced was there nevertheless.
+    /// Number of crashes that kept a part of the unsynced bytes and lost the rest.
     pub torn: u64,
 }
 
-/// What is on a disk.
+/// The contents of a disk.
 #[derive(Debug, Default)]
-struct Platter {
+struct DiskContents {
     durable: Vec<u8>,
-    /// Written, but not synced.
+    /// Appended but not yet synced.
     cached: Vec<u8>,
     opened: bool,
 }
 
 impl Disks {
-    /// Empty disks, whose syncs take so long.
+    /// Creates empty disks whose syncs take `sync_time`.
     pub fn new(sync_time: Duration) -> Self {
-        Self {
-            sync_time,
-            ..Self::default()
-        }
+        let disks = Self::default();
+        disks.set_sync_time(sync_time);
+        disks
     }
 
-    /// The disk of a node, as it is found after a crash: of what was not synced, a random part
-    /// from the beginning is there.
+    /// Changes how long syncs take, from the next one on.
+    pub fn set_sync_time(&self, sync_time: Duration) {
+        self.sync_time.set(sync_time);
+    }
+
+    /// Opens the disk of a node as a crash leaves it: a random prefix of the unsynced bytes is kept.
     pub fn open(&self, node: &str, rng: &mut impl Rng) -> MemoryDisk {
-        let mut platters = self.platters.borrow_mut();
-        let platter = Rc::clone(platters.entry(node.to_owned()).or_default());
+        let mut disks = self.disks.borrow_mut();
+        let contents = Rc::clone(disks.entry(node.to_owned()).or_default());
         {
-            let mut platter = platter.borrow_mut();
-            let cached = std::mem::take(&mut platter.cached);
+            let mut contents = contents.borrow_mut();
+            let cached = std::mem::take(&mut contents.cached);
             let kept = rng.random_range(0..=cached.len());
-            platter.durable.extend_from_slice(&cached[..kept]);
+            contents.durable.extend_from_slice(&cached[..kept]);
             let mut losses = self.losses.borrow_mut();
-            losses.crashes += u64::from(platter.opened);
+            losses.crashes += u64::from(contents.opened);
             losses.unsynced += u64::from(kept < cached.len());
             losses.torn += u64::from(0 < kept && kept < cached.len());
-            platter.opened = true;
+            contents.opened = true;
         }
         MemoryDisk {
             node: node.to_owned(),
-            platter,
-            sync_time: self.sync_time,
+            contents,
+            sync_time: Rc::clone(&self.sync_time),
         }
     }
 
-    /// What crashes did so far.
+    /// Returns the effects of all crashes so far.
     pub fn losses(&self) -> Losses {
         *self.losses.borrow()
     }
 
-    /// Changes the bytes on a node's disk.
+    /// Changes the durable bytes of a node's disk.
     pub fn damage(&self, node: &str, damage: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(platter) = self.platters.borrow().get(node) {
-            damage(&mut platter.borrow_mut().durable);
+        if let Some(contents) = self.disks.borrow().get(node) {
+            damage(&mut contents.borrow_mut().durable);
         }
     }
 }
@@ -87,15 +90,16 @@ impl Disks {
 /// The disk of a simulated node.
 pub struct MemoryDisk {
     node: String,
-    platter: Rc<RefCell<Platter>>,
-    sync_time: Duration,
+    contents: Rc<RefCell<DiskContents>>,
+    sync_time: Rc<Cell<Duration>>,
 }
 
 impl MemoryDisk {
-    /// Waits as long as a real disk would. The node may die meanwhile.
-    async fn spin(&self) {
-        if !self.sync_time.is_zero() {
-            tokio::time::sleep(self.sync_time).await;
+    /// Waits for the time of an fsync, during which the node may crash.
+    async fn fsync_delay(&self) {
+        let sync_time = self.sync_time.get();
+        if !sync_time.is_zero() {
+            tokio::time::sleep(sync_time).await;
         }
     }
 }
@@ -106,35 +110,36 @@ impl Disk for MemoryDisk {
     }
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
-        Ok(self.platter.borrow().durable.clone())
+        Ok(self.contents.borrow().durable.clone())
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.platter.borrow_mut().durable.truncate(length as usize);
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        self.contents.borrow_mut().durable.truncate(length);
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.platter.borrow_mut().cached.extend_from_slice(bytes);
+        self.contents.borrow_mut().cached.extend_from_slice(bytes);
         Ok(())
     }
 
     fn sync(&mut self) -> Written<'_> {
         Box::pin(async move {
-            self.spin().await;
-            let mut platter = self.platter.borrow_mut();
-            let cached = std::mem::take(&mut platter.cached);
-            platter.durable.extend_from_slice(&cached);
+            self.fsync_delay().await;
+            let mut contents = self.contents.borrow_mut();
+            let cached = std::mem::take(&mut contents.cached);
+            contents.durable.extend_from_slice(&cached);
             Ok(())
         })
     }
 
-    fn replace(&mut self, contents: Vec<u8>) -> Written<'_> {
+    fn replace(&mut self, new: Vec<u8>) -> Written<'_> {
         Box::pin(async move {
-            self.spin().await;
-            let mut platter = self.platter.borrow_mut();
-            platter.durable = contents;
-            platter.cached.clear();
+            self.fsync_delay().await;
+            let mut contents = self.contents.borrow_mut();
+            contents.durable = new;
+            contents.cached.clear();
             Ok(())
         })
     }

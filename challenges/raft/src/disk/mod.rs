@@ -1,8 +1,8 @@
-//! The disk, as little of it as Raft needs: one file that grows at its end.
+//! The disk: one append-only file that can be replaced as a whole.
 //!
-//! What is appended is durable once [`sync`](Disk::sync) has returned, and not before: a crash in
-//! between may keep all of it, some of it, or nothing. [`FileDisk`] is a real file;
-//! [`MemoryDisk`] is one that a simulation can pull the plug of.
+//! Appended bytes are durable once [`sync`](Disk::sync) has returned. A crash before that may keep
+//! all of them, a prefix, or none. [`FileDisk`] is a real file; [`MemoryDisk`] simulates a disk that
+//! loses power.
 
 mod file;
 mod memory;
@@ -14,27 +14,27 @@ use std::pin::Pin;
 pub use file::{FileDisk, data_dir};
 pub use memory::{Disks, MemoryDisk};
 
-/// The outcome of something that takes a disk some time.
+/// A disk operation in progress.
 pub type Written<'a> = Pin<Box<dyn Future<Output = io::Result<()>> + 'a>>;
 
 /// A file that survives its process.
 pub trait Disk: 'static {
-    /// What it is called, for people.
+    /// Returns the name of the disk for log messages.
     fn name(&self) -> String;
 
-    /// Everything in it. Called once, before anything is written.
+    /// Reads the whole file. Called once, before anything is written.
     fn read(&mut self) -> io::Result<Vec<u8>>;
 
-    /// Cuts it off at a length, durably.
+    /// Shortens the file to `length` bytes, durably.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
 
-    /// Adds bytes at its end. They are durable after the next [`sync`](Self::sync).
+    /// Appends bytes. They are durable after the next [`sync`](Self::sync).
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes durable what was appended. After an error nobody knows what is on the disk, and the
-    /// file must not be used any more: asking once more would not tell the truth.
+    /// Makes all appended bytes durable. After an error the contents of the disk are unknown and the
+    /// disk must not be used again: a later sync may report success for pages that were lost.
     fn sync(&mut self) -> Written<'_>;
 
-    /// Replaces everything in it, durably: a crash leaves either the old contents or the new.
+    /// Replaces the contents durably and atomically: a crash leaves the old or the new contents.
     fn replace(&mut self, contents: Vec<u8>) -> Written<'_>;
 }

@@ -1,7 +1,7 @@
-//! The clients of a replica's node: their commands and reads, and whom they were handed to.
+//! The clients of a replica's node: their pending commands and reads.
 //!
-//! Both wait here until the log answers them, and are handed to the leader again when there is a
-//! new one, or when a follower's leader keeps silent: messages to it may be lost.
+//! Both wait here until the log answers them. A follower hands them to the leader again when the
+//! leader changes or does not answer in time, since messages may be lost.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -15,11 +15,11 @@ use crate::message::{Command, Index, ReadId, Term};
 use crate::server::Raft;
 use crate::session::{Sessions, Stamped};
 
-/// Reads are named by the boot (upper half) and a count, so that a late answer to an earlier life
-/// answers nothing.
+/// Size of the range of read ids for each boot. A late answer to a read of an earlier boot therefore
+/// matches no read of this one.
 const READS_PER_BOOT: u64 = 1 << 32;
 
-/// Which leader was asked, and when.
+/// A leader that was asked, and the time.
 #[derive(Clone)]
 pub(super) struct Asked {
     pub(super) term: Term,
@@ -28,7 +28,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Whether it is time to ask, or to ask again.
+    /// Returns whether a request that was last sent as `asked` must be sent as `now`.
     fn is_due(asked: Option<&Self>, now: &Self, retry_interval: Duration) -> bool {
         asked.is_none_or(|asked| {
             asked.term != now.term
@@ -38,7 +38,7 @@ impl Asked {
     }
 }
 
-/// Commands of this node's clients that have no outcome yet.
+/// Commands of this node's clients whose outcome is not known yet.
 pub(super) struct Commands<M: StateMachine> {
     node: NodeId,
     boot: u64,
@@ -67,7 +67,7 @@ impl<M: StateMachine> Commands<M> {
         self.waiting.len()
     }
 
-    /// Takes a command. Returns its sequence number, and where its outcome will come from.
+    /// Accepts a command. Returns its sequence number and the receiver of its outcome.
     pub(super) fn take(&mut self, command: M::Command) -> (u64, oneshot::Receiver<M::Output>) {
         let sequence = self.last_sequence + 1;
         self.last_sequence = sequence;
@@ -83,7 +83,8 @@ impl<M: StateMachine> Commands<M> {
         (sequence, outcome)
     }
 
-    /// Does not wait any more for a command, which certainly was not applied if nobody was asked.
+    /// Stops waiting for a command. Returns its error, which is definite only if no leader was asked:
+    /// the command has then not left this node.
     pub(super) fn give_up(&mut self, sequence: u64) -> Error {
         match self.waiting.remove(&sequence) {
             Some(WaitingCommand { asked: None, .. }) => {
@@ -93,9 +94,10 @@ impl<M: StateMachine> Commands<M> {
         }
     }
 
-    /// Hands new commands to the leader, and old ones too if the leader is new or silent.
+    /// Hands commands to the leader: new ones, and all if the leader changed or did not answer in
+    /// time.
     pub(super) fn ask(&mut self, raft: &mut Raft<LogCommand<M>>, asked: &Asked, options: &Options) {
-        // What is in the leader's own log needs no second attempt in the same term.
+        // A command in the leader's own log needs no second attempt in the same term.
         let lead = raft.is_leader();
         let retry_interval = if lead {
             Duration::MAX / 2
@@ -111,7 +113,7 @@ impl<M: StateMachine> Commands<M> {
             waiting.asked = Some(asked.clone());
             let stamped = Rc::clone(&waiting.stamped);
             if lead {
-                // Asked a moment ago whether it leads: it does.
+                // `propose` fails only on a server that does not lead.
                 let _ = raft.propose(stamped);
                 continue;
             }
@@ -127,23 +129,23 @@ impl<M: StateMachine> Commands<M> {
         }
     }
 
-    /// When a follower asks again.
+    /// Returns the time at which a follower hands a command to its leader again.
     pub(super) fn retry_at(&self, retry_interval: Duration) -> Option<Duration> {
         let asked = self.waiting.values().filter_map(|it| it.asked.as_ref());
         asked.map(|asked| asked.at + retry_interval).min()
     }
 
-    /// Tells a client what came of its command, if it is one of this node's present life.
+    /// Answers the client of a command, if this node accepted the command since it started.
     pub(super) fn answer(&mut self, stamped: &Stamped<M::Command>, output: &M::Output) {
         let ours = *stamped.node == *self.node && stamped.boot == self.boot;
         let waiting = ours.then(|| self.waiting.remove(&stamped.sequence));
         if let Some(waiting) = waiting.flatten() {
-            // A client that has given up does not mind.
+            // The client may have given up.
             let _ = waiting.client.send(output.clone());
         }
     }
 
-    /// Tells clients what came of commands that a snapshot includes.
+    /// Answers the clients of commands that a snapshot includes.
     pub(super) fn answer_from(&mut self, sessions: &Sessions<M::Output>) {
         let outcome = |sequence: u64| sessions.outcome(&self.node, self.boot, sequence);
         let settled: Vec<_> = self
@@ -158,24 +160,24 @@ impl<M: StateMachine> Commands<M> {
         }
     }
 
-    /// Forgets everything: no outcome will ever be known here.
+    /// Removes all commands; their clients receive an indefinite error.
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
     }
 }
 
-/// Reads of this node's clients.
+/// Pending reads of this node's clients.
 pub(super) struct Reads {
-    /// Those for which no leader has been asked yet.
+    /// Reads for which no leader has been asked yet.
     new: Vec<oneshot::Sender<()>>,
     waiting: BTreeMap<ReadId, WaitingReads>,
     last_id: ReadId,
 }
 
-/// Reads that came together, and are confirmed together.
+/// Reads that arrived together and are confirmed together.
 struct WaitingReads {
     asked: Option<Asked>,
-    /// They may be served once this is applied.
+    /// Index up to which the log must be applied; `None` before the leader has answered.
     index: Option<Index>,
     clients: Vec<oneshot::Sender<()>>,
 }
@@ -193,7 +195,7 @@ impl Reads {
         self.new.len()
     }
 
-    /// Takes a read. Returns where the word will come from that it may be served.
+    /// Accepts a read. Returns the receiver that is notified when it may be served.
     pub(super) fn take(&mut self) -> oneshot::Receiver<()> {
         let (client, confirmed) = oneshot::channel();
         self.new.push(client);
@@ -225,14 +227,14 @@ impl Reads {
         }
     }
 
-    /// When a follower asks again.
+    /// Returns the time at which a follower asks its leader again.
     pub(super) fn retry_at(&self, retry_interval: Duration) -> Option<Duration> {
         let unanswered = self.waiting.values().filter(|it| it.index.is_none());
         let asked = unanswered.filter_map(|it| it.asked.as_ref());
         asked.map(|asked| asked.at + retry_interval).min()
     }
 
-    /// The leader's answers.
+    /// Notes the leader's answers.
     pub(super) fn confirm(&mut self, confirmed: &[(ReadId, Index)]) {
         for (id, index) in confirmed {
             if let Some(reads) = self.waiting.get_mut(id) {
@@ -241,13 +243,13 @@ impl Reads {
         }
     }
 
-    /// Serves the reads for which enough is applied.
+    /// Serves the reads whose index is applied.
     pub(super) fn serve(&mut self, applied: Index) {
         self.waiting.retain(|_, reads| {
             let ready = reads.index.is_some_and(|index| index <= applied);
             if ready {
                 for client in reads.clients.drain(..) {
-                    // A client that has given up does not mind.
+                    // The client may have given up.
                     let _ = client.send(());
                 }
             }
@@ -255,7 +257,7 @@ impl Reads {
         });
     }
 
-    /// Forgets those whose clients have given up.
+    /// Removes the reads whose clients have given up.
     pub(super) fn prune(&mut self) {
         self.new.retain(|client| !client.is_closed());
         self.waiting.retain(|_, reads| {
@@ -264,7 +266,7 @@ impl Reads {
         });
     }
 
-    /// Forgets everything: nothing will ever be confirmed here.
+    /// Removes all reads; their clients receive an error.
     pub(super) fn clear(&mut self) {
         self.new.clear();
         self.waiting.clear();

@@ -1,15 +1,17 @@
-//! A replica: a server of the cluster, its disk, its state machine, and the clients of its node.
+//! A replica: a Raft server with its disk, its state machine, and the clients of its node.
 //!
-//! Everything that came in together is one turn: the server's output is written to disk with a
-//! single sync, then its messages are sent, then what is committed is applied and clients are
-//! answered. While the disk is busy the next turn gathers, so the busier a node, the more commands
-//! share a sync and a message.
+//! Everything that arrives together is one turn: the server's output is written to disk with a
+//! single sync, then its messages are sent, then committed entries are applied and clients answered.
+//! Input that arrives during a sync waits for the next turn, so the busier a node is, the more
+//! commands share a sync and a message. Only heartbeats do not wait.
 
 mod clients;
 mod replicated;
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use rand::RngExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use self::clients::{Asked, Commands, Reads};
@@ -29,59 +32,63 @@ use crate::server::{Config, Output, Raft};
 use crate::session::Stamped;
 use crate::wal::{Recovered, Wal};
 
-/// A node takes so many commands at a time, and then says that it is busy.
-const WAITING_MAX: usize = 10_000;
+/// Maximum number of commands that wait for their outcome, and of reads that wait for the next
+/// turn. Further requests fail as temporarily unavailable.
+const MAX_WAITING: usize = 10_000;
 
-/// What the log is for: every server applies the same commands in the same order, so all have the
-/// same state. It must depend on the commands only: no clock, no randomness.
+/// Longest sleep between two turns; tokio's timers do not reach arbitrarily far.
+const MAX_SLEEP: Duration = Duration::from_secs(3600);
+
+/// A replicated state machine: every server applies the same commands in the same order, so all
+/// have the same state. It must depend only on the commands, not on clocks or random numbers.
 pub trait StateMachine: Default + Serialize + DeserializeOwned + 'static {
-    /// A change.
+    /// A change to the state.
     type Command: Serialize + DeserializeOwned + 'static;
 
-    /// What came of it. It is a part of snapshots, for clients that still wait for it.
+    /// The outcome of a command. It is a part of snapshots, for clients that still wait for it.
     type Output: Clone + Serialize + DeserializeOwned + 'static;
 
-    /// Makes a change.
+    /// Applies a command.
     fn apply(&mut self, command: &Self::Command) -> Self::Output;
 }
 
-/// What the log of a state machine carries.
-type LogCommand<M> = Rc<Stamped<<M as StateMachine>::Command>>;
+/// A command in the log of a state machine.
+pub type LogCommand<M> = Rc<Stamped<<M as StateMachine>::Command>>;
 
 /// A message between two replicas of a state machine.
 pub type Message<M> = Packet<LogCommand<M>>;
 
-/// How a replica treats its clients and its disk.
+/// The settings of a replica.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Times and sizes of the protocol.
+    /// Timeouts and sizes of the protocol.
     pub raft: Config,
-    /// So long does a client's request wait for its outcome. Less than the client waits.
-    pub patience: Duration,
-    /// A command that a follower handed to its leader is handed over again after this time.
+    /// Time after which a client's request fails. Should be less than the client's own timeout.
+    pub request_timeout: Duration,
+    /// Time after which a follower forwards a command or read to the leader again.
     pub retry_interval: Duration,
-    /// The log on disk may become so long before a snapshot shortens it.
+    /// Size of the log on disk below which no snapshot is taken, in bytes.
     pub log_bytes_min: u64,
 }
 
 impl Options {
-    /// For clients that wait somewhat longer than this.
-    pub fn patience(patience: Duration) -> Self {
+    /// Returns the default settings with a request timeout.
+    pub fn with_request_timeout(request_timeout: Duration) -> Self {
         Self {
             raft: Config::default(),
-            patience,
+            request_timeout,
             retry_interval: Duration::from_millis(400),
             log_bytes_min: 1024 * 1024,
         }
     }
 }
 
-/// A server of the cluster and its state machine.
+/// A Raft server and its state machine.
 pub struct Replica<M: StateMachine> {
     state: RefCell<State<M>>,
     wal: Cell<Option<Wal>>,
-    /// Something came in.
-    wake: Notify,
+    /// Notified when a request or a message has arrived.
+    arrived: Notify,
     start: Instant,
     options: Options,
 }
@@ -91,16 +98,16 @@ struct State<M: StateMachine> {
     replicated: Replicated<M>,
     commands: Commands<M>,
     reads: Reads,
-    /// Why this replica has stopped for good.
+    /// Description of the disk failure that stopped this replica.
     failure: Option<String>,
 }
 
 impl<M: StateMachine> Replica<M> {
-    /// A replica of this node, with what is on its disk.
+    /// Creates the replica of this node from the contents of its disk.
     ///
     /// # Errors
     ///
-    /// The disk cannot be read, or what is on it is damaged.
+    /// The disk cannot be read or its contents are damaged.
     pub fn new(cx: &Context, disk: impl Disk, options: Options) -> Result<Self> {
         let recovered = Wal::recover(Box::new(disk), options.log_bytes_min)?;
         let Recovered {
@@ -130,22 +137,23 @@ impl<M: StateMachine> Replica<M> {
         Ok(Self {
             state: RefCell::new(state),
             wal: Cell::new(Some(wal)),
-            wake: Notify::new(),
+            arrived: Notify::new(),
             start: Instant::now(),
             options,
         })
     }
 
-    /// Has a command applied on all replicas, exactly once, and returns what came of it here.
+    /// Applies a command on all replicas, exactly once, and returns its output.
     ///
     /// # Errors
     ///
-    /// "Temporarily unavailable" if no leader was known all the time: nothing was done, and never
-    /// will be. Any other error is indefinite: the command may have been applied, or may be yet.
+    /// "Temporarily unavailable" if no leader was known until the request timeout: the command was
+    /// not applied and never will be. Any other error is indefinite: the command may have been
+    /// applied, or may be applied later.
     pub async fn execute(&self, command: M::Command) -> Result<M::Output> {
-        let deadline = Instant::now() + self.options.patience;
+        let deadline = Instant::now() + self.options.request_timeout;
         let (sequence, outcome) = self.state.borrow_mut().accepting()?.commands.take(command);
-        self.wake.notify_one();
+        self.arrived.notify_one();
         match timeout_at(deadline, outcome).await {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(_)) => Err(Error::crash("the outcome of the command is not known here")),
@@ -153,67 +161,102 @@ impl<M: StateMachine> Replica<M> {
         }
     }
 
-    /// Reads the state, as new as it was at the time of the call at least.
+    /// Reads a state that contains every command that was completed before this call.
     ///
     /// # Errors
     ///
-    /// "Temporarily unavailable" if no majority confirms in time that the state is new.
+    /// "Temporarily unavailable" if no majority confirms the state until the request timeout.
     pub async fn read<T>(&self, view: impl FnOnce(&M) -> T) -> Result<T> {
-        let deadline = Instant::now() + self.options.patience;
+        let deadline = Instant::now() + self.options.request_timeout;
         let confirmed = self.state.borrow_mut().accepting()?.reads.take();
-        self.wake.notify_one();
+        self.arrived.notify_one();
         match timeout_at(deadline, confirmed).await {
             Ok(Ok(())) => Ok(view(self.state.borrow().replicated.machine())),
             _ => Err(Error::temporarily_unavailable(
-                "no majority confirms that the state here is not stale",
+                "no majority confirms that the state here is current",
             )),
         }
     }
 
-    /// Takes a message from another replica.
+    /// Handles a message from another replica.
     pub fn receive(&self, from: &str, message: Message<M>) {
-        self.state
-            .borrow_mut()
-            .raft
-            .step(&NodeId::from(from), message);
-        self.wake.notify_one();
+        let mut state = self.state.borrow_mut();
+        if state.failure.is_none() {
+            state.raft.step(self.now(), &NodeId::from(from), message);
+            self.arrived.notify_one();
+        }
     }
 
-    /// Runs the replica for as long as the node lives; this belongs into its `background`.
+    /// Runs the replica; a node calls this in its `background`. If the disk fails, the contents of
+    /// the disk are unknown and the replica must not take part any longer, so it ends the node.
     pub async fn run(&self, cx: &Context) {
         let wal = self.wal.take().expect("a replica is run once");
         if let Err(e) = self.turns(cx, wal).await {
-            let text = format!("this replica has stopped, its disk failed: {e}");
-            cx.log(&text);
+            let text = format!("the disk failed: {e}");
             let mut state = self.state.borrow_mut();
-            state.failure = Some(text);
+            state.failure = Some(text.clone());
             state.commands.clear();
             state.reads.clear();
+            cx.fail(Error::crash(text));
         }
     }
 
     async fn turns(&self, cx: &Context, mut wal: Wal) -> io::Result<()> {
         loop {
-            let mut output = self.state.borrow_mut().turn(self.now(), &self.options);
-            // Nothing else in the output may happen before.
-            wal.write(std::mem::take(&mut output.records)).await?;
-            for (to, packet) in &output.messages {
-                cx.send(to, &Outgoing::Raft(packet));
+            if self.state.borrow().raft.deadline() <= self.now() {
+                // The node may have been suspended. Messages that have arrived meanwhile are handled
+                // before the deadline is acted on.
+                yield_now().await;
             }
+            let mut output = self.state.borrow_mut().turn(self.now(), &self.options);
+            let records = std::mem::take(&mut output.records);
+            self.during_write(cx, wal.write(records)).await?;
+            send(cx, &output.messages);
             self.state.borrow_mut().apply(&output)?;
             if wal.is_long() {
                 let records = self.state.borrow_mut().compact()?;
-                wal.rewrite(records).await?;
+                self.during_write(cx, wal.rewrite(records)).await?;
             }
             let deadline = self.state.borrow().deadline(self.options.retry_interval);
-            // Timers do not reach to the end of time.
-            let deadline = deadline.min(self.now() + Duration::from_secs(3600));
             tokio::select! {
                 biased;
-                () = self.wake.notified() => {}
-                () = sleep_until(self.start + deadline) => {}
+                () = self.arrived.notified() => {}
+                () = self.sleep_until(deadline) => {}
             }
         }
+    }
+
+    /// Waits for a write and meanwhile sends heartbeats and their answers, so that a slow disk does
+    /// not depose a leader.
+    async fn during_write(
+        &self,
+        cx: &Context,
+        write: impl Future<Output = io::Result<()>>,
+    ) -> io::Result<()> {
+        let mut write = pin!(write);
+        let mut has_input = false;
+        let outcome = loop {
+            let due = self.state.borrow().raft.prompt_deadline();
+            tokio::select! {
+                biased;
+                outcome = &mut write => break outcome,
+                () = self.arrived.notified() => has_input = true,
+                () = self.sleep_until(due.unwrap_or(MAX_SLEEP)) => {}
+            }
+            let messages = self.state.borrow_mut().raft.prompt_messages(self.now());
+            send(cx, &messages);
+        };
+        if has_input {
+            // The notification was for the next turn, too.
+            self.arrived.notify_one();
+        }
+        outcome
+    }
+
+    /// Sleeps until a time on the replica's clock, but not longer than [`MAX_SLEEP`].
+    async fn sleep_until(&self, time: Duration) {
+        let time = time.min(self.now() + MAX_SLEEP);
+        sleep_until(self.start + time).await;
     }
 
     fn now(&self) -> Duration {
@@ -221,7 +264,13 @@ impl<M: StateMachine> Replica<M> {
     }
 }
 
-/// What goes over the wire: `{"type": "raft", "term": …, "rpc": …}`.
+fn send<C: Serialize>(cx: &Context, messages: &[(NodeId, Packet<C>)]) {
+    for (to, packet) in messages {
+        cx.send(to, &Outgoing::Raft(packet));
+    }
+}
+
+/// A message on the wire: `{"type": "raft", "term": …, "rpc": …}`.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Outgoing<'a, C> {
@@ -229,18 +278,18 @@ enum Outgoing<'a, C> {
 }
 
 impl<M: StateMachine> State<M> {
-    /// This, if it can take one more request of a client.
+    /// Returns this state if it can accept another request of a client.
     fn accepting(&mut self) -> Result<&mut Self> {
         if let Some(failure) = &self.failure {
             return Err(Error::temporarily_unavailable(failure.clone()));
         }
-        if self.commands.len() + self.reads.len() >= WAITING_MAX {
+        if self.commands.len() + self.reads.len() >= MAX_WAITING {
             return Err(Error::temporarily_unavailable("too many requests at once"));
         }
         Ok(self)
     }
 
-    /// Lets time pass, hands what came in to the leader, and says what is to be done.
+    /// Advances the server's clock, hands requests of clients to the leader, and takes the output.
     fn turn(&mut self, now: Duration, options: &Options) -> Output<LogCommand<M>> {
         self.raft.tick(now);
         self.reads.prune();
@@ -257,7 +306,7 @@ impl<M: StateMachine> State<M> {
         self.raft.output()
     }
 
-    /// When the next turn is due, if nothing comes in before.
+    /// Returns the time at which the next turn is due if nothing arrives before.
     fn deadline(&self, retry_interval: Duration) -> Duration {
         let follows = self.raft.leader_id().is_some() && !self.raft.is_leader();
         let commands = self.commands.retry_at(retry_interval);
@@ -266,7 +315,7 @@ impl<M: StateMachine> State<M> {
         retries.fold(self.raft.deadline(), Duration::min)
     }
 
-    /// Brings the state up to date with the log, and answers clients.
+    /// Applies what the log has committed, and answers clients.
     fn apply(&mut self, output: &Output<LogCommand<M>>) -> io::Result<()> {
         if let Some(Snapshot {
             last_included_index,
@@ -288,10 +337,9 @@ impl<M: StateMachine> State<M> {
         Ok(())
     }
 
-    /// Replaces the log by a snapshot as far as it is applied. Returns all that must be on disk.
+    /// Replaces applied entries by a snapshot. Returns the records that replace the log on disk.
     fn compact(&mut self) -> io::Result<Vec<Record<LogCommand<M>>>> {
         let data = self.replicated.snapshot()?;
-        self.raft.compact(self.replicated.applied(), data.into());
-        Ok(self.raft.persistent().records())
+        Ok(self.raft.compact(self.replicated.applied(), data.into()))
     }
 }

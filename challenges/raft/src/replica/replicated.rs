@@ -1,4 +1,4 @@
-//! The replicated state: what snapshots are made of.
+//! The replicated state, which is the content of snapshots.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use super::{LogCommand, StateMachine};
 use crate::message::Index;
 use crate::session::Sessions;
 
-/// A state machine, and the memory of what it has executed; both follow from the log alone.
+/// A state machine and its client sessions. Both are determined by the log.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(super) struct Replicated<M: StateMachine> {
     sessions: Sessions<M::Output>,
     machine: M,
-    /// How much of the log is in it.
+    /// Index of the last applied entry.
     #[serde(skip)]
     applied: Index,
 }
@@ -42,8 +42,8 @@ impl<M: StateMachine> Replicated<M> {
         &self.sessions
     }
 
-    /// Applies the next entry of the log. Returns what came of its command; none if it has no
-    /// command, or one that was executed before.
+    /// Applies the next entry of the log. Returns the output of its command, or `None` if the entry
+    /// has no command or one that must not be executed again.
     pub(super) fn apply(
         &mut self,
         index: Index,
@@ -55,12 +55,12 @@ impl<M: StateMachine> Replicated<M> {
             .execute(command?, |command| machine.apply(command))
     }
 
-    /// All of it, in words.
+    /// Serialises the state for a snapshot.
     pub(super) fn snapshot(&self) -> io::Result<String> {
         Ok(serde_json::to_string(self)?)
     }
 
-    /// What a snapshot of everything up to an index says.
+    /// Restores the state from a snapshot of all entries up to `index`.
     pub(super) fn restored(index: Index, data: &str) -> io::Result<Self> {
         let replicated: Self = serde_json::from_str(data)?;
         Ok(Self {

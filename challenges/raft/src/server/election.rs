@@ -1,30 +1,35 @@
-//! How a leader is found (§5.2, §5.4.1), after a pre-vote (dissertation, §9.6).
+//! Who leads: pre-vote, votes, and the ways in and out of each role (§5.2, §5.4.1).
 //!
-//! A server that misses its leader asks first whether it could win: the *pre-vote*. Nobody's term
-//! changes by that, so a server that was cut off does not depose a working leader when it returns.
-//! Only with a majority behind it does it enter the next term and ask for votes in earnest.
+//! A server that misses its leader first asks whether it could win: the *pre-vote* (dissertation,
+//! §9.6). It changes no term, so a server that was cut off does not depose a working leader when it
+//! returns. Only with the pre-votes of a majority does the server enter the next term and request
+//! votes.
 //!
-//! A candidate whose time is up begins again with a pre-vote for the next term, but goes on to
-//! count the votes of the current one. So an election succeeds however long messages take.
+//! A candidate whose election timeout passes starts another pre-vote for the next term, but still
+//! counts the votes of the current one. An election therefore succeeds even if messages take longer
+//! than the timeout.
 
 use std::collections::BTreeSet;
 
 use glomers::NodeId;
+use rand::RngExt;
 
+use super::progress::Leader;
 use super::{Raft, Role};
 use crate::message::{Command, Index, Rpc, Term};
 
-/// Who supports a candidate.
+/// The supporters of a candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidate {
-    /// Would vote for it in the term after the current one.
-    willing: BTreeSet<NodeId>,
-    /// Voted for it in the current term.
+    /// Servers that would vote for it in the next term.
+    pre_votes: BTreeSet<NodeId>,
+    /// Servers that voted for it in the current term. Empty if it has requested no votes in this
+    /// term since it became a candidate.
     votes: BTreeSet<NodeId>,
 }
 
 impl<C: Command> Raft<C> {
-    /// The election timeout has passed (Figure 2, followers rule 2, candidates rule 4).
+    /// Starts a pre-vote after an election timeout (Figure 2, followers rule 2, candidates rule 4).
     pub(super) fn ask_for_election(&mut self) {
         self.leader_id = None;
         self.reset_election_deadline();
@@ -32,7 +37,7 @@ impl<C: Command> Raft<C> {
             Role::Candidate(candidate) => candidate,
             _ => Candidate::default(),
         };
-        candidate.willing.insert(self.id.clone());
+        candidate.pre_votes.insert(self.id.clone());
         self.role = Role::Candidate(candidate);
         let (last_log_index, last_log_term) = (self.log().last_index(), self.log().last_term());
         for peer in self.peers.clone() {
@@ -42,31 +47,30 @@ impl<C: Command> Raft<C> {
             };
             self.send(&peer, request);
         }
-        self.count_willing();
+        self.count_pre_votes();
     }
 
-    /// Grants a pre-vote to a candidate that could be elected, unless there is a leader to be
-    /// content with.
+    /// Grants a pre-vote to a candidate that could be elected, unless there is a working leader.
     pub(super) fn pre_vote(&mut self, from: &NodeId, last_log_index: Index, last_log_term: Term) {
-        let content = self.leader_heard_at.is_some_and(|heard_at| {
+        let has_leader = self.leader_heard_at.is_some_and(|heard_at| {
             self.leader_id.is_some() && self.now < heard_at + self.config.election_timeout.start
         });
         let granted =
-            !content && !self.is_leader() && self.is_up_to_date(last_log_index, last_log_term);
+            !has_leader && !self.is_leader() && self.is_up_to_date(last_log_index, last_log_term);
         self.send(from, Rpc::PreVoteReply { granted });
     }
 
     pub(super) fn pre_vote_reply(&mut self, from: &NodeId, granted: bool) {
         if let (Role::Candidate(candidate), true) = (&mut self.role, granted) {
-            candidate.willing.insert(from.clone());
-            self.count_willing();
+            candidate.pre_votes.insert(from.clone());
+            self.count_pre_votes();
         }
     }
 
-    /// Begins an election once a majority is willing (Figure 2, candidates rule 1).
-    fn count_willing(&mut self) {
+    /// Starts an election once a majority has granted the pre-vote (Figure 2, candidates rule 1).
+    fn count_pre_votes(&mut self) {
         match &self.role {
-            Role::Candidate(candidate) if candidate.willing.len() >= self.majority() => {}
+            Role::Candidate(candidate) if candidate.pre_votes.len() >= self.majority() => {}
             _ => return,
         }
         let id = self.id.clone();
@@ -74,7 +78,7 @@ impl<C: Command> Raft<C> {
         self.matched = 0;
         self.incoming = None;
         self.role = Role::Candidate(Candidate {
-            willing: BTreeSet::new(),
+            pre_votes: BTreeSet::new(),
             votes: BTreeSet::from([id]),
         });
         self.reset_election_deadline();
@@ -102,7 +106,7 @@ impl<C: Command> Raft<C> {
             && self.is_up_to_date(last_log_index, last_log_term);
         if vote_granted {
             if voted_for.is_none() {
-                // The vote is a record, and so on disk before the reply leaves.
+                // The vote is a record, so it is on disk before the reply leaves.
                 self.persist_term(self.current_term(), Some(from));
             }
             self.reset_election_deadline();
@@ -110,10 +114,17 @@ impl<C: Command> Raft<C> {
         self.send(from, Rpc::RequestVoteReply { vote_granted });
     }
 
+    /// Counts a vote, unless this server has requested none since it became a candidate. A former
+    /// leader of the current term that resigned or restarted may receive late copies of the votes
+    /// that elected it. They must not make it leader of the same term again, because it would then
+    /// take late answers to its former heartbeats as confirmation of new reads.
     pub(super) fn request_vote_reply(&mut self, from: &NodeId, vote_granted: bool) {
-        if let (Role::Candidate(candidate), true) = (&mut self.role, vote_granted) {
-            candidate.votes.insert(from.clone());
-            self.count_votes();
+        match &mut self.role {
+            Role::Candidate(candidate) if vote_granted && candidate.votes.contains(&self.id) => {
+                candidate.votes.insert(from.clone());
+                self.count_votes();
+            }
+            _ => {}
         }
     }
 
@@ -127,8 +138,70 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// §5.4.1: the log with the later last term is more up-to-date; with equal terms, the longer.
+    /// Returns whether a log is at least as up-to-date as this server's: the log with the later last
+    /// term is more up-to-date; with equal terms, the longer one (§5.4.1).
     fn is_up_to_date(&self, last_log_index: Index, last_log_term: Term) -> bool {
         (last_log_term, last_log_index) >= (self.log().last_term(), self.log().last_index())
+    }
+
+    /// Becomes leader and appends an entry of the new term: only through such an entry does a leader
+    /// learn which entries are committed (§8).
+    fn become_leader(&mut self) {
+        // The first replies may take long on a slow network, so followers get extra time for them.
+        let heard_at = self.now + self.config.election_timeout.end * 3;
+        let next_index = self.log().last_index() + 1;
+        self.role = Role::Leader(Leader::new(&self.peers, next_index, heard_at));
+        self.leader_id = Some(self.id.clone());
+        self.append(None);
+    }
+
+    /// Enters a term without a role in it, or gives up the role in the current term.
+    pub(super) fn become_follower(&mut self, term: Term) {
+        if term > self.current_term() {
+            self.persist_term(term, None);
+            self.matched = 0;
+        }
+        if !matches!(self.role, Role::Follower) {
+            self.reset_election_deadline();
+        }
+        self.role = Role::Follower;
+        self.leader_id = None;
+        self.incoming = None;
+    }
+
+    /// Follows the sender of an AppendEntries or InstallSnapshot request of the current term, which
+    /// is the leader of that term (Figure 2, candidates rule 3).
+    pub(super) fn follow(&mut self, leader: &NodeId) {
+        assert!(
+            !self.is_leader(),
+            "election safety: {} and {leader} both lead term {}",
+            self.id,
+            self.current_term()
+        );
+        self.role = Role::Follower;
+        self.leader_id = Some(leader.clone());
+        self.leader_heard_at = Some(self.now);
+        self.reset_election_deadline();
+    }
+
+    /// Resigns if fewer than a majority have answered for an election timeout. Such a leader must
+    /// not accept commands that it cannot commit (dissertation, §6.2).
+    pub(super) fn check_quorum(&mut self) {
+        let Role::Leader(leader) = &self.role else {
+            return;
+        };
+        let timeout = self.config.election_timeout.end;
+        let answering = leader
+            .followers
+            .values()
+            .filter(|follower| self.now < follower.heard_at + timeout);
+        if answering.count() + 1 < self.majority() {
+            self.become_follower(self.current_term());
+        }
+    }
+
+    pub(super) fn reset_election_deadline(&mut self) {
+        let timeout = self.rng.random_range(self.config.election_timeout.clone());
+        self.election_deadline = self.now + timeout;
     }
 }

@@ -1,18 +1,27 @@
 //! The algorithm, without disk, network or clock: Figure 2 of the paper as a state machine.
 //!
-//! Whatever happens to a server enters through [`step`](Raft::step) (a message),
-//! [`tick`](Raft::tick) (time), [`propose`](Raft::propose) and [`read`](Raft::read) (clients).
-//! Whatever it wants done comes out of [`output`](Raft::output), whose contract is the one thing
-//! that a driver must get right: **the records are on disk before anything else in the same output
-//! takes effect**. With that, an entry that left a server in a message is durable there, a vote
-//! that was announced is remembered, and nothing else in here has to think about disks.
+//! Inputs are [`step`](Raft::step) (a message), [`tick`](Raft::tick) (time),
+//! [`propose`](Raft::propose), [`forward`](Raft::forward) and [`read`](Raft::read) (clients). What
+//! the server wants done comes out of [`output`](Raft::output). A driver must keep one contract:
+//! **the records of an output are on disk before anything else in it takes effect, and before the
+//! next output is taken.** An entry that left a server in a message is then durable there, and a
+//! vote that was sent is remembered.
 //!
-//! The parts: `step` (§5.1), `election` (§5.2, §9.6 of the dissertation for the pre-vote), `leader`,
-//! `replication` and `follower` (§5.3, §5.4), `snapshot` (§7), `reads` (§8).
+//! This file holds the state and the driver's interface. The rules are in one file per idea:
+//!
+//! | file | idea |
+//! |---|---|
+//! | `step` | what a message does, by its term and type (§5.1) |
+//! | `election` | who leads: pre-vote, votes, resignation (§5.2, §5.4.1) |
+//! | `progress` | what a leader knows about each follower |
+//! | `replication` | how entries reach followers and become committed (§5.3, §5.4.2) |
+//! | `heartbeat` | what may be sent while the disk is busy |
+//! | `snapshot` | what replaces old entries (§7) |
+//! | `reads` | reads without log entries (§8) |
 
 mod election;
-mod follower;
-mod leader;
+mod heartbeat;
+mod progress;
 mod reads;
 mod replication;
 mod snapshot;
@@ -23,55 +32,61 @@ use std::ops::Range;
 use std::time::Duration;
 
 use glomers::NodeId;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use self::election::Candidate;
-use self::leader::Leader;
-use self::snapshot::Incoming;
+use self::heartbeat::Stable;
+use self::progress::Leader;
+use self::snapshot::IncomingSnapshot;
 use crate::log::Log;
 use crate::message::{Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term};
 use crate::persistent::{Persistent, Record};
 
-/// Times and sizes.
+/// Timeouts and sizes of the protocol.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// A follower that hears nothing from a leader for a random time from this range asks for an
-    /// election. Should be several times the time a message takes, or leaders change for no reason.
+    /// Range from which each server draws its election timeout. A follower that hears nothing from
+    /// a leader for that time asks for an election. Should be several times the time that a message
+    /// takes, or leaders change without need.
     pub election_timeout: Range<Duration>,
-    /// A leader that has nothing to say says so this often. A lost message is noticed after about
-    /// this time. Well below the election timeout.
+    /// Period of a leader's heartbeats when it has nothing else to send, and the time after which it
+    /// repeats an unanswered message. Must be well below the election timeout.
     pub heartbeat_interval: Duration,
-    /// A message carries commands of so many bytes at most, unless a single one is longer.
+    /// Maximum size of the commands in one message, in bytes. A single longer command is still sent.
     pub message_bytes_max: usize,
-    /// A leader sends so many entries ahead of a follower's replies.
+    /// Maximum number of entries that a leader sends beyond those that a follower has acknowledged.
     pub pipeline_max: u64,
+    /// Maximum duration of a write to disk during which a server still sends heartbeats and answers
+    /// them. A leader whose disk takes longer is replaced.
+    pub slow_write_limit: Duration,
 }
 
 impl Default for Config {
-    /// For networks whose messages take up to about 100 milliseconds.
+    /// Returns values for networks whose messages take up to about 100 milliseconds.
     fn default() -> Self {
         Self {
             election_timeout: Duration::from_millis(400)..Duration::from_millis(800),
             heartbeat_interval: Duration::from_millis(100),
             message_bytes_max: 64 * 1024,
             pipeline_max: 4096,
+            slow_write_limit: Duration::from_secs(3),
         }
     }
 }
 
-/// What a server wants done. The `records` first; see the module above.
+/// What a server wants done: the records first, see the [contract](self).
 #[derive(Debug)]
 pub struct Output<C> {
-    /// What must be on disk before anything else here takes effect.
+    /// Changes that must be on disk before anything else here takes effect.
     pub records: Vec<Record<C>>,
     /// Messages to other servers.
     pub messages: Vec<(NodeId, Packet<C>)>,
-    /// What the state machine becomes, if it has to skip entries.
+    /// Snapshot that replaces the state of the state machine, if entries have to be skipped.
     pub snapshot: Option<Snapshot>,
     /// Entries that the state machine applies next, in order.
     pub committed: Vec<Entry<C>>,
-    /// Reads that may be served as soon as everything up to the index is applied.
+    /// Reads that may be served once everything up to the index is applied.
     pub reads: Vec<(ReadId, Index)>,
 }
 
@@ -87,11 +102,11 @@ impl<C> Default for Output<C> {
     }
 }
 
-/// This server is not the leader; who is, as far as it knows.
+/// The error of a server that is not the leader, with the leader if it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotLeader(pub Option<NodeId>);
 
-/// A server. The names are those of Figure 2.
+/// A Raft server. The fields have the names of Figure 2.
 pub struct Raft<C> {
     id: NodeId,
     peers: Vec<NodeId>,
@@ -100,7 +115,7 @@ pub struct Raft<C> {
     /// Time since the server started.
     now: Duration,
 
-    /// Persistent state on all servers; changes through [`persist`](Self::persist) only.
+    /// Persistent state on all servers; every change is also a record for the disk.
     persistent: Persistent<C>,
 
     /// Index of the highest log entry known to be committed.
@@ -108,17 +123,27 @@ pub struct Raft<C> {
     /// Index of the highest log entry handed to the state machine.
     last_applied: Index,
     role: Role,
-    /// The leader of the current term, once it has made itself known.
+    /// The leader of the current term, once a message from it has arrived.
     leader_id: Option<NodeId>,
-    /// The log is that of the current term's leader up to here.
+    /// Index up to which the log is known to be identical to that of the current term's leader.
     matched: Index,
-    /// When the leader was heard of last.
+    /// Time of the last message from the leader.
     leader_heard_at: Option<Duration>,
     election_deadline: Duration,
-    /// A snapshot that is arriving.
-    incoming: Option<Incoming>,
+    /// A snapshot of which some chunks have arrived.
+    incoming: Option<IncomingSnapshot>,
 
     output: Output<C>,
+    /// Messages that may be sent while the last output is being written.
+    prompt: Vec<(NodeId, Packet<C>)>,
+    /// Sender and round of the last AppendEntries request whose answer waits for the next output.
+    delayed: Option<(NodeId, u64)>,
+    /// Time of the last call of [`output`](Self::output).
+    output_at: Duration,
+    /// State that was durable before the last output was taken.
+    stable: Stable,
+    /// State that is durable once the last output is written.
+    being_written: Stable,
 }
 
 enum Role {
@@ -128,8 +153,8 @@ enum Role {
 }
 
 impl<C: Command> Raft<C> {
-    /// A server with what it found on its disk. `members` are all servers, itself included, in an
-    /// order that is the same everywhere; `seed` differs from server to server.
+    /// Creates a server from the state found on its disk. `members` are all servers including this
+    /// one, in the same order on each of them; `seed` differs from server to server.
     pub fn new(
         id: NodeId,
         members: &[NodeId],
@@ -137,7 +162,7 @@ impl<C: Command> Raft<C> {
         seed: u64,
         persistent: Persistent<C>,
     ) -> Self {
-        let fresh = persistent.current_term == 0;
+        let is_new = persistent.current_term == 0;
         let last_included_index = persistent.log.last_included_index();
         let mut raft = Self {
             peers: members.iter().filter(|m| **m != id).cloned().collect(),
@@ -152,22 +177,29 @@ impl<C: Command> Raft<C> {
             election_deadline: Duration::ZERO,
             incoming: None,
             output: Output::default(),
+            prompt: Vec::new(),
+            delayed: None,
+            output_at: Duration::ZERO,
+            stable: Stable::default(),
+            being_written: Stable::default(),
             id,
             config,
             persistent,
         };
         raft.output.snapshot = raft.persistent.snapshot.clone();
         raft.reset_election_deadline();
-        if fresh && members.first() == Some(&raft.id) {
-            // Somebody has to be first, and in a new cluster nobody can be in the way.
+        if is_new && members.first() == Some(&raft.id) {
+            // In a new cluster the first server does not compete with a leader, so it need not wait
+            // for the full timeout.
             raft.election_deadline = raft.config.election_timeout.start / 2;
         }
         raft
     }
 
-    /// Lets time pass; `now` is the time since the server started.
+    /// Advances the clock to `now`, the time since the server started, and acts on deadlines that
+    /// have passed. Messages that have already arrived must be [stepped](Self::step) before.
     pub fn tick(&mut self, now: Duration) {
-        self.now = self.now.max(now);
+        self.advance_clock(now);
         match &self.role {
             Role::Leader(_) => self.check_quorum(),
             Role::Follower | Role::Candidate(_) if self.now >= self.election_deadline => {
@@ -177,7 +209,7 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// When [`tick`](Self::tick) is due next, if nothing happens before.
+    /// Returns the time at which [`tick`](Self::tick) is due next if no other input arrives.
     pub fn deadline(&self) -> Duration {
         match &self.role {
             Role::Leader(leader) => leader.deadline(&self.config),
@@ -185,44 +217,47 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// All that the server wants done since the last output.
+    /// Returns everything that the server wants done since the last output.
     pub fn output(&mut self) -> Output<C> {
+        self.begin_write();
         self.replicate();
         let committed = (self.last_applied + 1..=self.commit_index).map(|index| {
             let entry = self.persistent.log.get(index);
-            entry.expect("what is committed is in the log").clone()
+            entry.expect("committed entries are in the log").clone()
         });
         self.output.committed = committed.collect();
         self.last_applied = self.commit_index;
-        std::mem::take(&mut self.output)
+        let mut output = std::mem::take(&mut self.output);
+        output.messages.splice(..0, self.prompt.drain(..));
+        output
     }
 
-    /// The latest term this server has seen.
+    /// Returns the latest term this server has seen.
     pub fn current_term(&self) -> Term {
         self.persistent.current_term
     }
 
-    /// The leader of the current term, as far as this server knows.
+    /// Returns the leader of the current term, if it is known.
     pub fn leader_id(&self) -> Option<&NodeId> {
         self.leader_id.as_ref()
     }
 
-    /// Whether this server is the leader of its current term.
+    /// Returns whether this server is the leader of its current term.
     pub fn is_leader(&self) -> bool {
         matches!(self.role, Role::Leader(_))
     }
 
-    /// Index of the highest log entry known to be committed.
+    /// Returns the index of the highest log entry known to be committed.
     pub fn commit_index(&self) -> Index {
         self.commit_index
     }
 
-    /// The state that survives a crash.
+    /// Returns the state that survives a crash.
     pub fn persistent(&self) -> &Persistent<C> {
         &self.persistent
     }
 
-    /// How many servers are more than half of them.
+    /// Returns the number of servers that form a majority.
     fn majority(&self) -> usize {
         let members = self.peers.len() + 1;
         members / 2 + 1
@@ -230,6 +265,10 @@ impl<C: Command> Raft<C> {
 
     fn log(&self) -> &Log<C> {
         &self.persistent.log
+    }
+
+    fn advance_clock(&mut self, now: Duration) {
+        self.now = self.now.max(now);
     }
 
     fn persist(&mut self, record: Record<C>) {
@@ -251,29 +290,10 @@ impl<C: Command> Raft<C> {
             .push((to.clone(), Packet { term, rpc }));
     }
 
-    /// Enters a term, or stays in it, without a role in it.
-    fn become_follower(&mut self, term: Term) {
-        if term > self.current_term() {
-            self.persist_term(term, None);
-            self.matched = 0;
-        }
-        if !matches!(self.role, Role::Follower) {
-            self.reset_election_deadline();
-        }
-        self.role = Role::Follower;
-        self.leader_id = None;
-        self.incoming = None;
-    }
-
-    /// The log up to `index` is committed.
+    /// Marks all entries up to `index` as committed.
     fn commit_to(&mut self, index: Index) {
         debug_assert!(index <= self.log().last_index());
         self.commit_index = self.commit_index.max(index);
-    }
-
-    fn reset_election_deadline(&mut self) {
-        let timeout = self.rng.random_range(self.config.election_timeout.clone());
-        self.election_deadline = self.now + timeout;
     }
 }
 

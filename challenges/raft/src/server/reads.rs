@@ -1,18 +1,17 @@
-//! Reads that need no log entry, and still are never stale (§8; dissertation, §6.4).
+//! Linearizable reads without log entries: the read index (§8; dissertation, §6.4).
 //!
-//! A leader may serve a read from its state machine once two things are certain: that it was still
-//! the leader *after* the read arrived, and that it has applied everything that was committed
-//! before. The first it learns from a *round* of AppendEntries that a majority answers; one round
-//! serves all reads that came before it. For the second it notes how far the log reached.
+//! A leader may serve a read from its state machine once two facts are established: it was still
+//! the leader *after* the read arrived, and it has applied everything that was committed before.
+//! A *round* of AppendEntries requests that a majority answers establishes the first; one round
+//! serves all reads that arrived before it. For the second, the leader notes an index of its log.
 //!
-//! The paper notes `commit_index` here. This leader notes the index of its last entry, since in a
-//! small cluster a follower may know of a commit before the leader does (see
-//! `commit_with_leader`); waiting for that entry costs nothing, as it is on its way already.
+//! The paper notes `commit_index`. This leader notes the index of its last entry, because in a small
+//! cluster a follower may know of a commit before the leader does (see `commit_with_leader`).
+//! Waiting for that entry costs no message, since it is already being replicated.
 //!
-//! A follower asks its leader for the index and reads from its own state machine. Its request is
-//! itself an answer to the question whether the leader is still one: at the moment of sending, its
-//! sender knew no later term. In a cluster of two or three that makes the majority, and the leader
-//! has nobody else to ask.
+//! A follower asks its leader for the index and reads from its own state machine. Its request also
+//! confirms the leader: when it was sent, its sender knew of no later term. In a cluster of two or
+//! three these two servers are a majority, so the leader needs no round.
 
 use std::collections::VecDeque;
 
@@ -21,22 +20,21 @@ use glomers::NodeId;
 use super::{NotLeader, Raft, Role};
 use crate::message::{Command, Index, ReadId, Rpc};
 
-/// A read that waits at the leader.
+/// A read that waits at the leader for confirmation.
 #[derive(Debug)]
 pub(super) struct PendingRead {
     id: ReadId,
-    /// The follower that asked; none, if it is the leader's own.
+    /// The follower that asked; `None` for a read of the leader's own client.
     from: Option<NodeId>,
-    /// Everything up to here must be applied.
+    /// Index up to which the log must be applied.
     index: Index,
-    /// The round that must be answered; none before the round began.
+    /// The round that a majority must answer; `None` before that round has begun.
     round: Option<u64>,
 }
 
 impl<C: Command> Raft<C> {
-    /// Asks how far the log must be applied to serve a read; the answer comes in
-    /// [`Output::reads`](super::Output::reads), or never, if the leader changes or a message is
-    /// lost.
+    /// Asks how far the log must be applied to serve a read. The answer appears in
+    /// [`Output::reads`](super::Output::reads), or never if the leader changes or a message is lost.
     ///
     /// # Errors
     ///
@@ -44,17 +42,17 @@ impl<C: Command> Raft<C> {
     pub fn read(&mut self, id: ReadId) -> Result<(), NotLeader> {
         match &self.leader_id {
             None => return Err(NotLeader(None)),
-            Some(leader) if *leader == self.id => self.pend_read(id, None),
+            Some(leader) if *leader == self.id => self.add_pending_read(id, None),
             Some(leader) => self.send(&leader.clone(), Rpc::ReadIndex { id }),
         }
         Ok(())
     }
 
     pub(super) fn read_index(&mut self, from: &NodeId, id: ReadId) {
-        self.pend_read(id, Some(from.clone()));
+        self.add_pending_read(id, Some(from.clone()));
     }
 
-    fn pend_read(&mut self, id: ReadId, from: Option<NodeId>) {
+    fn add_pending_read(&mut self, id: ReadId, from: Option<NodeId>) {
         let index = self.log().last_index();
         if let Role::Leader(leader) = &mut self.role {
             leader.reads.push_back(PendingRead {
@@ -66,8 +64,8 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// The leader has said that everything up to `index` is committed, and this server's log is the
-    /// leader's as far as `matched`.
+    /// Takes the leader's answer: everything up to `index` is committed. This server's log is
+    /// identical to the leader's up to `matched`.
     pub(super) fn read_index_reply(&mut self, id: ReadId, index: Index) {
         if !self.is_leader() {
             self.commit_to(index.min(self.matched));
@@ -75,7 +73,8 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// New reads need a round that begins after they came, unless who asks is majority enough.
+    /// Begins a round for reads that arrived since the last one, unless the leader and the asking
+    /// follower are already a majority.
     pub(super) fn begin_round_for_reads(&mut self) {
         let enough_without = self.majority();
         let Role::Leader(leader) = &mut self.role else {
@@ -93,7 +92,7 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// Answers the reads that a majority has confirmed, and whose index is committed.
+    /// Answers the reads that a majority has confirmed and whose index is committed.
     pub(super) fn release_reads(&mut self) {
         let (majority, commit_index) = (self.majority(), self.commit_index);
         let Role::Leader(leader) = &mut self.role else {

@@ -1,5 +1,5 @@
-//! Snapshots instead of old entries (§7): taken by every server for itself, and sent in chunks to a
-//! follower that needs entries which the leader no longer has (Figure 13).
+//! What replaces old entries (§7): each server takes its own snapshots, and a leader sends its
+//! snapshot in chunks to a follower that needs entries the leader no longer has (Figure 13).
 
 use std::rc::Rc;
 
@@ -9,33 +9,42 @@ use super::{Raft, Role};
 use crate::message::{Command, Index, Rpc, Snapshot, Term};
 use crate::persistent::Record;
 
-/// A snapshot of which chunks have arrived.
+/// A snapshot of which some chunks have arrived.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(super) struct IncomingSnapshot {
     place: (Index, Term),
     data: String,
 }
 
 impl<C: Command> Raft<C> {
-    /// Replaces everything up to an applied entry by what the state machine became by it. The
-    /// driver calls this when the log has grown long.
-    pub fn compact(&mut self, last_included_index: Index, data: Rc<str>) {
+    /// Replaces all entries up to an applied one by a snapshot of the state machine. The driver
+    /// calls this when the log has become long, between two outputs.
+    ///
+    /// Returns the whole persistent state, which must replace the contents of the disk before the
+    /// next output is taken. Records that were not yet put out are part of it, so nothing is written
+    /// twice.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the entry is not applied.
+    pub fn compact(&mut self, last_included_index: Index, data: Rc<str>) -> Vec<Record<C>> {
         assert!(
             last_included_index <= self.last_applied,
-            "a snapshot is of what is applied"
+            "a snapshot contains only applied entries"
         );
-        if last_included_index <= self.log().last_included_index() {
-            return;
+        if last_included_index > self.log().last_included_index() {
+            let term = self.log().term_at(last_included_index);
+            self.persistent.replay(Record::Snapshot(Snapshot {
+                last_included_index,
+                last_included_term: term.expect("applied entries are in the log"),
+                data,
+            }));
         }
-        let term = self.log().term_at(last_included_index);
-        self.persist(Record::Snapshot(Snapshot {
-            last_included_index,
-            last_included_term: term.expect("what was applied is in the log"),
-            data,
-        }));
+        self.output.records.clear();
+        self.persistent.records()
     }
 
-    /// Sends the next chunk of the snapshot, once more if it is not answered.
+    /// Sends the next chunk of the snapshot, or the same chunk again if it was not acknowledged.
     pub(super) fn send_snapshot(&mut self, peer: &NodeId) {
         let Some(snapshot) = self.persistent.snapshot.clone() else {
             return;
@@ -47,7 +56,7 @@ impl<C: Command> Raft<C> {
         let follower = leader.followers.get_mut(peer).expect("peers are followers");
         follower.sent_at = Some(now);
         let (index, arrived) = follower.transfer;
-        // What arrived of an older snapshot is of no use for this one.
+        // Chunks of an older snapshot are no part of this one.
         let offset = match index == snapshot.last_included_index {
             true if snapshot.data.is_char_boundary(arrived) => arrived,
             _ => 0,
@@ -64,8 +73,8 @@ impl<C: Command> Raft<C> {
         self.send(peer, request);
     }
 
-    /// InstallSnapshot, receiver's rules 2 to 8. Returns how much of the snapshot is here, and
-    /// whether that is enough.
+    /// InstallSnapshot, receiver's rules 2 to 8. Returns how many bytes of the snapshot have arrived
+    /// and whether this server's state includes it.
     pub(super) fn install_snapshot(
         &mut self,
         place: (Index, Term),
@@ -74,15 +83,14 @@ impl<C: Command> Raft<C> {
         done: bool,
     ) -> (usize, bool) {
         let (last_included_index, last_included_term) = place;
-        // A snapshot of what is committed here anyway is no news; to the leader it is as good as
-        // installed.
+        // The entries of this snapshot are committed here, so the leader may treat it as installed.
         if last_included_index <= self.commit_index {
             self.matched = self.matched.max(last_included_index);
             return (0, true);
         }
         let mut incoming = match self.incoming.take() {
             Some(incoming) if incoming.place == place => incoming,
-            _ => Incoming {
+            _ => IncomingSnapshot {
                 place,
                 data: String::new(),
             },
@@ -128,7 +136,7 @@ impl<C: Command> Raft<C> {
             follower.match_index = follower.match_index.max(last_included_index);
             follower.next_index = follower.next_index.max(last_included_index + 1);
         } else if follower.transfer == (last_included_index, received) {
-            // Nothing new: a doubled or late reply. If a chunk was lost, time will tell.
+            // A duplicated or late reply. A lost chunk is sent again after the heartbeat interval.
             return;
         } else if follower.transfer.0 == last_included_index {
             follower.transfer.1 = received;
@@ -137,7 +145,7 @@ impl<C: Command> Raft<C> {
     }
 }
 
-/// Where a chunk of about so many bytes ends: not inside a character.
+/// Returns the end of a chunk of about `bytes_max` bytes that does not split a character.
 fn chunk_end(data: &str, offset: usize, bytes_max: usize) -> usize {
     let mut end = (offset + bytes_max.max(4)).min(data.len());
     while !data.is_char_boundary(end) {

@@ -1,8 +1,10 @@
-//! What a message does, by its term and its kind (§5.1; Figure 2, "rules for all servers").
+//! What a message does, by its term and type (§5.1; Figure 2, "rules for all servers").
 //!
-//! The rule that everything else rests on is applied here, before anybody looks at what a message
-//! says: a higher term makes a follower of that term, and a lower one is refused. So all the other
-//! parts deal with messages of the current term only.
+//! The rule that everything else rests on is applied here before the content of a message is looked
+//! at: a higher term makes the receiver a follower of that term, and a message of a lower term is
+//! refused. All other files therefore deal with messages of the current term only.
+
+use std::time::Duration;
 
 use glomers::NodeId;
 
@@ -10,8 +12,10 @@ use super::Raft;
 use crate::message::{Appended, Command, Packet, Rpc};
 
 impl<C: Command> Raft<C> {
-    /// Takes a message from another server.
-    pub fn step(&mut self, from: &NodeId, packet: Packet<C>) {
+    /// Handles a message that arrived from another server at `now`, the time since this server
+    /// started.
+    pub fn step(&mut self, now: Duration, from: &NodeId, packet: Packet<C>) {
+        self.advance_clock(now);
         if !self.peers.contains(from) {
             return;
         }
@@ -43,7 +47,7 @@ impl<C: Command> Raft<C> {
                 self.follow(from);
                 let outcome =
                     self.append_entries(prev_log_index, prev_log_term, entries, leader_commit);
-                self.send(from, Rpc::AppendEntriesReply { outcome, round });
+                self.answer_append_entries(from, outcome, round);
             }
             Rpc::AppendEntriesReply { outcome, round } => {
                 self.append_entries_reply(from, outcome, round);
@@ -76,8 +80,9 @@ impl<C: Command> Raft<C> {
         }
     }
 
-    /// A message from an old term gets no more than the word that the term is over. Commands are
-    /// welcome from anybody.
+    /// Refuses a message of an earlier term. The reply carries the current term, from which the
+    /// sender learns that its term is over. Forwarded commands are accepted from any term, because
+    /// they do not depend on one.
     fn refuse_old_term(&mut self, from: &NodeId, rpc: Rpc<C>) {
         match rpc {
             Rpc::PreVote { .. } => self.send(from, Rpc::PreVoteReply { granted: false }),

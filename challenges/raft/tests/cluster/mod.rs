@@ -1,7 +1,7 @@
-//! A cluster of pure servers: no runtime, no disks, no clocks, and a network that is a list of
-//! messages. Who moves when is up to the test.
+//! A cluster of servers without runtime, disks or clocks, and a network that is a list of messages.
+//! The test decides which server acts next.
 
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, reason = "each test uses a part of this module")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use glomers::NodeId;
 use raft::{Command, Config, Index, Output, Packet, Persistent, Raft, ReadId, Record, Rpc, Term};
 use serde::{Deserialize, Serialize};
 
-/// A command that says who it is.
+/// A command with a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Op(pub String);
 
@@ -20,7 +20,7 @@ impl Command for Op {
     }
 }
 
-/// A message on its way.
+/// A message in transit.
 #[derive(Clone, Debug)]
 pub struct InFlight {
     pub from: usize,
@@ -28,21 +28,23 @@ pub struct InFlight {
     pub packet: Packet<Op>,
 }
 
-/// A server, and what is around it.
+/// A server with its disk, clock and state machine.
 pub struct Server {
-    /// None while it is down.
+    /// `None` while the server is down.
     pub raft: Option<Raft<Op>>,
-    /// Its disk.
+    /// The records on its disk.
     pub disk: Vec<Record<Op>>,
-    /// Its clock, which is nobody else's.
+    /// An output whose records are being written.
+    pub writing: Option<Output<Op>>,
+    /// Time on its own clock.
     pub now: Duration,
-    /// Its state machine: the commands it has applied, and how far.
+    /// Names of the applied commands, and the index of the last applied entry.
     pub state: Vec<String>,
     pub applied: Index,
     starts: u64,
 }
 
-/// Servers `n1`, `n2`, ….
+/// A cluster of servers `n1`, `n2`, ….
 pub struct Cluster {
     pub names: Vec<NodeId>,
     pub servers: Vec<Server>,
@@ -52,11 +54,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Servers that have nothing on their disks, and run.
+    /// Starts servers with empty disks.
     pub fn new(size: usize, config: Config, seed: u64) -> Self {
         let server = |_| Server {
             raft: None,
             disk: Vec::new(),
+            writing: None,
             now: Duration::ZERO,
             state: Vec::new(),
             applied: 0,
@@ -75,7 +78,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts a server with what is on its disk.
+    /// Starts a server from the contents of its disk.
     pub fn start(&mut self, i: usize) {
         let mut persistent = Persistent::default();
         for record in &self.servers[i].disk {
@@ -91,21 +94,26 @@ impl Cluster {
         server.applied = 0;
     }
 
-    /// Stops a server. What it has not put out yet is lost.
-    pub fn crash(&mut self, i: usize) {
-        self.servers[i].raft = None;
+    /// Stops a server. Everything that it has not put out is lost; of a write in progress, the
+    /// records are on the disk if `is_written`.
+    pub fn crash(&mut self, i: usize, is_written: bool) {
+        let server = &mut self.servers[i];
+        server.raft = None;
+        if let (Some(output), true) = (server.writing.take(), is_written) {
+            server.disk.extend(output.records);
+        }
     }
 
-    /// A server that is running.
+    /// Returns a running server.
     ///
     /// # Panics
     ///
-    /// If it is down.
+    /// Panics if the server is down.
     pub fn raft(&mut self, i: usize) -> &mut Raft<Op> {
         self.servers[i].raft.as_mut().expect("the server runs")
     }
 
-    /// Lets time pass for one server.
+    /// Advances the clock of one server.
     pub fn pass(&mut self, i: usize, time: Duration) {
         let server = &mut self.servers[i];
         server.now += time;
@@ -114,7 +122,7 @@ impl Cluster {
         }
     }
 
-    /// Lets time pass for one server until it has something to do.
+    /// Advances the clock of one server to its next deadline.
     pub fn pass_to_deadline(&mut self, i: usize) {
         let server = &mut self.servers[i];
         if let Some(raft) = &mut server.raft {
@@ -123,22 +131,50 @@ impl Cluster {
         }
     }
 
-    /// Takes a server's output, and does with it what a driver does. Returns what it was.
+    /// Takes and performs a server's output, as its driver does. Returns the output.
     pub fn put_out(&mut self, i: usize) -> Output<Op> {
+        self.begin_write(i);
+        self.finish_write(i)
+    }
+
+    /// Takes a server's output, unless a write is in progress, and begins to write its records.
+    pub fn begin_write(&mut self, i: usize) {
+        let server = &mut self.servers[i];
+        if let (Some(raft), None) = (&mut server.raft, &server.writing) {
+            server.writing = Some(raft.output());
+        }
+    }
+
+    /// Sends the messages that a server may send during a write. Returns their number.
+    pub fn send_promptly(&mut self, i: usize) -> usize {
         let server = &mut self.servers[i];
         let Some(raft) = &mut server.raft else {
-            return Output::default();
+            return 0;
         };
-        let output = raft.output();
-        server.disk.extend(output.records.iter().cloned());
-        for (to, packet) in &output.messages {
+        let messages = raft.prompt_messages(server.now);
+        self.send(i, &messages);
+        messages.len()
+    }
+
+    fn send(&mut self, from: usize, messages: &[(NodeId, Packet<Op>)]) {
+        for (to, packet) in messages {
             let to = self.names.iter().position(|name| name == to);
             self.network.push(InFlight {
-                from: i,
+                from,
                 to: to.expect("servers write to servers"),
                 packet: packet.clone(),
             });
         }
+    }
+
+    /// Finishes the write in progress, and performs the rest of the output. Returns the output.
+    pub fn finish_write(&mut self, i: usize) -> Output<Op> {
+        let Some(output) = self.servers[i].writing.take() else {
+            return Output::default();
+        };
+        self.servers[i].disk.extend(output.records.iter().cloned());
+        self.send(i, &output.messages);
+        let server = &mut self.servers[i];
         if let Some(snapshot) = &output.snapshot {
             server.state = serde_json::from_str(&snapshot.data).expect("a snapshot of this state");
             server.applied = snapshot.last_included_index;
@@ -147,7 +183,7 @@ impl Cluster {
             assert_eq!(
                 entry.index,
                 server.applied + 1,
-                "entries are applied in a row"
+                "entries are applied in order"
             );
             server.applied = entry.index;
             server
@@ -157,55 +193,57 @@ impl Cluster {
         output
     }
 
-    /// Hands a message over, if its receiver runs.
+    /// Delivers a message, if its receiver runs.
     pub fn deliver(&mut self, message: InFlight) {
         let from = self.names[message.from].clone();
-        if let Some(raft) = &mut self.servers[message.to].raft {
-            raft.step(&from, message.packet);
+        let server = &mut self.servers[message.to];
+        if let Some(raft) = &mut server.raft {
+            raft.step(server.now, &from, message.packet);
         }
     }
 
-    /// Replaces a server's applied entries by a snapshot.
+    /// Replaces a server's applied entries by a snapshot, between two writes.
     pub fn compact(&mut self, i: usize) {
         let server = &mut self.servers[i];
         let data = serde_json::to_string(&server.state).expect("strings are JSON");
         if let Some(raft) = &mut server.raft {
-            raft.compact(server.applied, data.into());
+            assert!(server.writing.is_none(), "a write is in progress");
+            server.disk = raft.compact(server.applied, data.into());
         }
     }
 
-    /// The number of a server.
+    /// Returns the number of a server.
     pub fn number(&self, name: &str) -> usize {
         let number = self.names.iter().position(|n| **n == *name);
         number.unwrap_or_else(|| panic!("there is no server {name}"))
     }
 }
 
-/// What is true of any run (Figure 3): checked after every step.
+/// The safety properties of Figure 3, checked after every step.
 #[derive(Default)]
 pub struct Invariants {
     leaders: BTreeMap<Term, usize>,
-    /// By index and term: the term of the entry before, and the command.
+    /// By index and term: the term of the preceding entry, and the command.
     entries: BTreeMap<(Index, Term), (Option<Term>, Option<Op>)>,
     pub committed: BTreeMap<Index, Term>,
     applied: BTreeMap<Index, Vec<String>>,
-    /// For each read: how far anybody knew the log to be committed when it was asked.
+    /// For each read: the highest index known to be committed anywhere when it was asked.
     reads: BTreeMap<ReadId, Index>,
 }
 
 impl Invariants {
-    /// Whether nobody was seen to lead this term yet.
-    pub fn is_news(&self, term: Term) -> bool {
+    /// Returns whether no leader of this term has been seen yet.
+    pub fn is_new_term(&self, term: Term) -> bool {
         !self.leaders.contains_key(&term)
     }
 
-    /// Notes a read that is about to be asked.
+    /// Notes a read that is about to start.
     pub fn ask(&mut self, id: ReadId) {
         let last = self.committed.keys().next_back().copied();
         self.reads.insert(id, last.unwrap_or(0));
     }
 
-    /// Checks a server after a step, and its output.
+    /// Checks a server after a step, with its output.
     pub fn check(&mut self, cluster: &Cluster, i: usize, output: &Output<Op>) {
         let server = &cluster.servers[i];
         let Some(raft) = &server.raft else { return };
@@ -243,7 +281,8 @@ impl Invariants {
         }
     }
 
-    /// Equal index and term: equal command, and an equal predecessor; so by induction all before.
+    /// Entries of equal index and term have equal commands and equal predecessors; by induction, all
+    /// entries before them are equal too.
     fn log_matching(&mut self, raft: &Raft<Op>) {
         let log = &raft.persistent().log;
         for entry in log.entries() {
@@ -265,7 +304,7 @@ impl Invariants {
         }
         let log = &raft.persistent().log;
         for (&index, &term) in self.committed.range(log.last_included_index() + 1..) {
-            // A leader of an old term that does not know yet that it is one may lack the new.
+            // A leader that does not know yet that its term is over may lack entries of later terms.
             if term <= raft.current_term() {
                 assert_eq!(
                     log.term_at(index),
@@ -277,7 +316,7 @@ impl Invariants {
     }
 }
 
-/// A message in a line.
+/// Describes a message in one line.
 pub fn describe(packet: &Packet<Op>) -> String {
     let what = match &packet.rpc {
         Rpc::PreVote {

@@ -1,22 +1,22 @@
-//! What the workload's checker cannot see, checked from the outside.
+//! Checks of what the workload's checker cannot see.
 //!
-//! A register forgets what it held before. So of two writes to it that nobody read in between, no
-//! history shows which came first, and the checker has nothing to say about them. But when all is
-//! over and every register is read once more, there is one thing to be known of each: its last
-//! value, which came after all others.
+//! A register keeps no earlier values. Of two writes without a read in between, no history shows
+//! which came first, and the checker cannot judge them. But once every register has been read at the
+//! end, the last value of each is known, and it came after all others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::transaction::{Transaction, Transactions};
 
-/// What every register holds in the end, if anything.
+/// The final value of each register that has one.
 pub type FinalState = BTreeMap<i64, i64>;
 
-/// What the final reads saw.
+/// Returns what the final reads saw.
 ///
 /// # Errors
-/// If two of them differ: the nodes did not converge. If one was not answered.
+///
+/// If two of them differ, which means that the nodes did not converge, or if one was not answered.
 pub fn final_state(transactions: &Transactions) -> Result<FinalState, String> {
     let mut finals = transactions.all.iter().filter(|t| t.is_final);
     if finals.clone().any(|t| t.completed.is_none()) {
@@ -37,8 +37,8 @@ pub fn final_state(transactions: &Transactions) -> Result<FinalState, String> {
         .collect())
 }
 
-/// Adya's G0, a cycle of writes: transactions of which each was overwritten by the next, and the
-/// last one by the first. What a level forbids that calls itself *read uncommitted*.
+/// Finds Adya's G0, a cycle of writes: transactions of which each was overwritten by the next, and
+/// the last one by the first. *Read uncommitted* forbids it.
 pub fn write_cycle(transactions: &Transactions, state: &FinalState) -> Option<Vec<usize>> {
     let mut successors = vec![Vec::new(); transactions.all.len()];
     let mut predecessors = vec![0_usize; transactions.all.len()];
@@ -52,8 +52,8 @@ pub fn write_cycle(transactions: &Transactions, state: &FinalState) -> Option<Ve
             }
         }
     }
-    // Takes away whoever was overwritten by somebody but overwrote nobody who is left; what
-    // remains lies on cycles, or behind them.
+    // Removes transactions that overwrote no remaining one (Kahn's algorithm). The rest lies on
+    // cycles or after them.
     let mut free: Vec<usize> = (0..predecessors.len())
         .filter(|&index| predecessors[index] == 0)
         .collect();
@@ -71,8 +71,8 @@ pub fn write_cycle(transactions: &Transactions, state: &FinalState) -> Option<Ve
     (!stuck.is_empty()).then_some(stuck)
 }
 
-/// Fractured reads: a transaction saw one value of another one, and something older than another
-/// value of the same one. What *monotonic atomic view* forbids in one order of the two reads, and
+/// Finds fractured reads: a transaction saw one value of another transaction, and something older
+/// than another value of it. *Monotonic atomic view* forbids this in one order of the two reads,
 /// *read atomic* in both.
 pub fn fractured_reads(transactions: &Transactions) -> Vec<String> {
     let mut found = Vec::new();
@@ -95,14 +95,14 @@ pub fn fractured_reads(transactions: &Transactions) -> Vec<String> {
     found
 }
 
-/// Whether it is certain that a register held this value before the transaction wrote to it:
-/// because that was nothing at all, or because the transaction itself has seen it.
+/// Returns whether a register certainly had this value before the transaction wrote to it: because
+/// it is no value at all, or because the transaction itself has read it.
 fn is_older(writer: &Transaction, key: i64, value: Option<i64>) -> bool {
     value.is_none() || writer.reads.get(&key) == Some(&value)
 }
 
-/// Last values of registers that were on record before a later write, which is lost, was even
-/// asked for; by more than `tolerance`.
+/// Finds final values that were acknowledged before the invocation of a later write, which is lost,
+/// by more than `tolerance`.
 pub fn overtaken(
     transactions: &Transactions,
     state: &FinalState,
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn final_reads_agree_or_not() {
+    fn final_reads_must_agree() {
         let one = last_read(&[(1, Some(5)), (2, None)]);
         let same = Transactions::new(vec![one.clone(), one.clone()]);
         assert_eq!(final_state(&same), Ok(FinalState::from([(1, 5)])));
@@ -160,10 +160,9 @@ mod tests {
         assert!(final_state(&Transactions::default()).is_err());
     }
 
-    /// The history that read uncommitted forbids: two transactions write to two registers, and
-    /// each has the last word on one of them.
+    /// Two transactions write to two registers, and each is the last to write to one of them.
     #[test]
-    fn a_cycle_of_writes_shows_in_the_final_state() {
+    fn write_cycle_is_found_in_the_final_state() {
         let both = |value| txn(&[], &[(1, value), (2, value)]);
         let transactions = Transactions::new(vec![both(10), both(20)]);
         let cycle = |state| write_cycle(&transactions, &FinalState::from(state));
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fractured_read_is_told_from_a_newer_one() {
+    fn fractured_read_is_distinguished_from_a_newer_one() {
         let writer = txn(&[(3, Some(7))], &[(1, 10), (2, 10), (3, 10)]);
         let other = txn(&[], &[(2, 20), (3, 7)]);
         let fractures = |reads: &[_]| {
@@ -184,12 +183,12 @@ mod tests {
         assert_eq!(fractures(&[(1, Some(10)), (2, None)]), 1);
         assert_eq!(fractures(&[(1, Some(10)), (3, Some(7))]), 1);
         assert_eq!(fractures(&[(1, Some(10)), (2, Some(10))]), 0);
-        // This may have been written later: nothing shows that it was not.
+        // This value may have been written later.
         assert_eq!(fractures(&[(1, Some(10)), (2, Some(20))]), 0);
     }
 
     #[test]
-    fn a_write_that_lost_against_an_earlier_one_was_overtaken() {
+    fn write_that_lost_to_an_earlier_one_is_found() {
         let at = |value, ms| Transaction {
             invoked: Duration::from_millis(ms),
             completed: Some(Duration::from_millis(ms + 1)),

@@ -1,4 +1,4 @@
-//! Every kind of fault: nothing wrong is seen meanwhile, and all nodes agree afterwards.
+//! Every kind of fault: no isolation anomaly while it lasts, and all nodes agree afterwards.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use tokio::time::sleep;
 use crate::checks::overtaken;
 use crate::load::{TOLERANCE, assert_read_atomic, node, transactions};
 
-/// What a run must show of its faults, so that it does not pass for want of them.
-type Struck = fn(&Run) -> bool;
+/// Whether the faults of a run happened, so that no run passes without them.
+type Happened = fn(&Run) -> bool;
 
-fn survives(schedules: impl Fn() -> Vec<Schedule> + Sync, struck: Struck, then: fn(&Run)) {
+fn survives(schedules: impl Fn() -> Vec<Schedule> + Sync, happened: Happened, then: fn(&Run)) {
     for_each_seed(|seed| {
         let simulation = schedules()
             .into_iter()
             .fold(five_nodes(seed), Simulation::nemesis);
         let run = simulation.run(load().time_limit(secs(15)));
-        assert!(struck(&run), "the faults never struck: {:?}", run.net());
+        assert!(happened(&run), "the faults did not happen: {:?}", run.net());
         then(&run);
     });
 }
@@ -41,28 +41,32 @@ fn load() -> Load {
         .concurrency(10)
 }
 
-/// Every transaction is answered, and of two that follow each other the later one wins.
-fn totally_available(run: &Run) {
+/// Asserts that every transaction is answered, and that of two consecutive ones the later wins.
+fn assert_totally_available(run: &Run) {
     assert_eq!(run.ok_fraction(), 1.0);
     let (transactions, state) = assert_read_atomic(run);
     assert_eq!(overtaken(&transactions, &state, TOLERANCE), [""; 0]);
 }
 
-/// Not every transaction is answered: some clients talk to a node that is down.
-fn safe(run: &Run) {
+/// Asserts isolation alone: transactions sent to a node that is down are not answered.
+fn assert_safe(run: &Run) {
     assert_read_atomic(run);
 }
 
 #[test]
-fn partitions_are_survived() {
+fn partition_does_not_affect_availability() {
     let schedules = || vec![Partition::any().every(secs(2))];
-    survives(schedules, |run| run.net().dropped > 0, totally_available);
+    survives(
+        schedules,
+        |run| run.net().dropped > 0,
+        assert_totally_available,
+    );
 }
 
-/// A single link that is drawn at random is seldom one that is used, since gossip travels over a
-/// star. So each of them has its turn, in both directions, and two at a time are cut.
+/// Gossip travels over a star, so a random link is seldom in use. This test therefore cuts every
+/// link in each direction, two at a time.
 #[test]
-fn links_that_work_in_one_direction_only_are_survived() {
+fn one_way_cuts_do_not_affect_availability() {
     for_each_seed(|seed| {
         let pairs = (0..5).flat_map(|deaf| (0..5).map(move |mute| (deaf, mute)));
         let mut links: Vec<_> = pairs.filter(|(deaf, mute)| deaf != mute).collect();
@@ -79,44 +83,48 @@ fn links_that_work_in_one_direction_only_are_survived() {
         });
         let run = simulation.run(load().time_limit(secs(20)));
         assert!(run.net().dropped > 20, "{:?}", run.net());
-        totally_available(&run);
+        assert_totally_available(&run);
     });
 }
 
 #[test]
-fn lost_messages_are_made_up_for() {
+fn lost_messages_are_repaired() {
     let schedules = || vec![Loss::of(0.2).always()];
-    survives(schedules, |run| run.net().lost > 100, totally_available);
+    survives(
+        schedules,
+        |run| run.net().lost > 100,
+        assert_totally_available,
+    );
 }
 
 #[test]
-fn messages_may_come_twice_and_overtake_each_other() {
+fn repeated_and_reordered_messages_are_tolerated() {
     let schedules = || {
         vec![
             Duplication::of(0.3).always(),
             Delays::of(0.3, ms(500)).always(),
         ]
     };
-    let struck: Struck = |run| run.net().duplicated > 100 && run.net().delayed > 100;
-    survives(schedules, struck, totally_available);
+    let happened: Happened = |run| run.net().duplicated > 100 && run.net().delayed > 100;
+    survives(schedules, happened, assert_totally_available);
 }
 
 #[test]
-fn pauses_delay_answers_and_spoil_nothing() {
+fn pauses_do_not_affect_isolation() {
     let schedules = || vec![Pause::one().every(secs(2))];
-    survives(schedules, |run| run.pauses() > 2, safe);
+    survives(schedules, |run| run.pauses() > 2, assert_safe);
 }
 
-/// A node that was killed has lost what it did not pass on; nobody has seen any of that in part.
+/// A killed node loses the write sets that it has not sent; no node has seen a part of them.
 #[test]
-fn nodes_come_back_without_memory_and_learn_everything_again() {
+fn restarted_node_receives_the_full_state() {
     let schedules = || vec![Kill::one().every(secs(2))];
-    survives(schedules, |run| run.kills() > 2, safe);
+    survives(schedules, |run| run.kills() > 2, assert_safe);
 }
 
-/// The order of transactions needs no clocks that agree, and neither does their isolation.
+/// Neither the order of transactions nor their isolation depends on synchronized clocks.
 #[test]
-fn clocks_may_disagree_by_seconds() {
+fn clock_skew_does_not_affect_isolation() {
     let schedules = || {
         vec![
             ClockSkew::up_to_ms(5000).every(secs(3)),
@@ -134,7 +142,7 @@ fn clocks_may_disagree_by_seconds() {
 }
 
 #[test]
-fn all_of_it_at_once_is_survived() {
+fn all_faults_at_once_do_not_affect_isolation() {
     let schedules = || {
         vec![
             Partition::any().every(secs(3)),
@@ -146,10 +154,10 @@ fn all_of_it_at_once_is_survived() {
             ClockSkew::up_to_ms(1000).every(secs(4)),
         ]
     };
-    let struck: Struck = |run| {
+    let happened: Happened = |run| {
         let net = run.net();
         let network = [net.dropped, net.lost, net.duplicated, net.delayed];
         network.iter().all(|count| *count > 0) && run.kills() > 0 && run.pauses() > 0
     };
-    survives(schedules, struck, safe);
+    survives(schedules, happened, assert_safe);
 }

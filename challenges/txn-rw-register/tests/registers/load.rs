@@ -1,4 +1,4 @@
-//! What the runs have in common.
+//! The load and the assertions that all runs share.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use eddy::generator::Invocation;
 use eddy::simulation::{Load, Run};
 use eddy::workload;
 use glomers::Context;
-use txn_rw_register::{ROUND, Registers};
+use txn_rw_register::{ROUND_INTERVAL, Registers};
 
 use crate::checks::{FinalState, final_state, fractured_reads, write_cycle};
 use crate::transaction::{Transactions, reads_of_all};
 
-/// More registers than any run here touches.
+/// Number of registers, more than any run here uses.
 const KEYS: i64 = 2500;
 
-/// What the challenge asks for, and at the end all registers, read by every client.
+/// Returns the challenge's load, after which every client reads all registers.
 pub fn transactions(model: &str) -> Load {
     let reads = Invocation::new("txn", reads_of_all(KEYS));
     Load::of(workload::TxnRwRegister)
@@ -24,25 +24,25 @@ pub fn transactions(model: &str) -> Load {
         .final_operation(reads.with("final?", true))
 }
 
-/// The node as it is by default.
+/// Returns a node with default options.
 pub fn node(cx: &Context) -> Registers {
-    Registers::new(cx, ROUND)
+    Registers::new(cx, ROUND_INTERVAL)
 }
 
-/// What the checker of the workload finds under a model.
+/// Checks a run against a consistency model with the workload's checker.
 pub fn analysis(run: &Run, model: &str) -> TxnAnalysis {
     rw_register::check(run.history(), &[model.to_owned()])
 }
 
-/// Fails unless the run satisfies a model, as far as the workload's checker can tell.
+/// Asserts that a run satisfies a consistency model, as far as the workload's checker can tell.
 pub fn assert_model(run: &Run, model: &str) {
     let analysis = analysis(run, model);
     let why = || analysis.explanation().unwrap_or_default();
     assert_eq!(analysis.verdict(), Verdict::Valid, "{model}: {}", why());
 }
 
-/// Fails unless the run is what we promise, as far as anybody can tell; gives what the nodes agreed
-/// on in the end.
+/// Asserts that a run is read atomic and that all nodes converged, and returns its transactions and
+/// the final state.
 pub fn assert_read_atomic(run: &Run) -> (Transactions, FinalState) {
     run.assert_valid();
     assert_eq!(run.protocol_violations(), 0);
@@ -55,5 +55,5 @@ pub fn assert_read_atomic(run: &Run) -> (Transactions, FinalState) {
     (transactions, state)
 }
 
-/// Wall clocks and invocations are told to a millisecond.
+/// Resolution of wall clocks and of invocation and completion times, a millisecond each.
 pub const TOLERANCE: Duration = Duration::from_millis(3);

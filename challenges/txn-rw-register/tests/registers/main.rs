@@ -1,5 +1,6 @@
-//! The registers, as they must behave: the challenges' own options and targets, every kind of
-//! fault, and what the workload's checker cannot see.
+//! The specification of the registers: the challenges' options and targets ([`official`]), every kind
+//! of fault ([`faults`], [`swarm`]), and checks of what the workload's checker cannot see ([`checks`],
+//! [`unseen`]).
 
 mod checks;
 mod faults;

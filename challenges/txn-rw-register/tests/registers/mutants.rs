@@ -1,4 +1,4 @@
-//! Nodes that do something wrong which the workload's checker cannot see.
+//! Broken nodes whose faults the workload's checker cannot see.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use glomers::prelude::*;
 
 type Steps = Vec<(String, i64, Option<i64>)>;
 
-/// What clients and nodes ask.
+/// A request of a client or of another node.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
@@ -20,30 +20,30 @@ pub enum Request {
     },
 }
 
-/// What clients are answered.
+/// A reply to a client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
     TxnOk { txn: Steps },
 }
 
-/// A time, and the node that decides between two of one time.
+/// A time, and the node, which orders stamps of the same time.
 type Stamp = (u64, usize);
 
-/// What a replica does wrong.
+/// The flaw of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// Nothing. It is only lazy: it sends each write set once, and does not ask what became of it.
+    /// No flaw, but no repair either: it sends each write set once, unacknowledged.
     None,
-    /// It installs what arrives last, not what was written last.
-    InOrderOfArrival,
-    /// It stamps and sends every write of a transaction by itself.
-    WritesApart,
-    /// Its clock only counts.
-    ClockThatCounts,
+    /// Installs the write set that arrives last, not the one with the latest stamp.
+    ArrivalOrder,
+    /// Stamps and sends every write of a transaction separately.
+    SeparateWrites,
+    /// Uses a purely logical clock.
+    LogicalClock,
 }
 
-/// A replica that sends what its transactions write to all others.
+/// A replica that sends the writes of its transactions to all others.
 pub struct Replica {
     flaw: Flaw,
     clock: Cell<u64>,
@@ -70,7 +70,7 @@ impl Replica {
             }
         }
         let writes: Vec<(i64, i64)> = writes.into_iter().collect();
-        if self.flaw == Flaw::WritesApart {
+        if self.flaw == Flaw::SeparateWrites {
             writes
                 .into_iter()
                 .for_each(|write| self.commit(vec![write], cx));
@@ -85,7 +85,7 @@ impl Replica {
 
     fn commit(&self, writes: Vec<(i64, i64)>, cx: &Context) {
         let wall_clock = match self.flaw {
-            Flaw::ClockThatCounts => 0,
+            Flaw::LogicalClock => 0,
             _ => cx.wall_clock().as_micros() as u64,
         };
         self.clock.set(wall_clock.max(self.clock.get() + 1));
@@ -103,7 +103,7 @@ impl Replica {
         let mut registers = self.registers.borrow_mut();
         for &(key, value) in writes {
             let held = registers.entry(key).or_insert((stamp, value));
-            if held.0 < stamp || self.flaw == Flaw::InOrderOfArrival {
+            if held.0 < stamp || self.flaw == Flaw::ArrivalOrder {
                 *held = (stamp, value);
             }
         }
@@ -128,7 +128,7 @@ impl Node for Replica {
     }
 }
 
-/// A single node that writes where it stands, while other transactions do the same: dirty writes.
+/// A single node whose transactions write in place, interleaved with others: dirty writes.
 #[derive(Default)]
 pub struct DirtyWrites(RefCell<BTreeMap<i64, i64>>);
 

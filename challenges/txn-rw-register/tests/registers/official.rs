@@ -1,4 +1,4 @@
-//! Challenges 6a to 6c with their official options, and the targets that we set ourselves.
+//! Challenges 6a to 6c with their official options and the targets of this project.
 
 use eddy::nemesis::{Fault, Partition};
 use eddy::seed::Seed;
@@ -7,24 +7,24 @@ use eddy::simulation::{Run, Simulation, for_seeds, secs};
 use crate::checks::overtaken;
 use crate::load::{TOLERANCE, analysis, assert_model, assert_read_atomic, node, transactions};
 
-/// Two clients per node, and a thousand transactions a second.
+/// Runs the official load: two clients per node, and a thousand transactions a second.
 fn official(seed: Seed, nodes: usize, partition: bool, model: &str) -> Run {
     let mut simulation = Simulation::new(seed).nodes(nodes, node);
     if partition {
-        // Of the other kinds of partition, none cuts one of two nodes off.
+        // No other kind of partition separates two nodes.
         simulation = simulation.nemesis(Partition::halves().every(secs(5)));
     }
     let load = transactions(model).rate(1000.0).concurrency(2 * nodes);
     let run = simulation.run(load.time_limit(secs(20)));
     assert_eq!(run.ok_fraction(), 1.0);
-    assert!(run.history().len() > 30_000, "the load was not what it is");
+    assert!(run.history().len() > 30_000, "too few transactions");
     run
 }
 
-/// Challenge 6a asks for read uncommitted. A node on its own executes one transaction after the
-/// other, and that is as strict as can be.
+/// Challenge 6a asks for read uncommitted. A single node executes one transaction after the other,
+/// which is strictly serializable.
 #[test]
-fn one_node_alone_is_strictly_serializable() {
+fn single_node_is_strictly_serializable() {
     for_seeds(3, |seed| {
         let run = official(seed, 1, false, "strict-serializable");
         assert_read_atomic(&run);
@@ -34,7 +34,7 @@ fn one_node_alone_is_strictly_serializable() {
 
 /// Challenge 6b, first part.
 #[test]
-fn two_nodes_tell_each_other_everything_with_few_messages() {
+fn two_nodes_converge_within_the_message_target() {
     for_seeds(3, |seed| {
         let run = official(seed, 2, false, "read-uncommitted");
         let (transactions, state) = assert_read_atomic(&run);
@@ -44,10 +44,9 @@ fn two_nodes_tell_each_other_everything_with_few_messages() {
     });
 }
 
-/// Challenges 6b, second part, and 6c, and the level above. A partition stops nobody, and nothing is
-/// seen in part.
+/// Challenges 6b, second part, and 6c, and the level above.
 #[test]
-fn a_partition_costs_neither_availability_nor_atomicity() {
+fn partition_affects_neither_availability_nor_atomicity() {
     for model in [
         "read-uncommitted",
         "read-committed",
@@ -58,17 +57,17 @@ fn a_partition_costs_neither_availability_nor_atomicity() {
             let (transactions, state) = assert_read_atomic(&run);
             assert!(run.net().dropped > 0, "the partition never cut anything");
             assert!(run.messages_per_op() <= 0.1, "{}", run.messages_per_op());
-            // Clients stay with their node here, so they even see a session's order.
+            // Clients stay with their node here, so sessions are ordered as well.
             assert_model(&run, "strong-session-read-committed");
             assert_eq!(overtaken(&transactions, &state, TOLERANCE), [""; 0]);
         });
     }
 }
 
-/// What no system forbids that is available under a partition, ours does not either; which shows
-/// as well that the checker would have seen it.
+/// No system that is available under a partition forbids these anomalies. The test also shows that
+/// the checker would have found them.
 #[test]
-fn lost_updates_and_write_skew_are_the_price() {
+fn lost_updates_and_write_skew_are_possible() {
     for_seeds(3, |seed| {
         let run = official(seed, 2, true, "monotonic-atomic-view");
         let types = analysis(&run, "serializable").anomaly_types();

@@ -1,4 +1,4 @@
-//! Worlds that a seed has drawn.
+//! Clusters, loads and faults drawn at random from a seed.
 
 use eddy::simulation::{Configuration, Run, Swarm, ms};
 use eddy::workload;
@@ -23,13 +23,13 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_shows_half_a_transaction() {
+fn random_faults_show_no_part_of_a_transaction() {
     swarm().for_each(10, |drawn| {
         assert_read_atomic(&run(drawn));
     });
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

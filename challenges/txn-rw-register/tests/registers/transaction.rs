@@ -6,17 +6,18 @@ use std::time::Duration;
 use eddy::edn::Value;
 use eddy::history::{History, Kind, Operation};
 
-/// A transaction that took place, or may have.
+/// A transaction that was committed, or may have been.
 #[derive(Clone, Debug, Default)]
 pub struct Transaction {
-    /// When it was asked for, and when it was known to be committed; `None` if it never was.
+    /// Time of the invocation.
     pub invoked: Duration,
+    /// Time of the reply; `None` if there was none.
     pub completed: Option<Duration>,
-    /// The external reads, those of registers that it had not touched before: what they saw.
+    /// Values of the external reads, those of registers that it had not written or read before.
     pub reads: BTreeMap<i64, Option<i64>>,
     /// The last write to each register.
     pub writes: BTreeMap<i64, i64>,
-    /// Whether it is one of those that read everything at the end.
+    /// Whether it is one of the final reads of all registers.
     pub is_final: bool,
 }
 
@@ -43,7 +44,7 @@ impl Transaction {
                     let value = value.as_int().expect("a value is an integer");
                     transaction.writes.insert(key, value);
                 }
-                // What an unfinished transaction has read is not known.
+                // The reads of an unanswered transaction are unknown.
                 (_, value) if committed.is_some() && !transaction.writes.contains_key(&key) => {
                     transaction.reads.entry(key).or_insert(value.as_int());
                 }
@@ -54,11 +55,11 @@ impl Transaction {
     }
 }
 
-/// The transactions of a history that did not fail.
+/// The transactions of a history, without those that failed.
 #[derive(Debug, Default)]
 pub struct Transactions {
     pub all: Vec<Transaction>,
-    /// By register and value: who wrote it for good.
+    /// By register and value, the transaction with that value as its last write.
     writers: BTreeMap<(i64, i64), usize>,
 }
 
@@ -78,13 +79,13 @@ impl Transactions {
         Self::new(pairs.filter_map(|(i, c)| Transaction::of(i, c)).collect())
     }
 
-    /// Who wrote this value of a register, as its last one.
+    /// Returns the transaction whose last write to a register was this value.
     pub fn writer(&self, key: i64, value: i64) -> Option<usize> {
         self.writers.get(&(key, value)).copied()
     }
 }
 
-/// Reads of all registers up to a number, as a transaction.
+/// Returns a transaction that reads the registers from 0 up to `keys`.
 pub fn reads_of_all(keys: i64) -> Value {
     let read = |key: i64| Value::Vector(vec![Value::keyword("r"), key.into(), Value::Nil]);
     Value::Vector((0..keys).map(read).collect())

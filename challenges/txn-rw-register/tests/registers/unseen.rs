@@ -1,5 +1,5 @@
-//! The checks of our own against nodes that need them: whatever these do wrong, the workload's
-//! checker is content with it at the level that it is asked for.
+//! The additional checks find broken nodes that the workload's checker accepts at the level that it
+//! is asked for.
 
 use eddy::check::Verdict;
 use eddy::net::Latency;
@@ -17,7 +17,7 @@ fn replicas(seed: Seed, flaw: Flaw) -> (Run, Transactions) {
         .nodes(3, move |_: &Context| Replica::new(flaw))
         .latency(Latency::exponential(ms(50)))
         .run(
-            // Long transactions have many parts to be seen without the others.
+            // A long transaction has many parts of which some may be seen without the others.
             transactions("monotonic-atomic-view")
                 .max_txn_length(8)
                 .rate(200.0)
@@ -30,7 +30,7 @@ fn replicas(seed: Seed, flaw: Flaw) -> (Run, Transactions) {
 }
 
 #[test]
-fn replicas_without_a_flaw_pass() {
+fn replica_without_a_flaw_passes() {
     for_each_seed(|seed| {
         let (run, _) = replicas(seed, Flaw::None);
         let (transactions, state) = assert_read_atomic(&run);
@@ -39,38 +39,38 @@ fn replicas_without_a_flaw_pass() {
 }
 
 #[test]
-fn replicas_that_do_not_converge_are_found() {
+fn replica_that_does_not_converge_is_found() {
     for_each_seed(|seed| {
-        let (_, transactions) = replicas(seed, Flaw::InOrderOfArrival);
+        let (_, transactions) = replicas(seed, Flaw::ArrivalOrder);
         assert!(final_state(&transactions).is_err());
     });
 }
 
-/// The workload holds monotonic atomic view to what read committed forbids, and to nothing more.
+/// Of monotonic atomic view the workload checks only what read committed forbids.
 #[test]
-fn replicas_that_show_transactions_in_part_are_found() {
+fn replica_that_shows_parts_of_transactions_is_found() {
     for_each_seed(|seed| {
-        let (run, transactions) = replicas(seed, Flaw::WritesApart);
+        let (run, transactions) = replicas(seed, Flaw::SeparateWrites);
         assert_model(&run, "read-atomic");
         assert_ne!(fractured_reads(&transactions), [""; 0]);
     });
 }
 
 #[test]
-fn replicas_whose_clocks_only_count_let_the_earlier_write_win() {
+fn logical_clock_that_lets_the_earlier_write_win_is_found() {
     for_each_seed(|seed| {
-        let (_, transactions) = replicas(seed, Flaw::ClockThatCounts);
+        let (_, transactions) = replicas(seed, Flaw::LogicalClock);
         let state = final_state(&transactions).expect("the nodes agree in the end");
         assert_ne!(overtaken(&transactions, &state, TOLERANCE), [""; 0]);
     });
 }
 
-/// Nobody reads between the two writes of a register that are in the wrong order, so the workload
-/// finds nothing under read uncommitted, on any seed.
+/// No transaction reads between two writes in the wrong order, so the workload's checker accepts the
+/// run at read uncommitted, on every seed.
 #[test]
 fn dirty_writes_are_found() {
     for_each_seed(|seed| {
-        // Short lives of few registers: there are many last writes, and much traffic before them.
+        // Registers of few writes each: many of these are final, and many transactions overlap.
         let load = transactions("read-uncommitted").key_count(3);
         let load = load.max_writes_per_key(3).max_txn_length(6);
         let run = Simulation::new(seed)

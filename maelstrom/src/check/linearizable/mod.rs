@@ -31,9 +31,9 @@ use self::problem::Problem;
 use self::register::{KeyHistory, NIL};
 use self::search::{Outcome, search};
 use self::sweep::{Swept, sweep};
-use crate::check::{Analysis, Verdict};
+use crate::check::{Analysis, Verdict, cite};
 use crate::edn::Value;
-use crate::history::History;
+use crate::history::{History, Operation};
 
 /// How many configurations are looked at, or compared, for one key before it is given up as
 /// `unknown`, by the search that has the last word; those before it take no more together. Ordinary
@@ -45,6 +45,8 @@ const BUDGET: usize = 10_000_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinKvAnalysis {
     keys: BTreeMap<Value, KeyAnalysis>,
+    /// Why the first operation that names no key could not be checked, if there is one.
+    without_key: Option<String>,
 }
 
 /// The analysis of one key.
@@ -73,6 +75,7 @@ fn check_within(history: &History, budget: usize) -> LinKvAnalysis {
     });
     LinKvAnalysis {
         keys: keys.collect(),
+        without_key: register::without_key(history).map(cite_value).next(),
     }
 }
 
@@ -112,6 +115,14 @@ fn decide(problem: &Problem<Register>, budget: usize) -> Outcome<Symbol> {
     search(problem, [NIL], budget)
 }
 
+fn cite_value(operation: &Operation) -> String {
+    format!(
+        "the value of an operation must be [key value], not {}: {} was not checked",
+        operation.value,
+        cite(operation)
+    )
+}
+
 impl LinKvAnalysis {
     /// The keys with what is thought of each, in order.
     pub fn keys(&self) -> impl Iterator<Item = (&Value, Verdict)> {
@@ -123,11 +134,9 @@ impl LinKvAnalysis {
 
 impl Analysis for LinKvAnalysis {
     fn verdict(&self) -> Verdict {
-        self.keys
-            .values()
-            .map(|key| key.verdict)
-            .max()
-            .unwrap_or_default()
+        let keys = self.keys.values().map(|key| key.verdict);
+        let without_key = self.without_key.iter().map(|_| Verdict::Unknown);
+        keys.chain(without_key).max().unwrap_or_default()
     }
 
     fn to_edn(&self) -> Value {
@@ -147,10 +156,10 @@ impl Analysis for LinKvAnalysis {
     }
 
     fn explanation(&self) -> Option<String> {
-        let texts: Vec<&str> = self
-            .keys
-            .values()
+        let keys = self.keys.values();
+        let texts: Vec<&str> = keys
             .filter_map(|key| key.explanation.as_deref())
+            .chain(self.without_key.as_deref())
             .collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }

@@ -49,6 +49,14 @@ pub(super) fn by_key(history: &History) -> Vec<KeyHistory<'_>> {
         .collect()
 }
 
+/// The operations on registers whose value names no key.
+pub(super) fn without_key(history: &History) -> impl Iterator<Item = &Operation> {
+    let invocations = history.pairs().map(|(invocation, _)| invocation);
+    invocations.filter(|op| {
+        matches!(&*op.f, "read" | "write" | "cas") && key_and_argument(&op.value).is_none()
+    })
+}
+
 /// The parts of an operation's value.
 pub(super) fn key_and_argument(value: &Value) -> Option<(&Value, &Value)> {
     match value.as_seq()? {

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::elements::Element;
-use super::{Outcome, SetAnalysis, StaleElement, WORST};
-use crate::check::{Analysis, Verdict, cite};
+use super::{NodeOf, Outcome, SetAnalysis, StaleElement, WORST, missing};
+use crate::check::{Analysis, Figure, Verdict, cite};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
 
@@ -24,7 +24,12 @@ fn quantiles() -> [(f64, Value); 5] {
 }
 
 /// Sums up what became of the elements, which are in ascending order.
-pub(super) fn analyse(history: &History, add: &str, elements: Vec<Element>) -> SetAnalysis {
+pub(super) fn analyse(
+    history: &History,
+    add: &str,
+    elements: Vec<Element>,
+    node_of: &NodeOf<'_>,
+) -> SetAnalysis {
     let with_outcome = |outcome| elements.iter().filter(move |e| e.outcome() == outcome);
     let values = |outcome| with_outcome(outcome).map(|e| e.value.clone()).collect();
 
@@ -41,7 +46,10 @@ pub(super) fn analyse(history: &History, add: &str, elements: Vec<Element>) -> S
     let lost_latency = |element: &&Element| element.latency(history, element.last_present);
 
     let explanation = if !lost.is_empty() {
-        Some(explain_lost(history, &lost))
+        let mut lines = missing::describe(history, &lost, node_of);
+        lines.extend(missing::foreign(history, &elements, node_of));
+        lines.push(explain_lost(history, &lost));
+        Some(lines.join("\n"))
     } else if stable.is_empty() {
         Some(explain_unknown(history, add, elements.len()))
     } else {
@@ -62,9 +70,30 @@ pub(super) fn analyse(history: &History, add: &str, elements: Vec<Element>) -> S
             .map(|element| (element.value.clone(), element.copies_max))
             .collect(),
         stable_latencies: sorted(stable.iter().map(|(latency, _)| *latency)),
+        stable_bounds: stable_bounds(history, &stable),
         lost_latencies: sorted(lost.iter().map(lost_latency)),
         explanation,
     }
+}
+
+/// For each stable element the time from when it was known to the answer of the first read that shows
+/// it after the last one that missed it; sorted.
+fn stable_bounds(history: &History, stable: &[(Duration, &Element)]) -> Vec<Duration> {
+    let reads = history.pairs().filter(|(op, _)| op.f == "read");
+    let reads: Vec<(usize, Duration)> = reads
+        .filter_map(|(invocation, completion)| {
+            let answer = completion.filter(|done| done.kind == Kind::Ok)?;
+            Some((invocation.index, answer.time))
+        })
+        .collect();
+    let bounds = stable.iter().filter_map(|(_, element)| {
+        let known = element.known?;
+        let after = element.last_absent.unwrap_or(0).max(known);
+        let next = reads.partition_point(|(invoked, _)| *invoked <= after);
+        let (_, answered) = reads.get(next)?;
+        Some(answered.saturating_sub(history.get(known)?.time))
+    });
+    sorted(bounds)
 }
 
 fn sorted(latencies: impl Iterator<Item = Duration>) -> Vec<Duration> {
@@ -167,6 +196,23 @@ impl Analysis for SetAnalysis {
 
     fn explanation(&self) -> Option<String> {
         self.explanation.clone()
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        let figure = |name: &str, latency: Option<Duration>| Figure {
+            name: name.to_owned(),
+            value: latency.map(|latency| latency.as_millis() as f64),
+        };
+        vec![
+            figure(
+                "stable-latency-bound-median-ms",
+                self.stable_latency_bound(0.5),
+            ),
+            figure(
+                "stable-latency-bound-max-ms",
+                self.stable_latency_bound(1.0),
+            ),
+        ]
     }
 }
 

@@ -111,9 +111,13 @@ pub fn is_model(name: &str) -> bool {
     named(name).is_some()
 }
 
-/// The usual names of all consistency models, weaker ones first.
+/// All names of all consistency models, weaker ones first.
 pub fn model_names() -> Vec<&'static str> {
-    MODELS.iter().map(|model| model.name).collect()
+    let names = MODELS.iter().flat_map(|model| {
+        let usual = std::iter::once(&model.name);
+        usual.chain(model.aliases)
+    });
+    names.copied().collect()
 }
 
 /// The model of a name, by any of its names.

@@ -104,7 +104,8 @@ impl<'h> Transactions<'h> {
     ///
     /// # Errors
     ///
-    /// Names the first operation that is not a sequence of `[f k v]`, `f` being `r` or `write`.
+    /// Names the first operation that is not a sequence of `[f k v]`, `f` being `r` or `write`, or
+    /// that ended ok with other steps than it asked for.
     pub fn parse(history: &'h History, write: &str) -> Result<Transactions<'h>, String> {
         let mut parsed = Transactions::default();
         let mut numbers = BTreeMap::new();
@@ -120,6 +121,15 @@ impl<'h> Transactions<'h> {
                 (value, _) => value,
             };
             let steps = value.as_seq().unwrap_or_default();
+            if let (Kind::Ok, Some(invocation)) = (outcome, invocation)
+                && !repeats(steps, invocation.value.as_seq().unwrap_or_default())
+            {
+                return Err(format!(
+                    "operation {} asked for {}, and the reply has other steps: {value}. A reply \
+                     repeats the steps of its request, each with the same function and key",
+                    operation.index, invocation.value
+                ));
+            }
             let mops = steps.iter().map(|step| {
                 let (action, key, value) = parse_step(step, write)?;
                 let key = *numbers.entry(key).or_insert_with(|| {
@@ -146,6 +156,19 @@ impl<'h> Transactions<'h> {
     pub fn ok(&self) -> impl Iterator<Item = (usize, &Transaction<'h>)> {
         self.all.iter().enumerate().filter(|(_, txn)| txn.is_ok())
     }
+}
+
+/// Whether a reply has the steps of the request: as many, each with the same function and key, and
+/// what is written with the same value.
+fn repeats(reply: &[Value], request: &[Value]) -> bool {
+    let same = |(reply, request): (&Value, &Value)| match (reply.as_seq(), request.as_seq()) {
+        (Some([f, key, value]), Some([asked_f, asked_key, asked_value])) => {
+            let is_read = f.as_keyword().or(f.as_str()) == Some("r");
+            f == asked_f && key == asked_key && (is_read || value == asked_value)
+        }
+        _ => false,
+    };
+    reply.len() == request.len() && reply.iter().zip(request).all(same)
 }
 
 fn parse_step<'h>(step: &'h Value, write: &str) -> Option<(Action, &'h Value, &'h Value)> {

@@ -1,7 +1,6 @@
-//! One process and its pipes.
+//! One node process and its pipes.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -12,52 +11,93 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal};
 
-use super::Command;
-use super::lines::Lines;
+use super::command::{Command, SHELL};
+use super::lines::{Lines, State};
+use super::log::{NodeLog, remember};
 
-/// How many of a node's last lines are shown when it crashed.
-const LAST_LINES: usize = 32;
+/// The environment variable that tells a node where it may keep files: a directory of its own,
+/// which exists and is empty when the run begins. A node that is started again finds there what it
+/// left. (Upstream has no such thing, and kills no nodes either.)
+const DATA_DIR: &str = "EDDY_DATA_DIR";
 
-/// The environment variable that tells nodes where they may keep files: a directory of this run,
-/// made by whoever needs it. A node that is started again finds there what it left, and nothing of
-/// an earlier run. (Upstream has no such thing, and kills no nodes either.)
-pub(super) const DATA_DIR: &str = "EDDY_DATA_DIR";
+/// The longest line of standard error that is kept in one piece, in bytes.
+const MAX_STDERR_LINE: usize = 1 << 20;
 
-/// A running node. It is killed when this is dropped.
+/// The most that is read from the standard error of a killed node, in chunks.
+const MAX_FINAL_CHUNKS: usize = 64;
+
+/// Where a process runs and keeps its files.
+pub(super) struct Place<'a> {
+    /// The working directory.
+    pub(super) directory: &'a Path,
+    /// The node's data directory.
+    pub(super) data: &'a Path,
+}
+
+/// Which of a process' pipes is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pipe {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
+/// A node process. It is killed when this is dropped.
 pub(super) struct Process {
     child: Child,
     stdin: ChildStdin,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
-    /// What the node has not read yet, and how much of it is already written.
+    /// What the node has not read yet, after the first `written` bytes.
     outgoing: Vec<u8>,
     written: usize,
     out_lines: Lines,
     err_lines: Lines,
     last_out: VecDeque<String>,
-    last_err: VecDeque<String>,
+    /// Whether a shell runs the program, which has no `#!` line.
+    in_shell: bool,
 }
 
 impl Process {
-    /// Starts one, its pipes set not to block.
-    pub(super) fn spawn(command: &Command, data_dir: &Path) -> Result<Process> {
-        let mut child = std::process::Command::new(&command.program)
-            .args(&command.arguments)
-            .env(DATA_DIR, data_dir)
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // A group of its own, so that what the node starts dies with it, and so that a Ctrl-C
-            // reaches us and not the nodes.
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot run {}", command.program.display()))?;
+    /// Starts a process with pipes that do not block.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be run.
+    pub(super) fn spawn(command: &Command, place: &Place<'_>) -> Result<Process> {
+        let start = |program: &Path, first: Option<&Path>| {
+            std::process::Command::new(program)
+                .args(first)
+                .args(&command.arguments)
+                .env(DATA_DIR, place.data)
+                .current_dir(place.directory)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                // A group of its own, so that what the node starts dies with it, and so that a
+                // Ctrl-C reaches this process and not the nodes.
+                .process_group(0)
+                .spawn()
+        };
+        let program = command.program.as_path();
+        let (child, in_shell) = match start(program, None) {
+            Err(error)
+                if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
+                    && command.lacks_shebang() =>
+            {
+                (start(Path::new(SHELL), Some(program)), true)
+            }
+            started => (started, false),
+        };
+        let mut child = child.map_err(|error| command.explain(error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            unreachable!("all three streams of the process were asked for as pipes")
+            unreachable!("all three streams of the process are pipes")
         };
-        let process = Process {
+        for pipe in [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()] {
+            rustix::io::ioctl_fionbio(pipe, true).context("making a pipe non-blocking")?;
+        }
+        Ok(Process {
             child,
             stdin,
             stdout: Some(stdout),
@@ -67,64 +107,53 @@ impl Process {
             out_lines: Lines::default(),
             err_lines: Lines::default(),
             last_out: VecDeque::new(),
-            last_err: VecDeque::new(),
-        };
-        for fd in [
-            Some(process.stdin.as_fd()),
-            process.stdout.as_ref().map(AsFd::as_fd),
-        ]
-        .into_iter()
-        .chain([process.stderr.as_ref().map(AsFd::as_fd)])
-        .flatten()
-        {
-            rustix::io::ioctl_fionbio(fd, true).context("making a pipe non-blocking")?;
-        }
-        Ok(process)
+            in_shell,
+        })
     }
 
-    /// Adds what is to be waited for: room for what the node has not read, and what it writes.
-    pub(super) fn watch<'a>(&'a self, fds: &mut Vec<PollFd<'a>>) {
+    /// Adds the pipes to wait for: standard input while the node has not read everything, and
+    /// whatever it may still write to.
+    pub(super) fn watch<'a>(&'a self, mut add: impl FnMut(Pipe, PollFd<'a>)) {
         if self.written < self.outgoing.len() {
-            fds.push(PollFd::new(&self.stdin, PollFlags::OUT));
+            add(Pipe::Stdin, PollFd::new(&self.stdin, PollFlags::OUT));
         }
-        fds.extend(
-            self.stdout
-                .as_ref()
-                .map(|fd| PollFd::new(fd, PollFlags::IN)),
-        );
-        fds.extend(
-            self.stderr
-                .as_ref()
-                .map(|fd| PollFd::new(fd, PollFlags::IN)),
-        );
+        if let Some(stdout) = &self.stdout {
+            add(Pipe::Stdout, PollFd::new(stdout, PollFlags::IN));
+        }
+        if let Some(stderr) = &self.stderr {
+            add(Pipe::Stderr, PollFd::new(stderr, PollFlags::IN));
+        }
     }
 
-    /// Whether it has closed its standard output, as one that has ended.
-    pub(super) fn said_all(&self) -> bool {
+    /// Whether it closed its standard output, as a process that has ended does.
+    pub(super) fn stdout_closed(&self) -> bool {
         self.stdout.is_none()
     }
 
-    /// Whether there may be more to read.
-    pub(super) fn is_open(&self) -> bool {
-        self.stdout.is_some() || self.stderr.is_some()
-    }
-
-    /// Its status, once it has ended.
+    /// Returns its exit status once it has ended.
     pub(super) fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Puts a line into the queue of what the node is to read.
+    /// Returns its process group, which is named after it.
+    pub(super) fn group(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends SIGKILL to it and everything that it started, and does not wait for the end.
+    pub(super) fn kill(&mut self) {
+        // The whole group: a node may be a script that started the real program.
+        let _ = rustix::process::kill_process_group(self.group(), Signal::KILL);
+        let _ = self.child.kill();
+    }
+
+    /// Appends a line to what the node is to read.
     pub(super) fn write_line(&mut self, line: &str) {
         self.outgoing.extend_from_slice(line.as_bytes());
         self.outgoing.push(b'\n');
     }
 
-    pub(super) fn group(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    /// Writes as much of the queue as the node reads.
+    /// Writes as much of what the node is to read as its pipe has room for.
     pub(super) fn flush(&mut self) {
         while self.written < self.outgoing.len() {
             match self.stdin.write(&self.outgoing[self.written..]) {
@@ -144,46 +173,71 @@ impl Process {
         }
     }
 
-    /// The complete lines that it wrote.
-    pub(super) fn read_stdout(&mut self) -> Vec<String> {
+    /// Returns the complete lines of one chunk of standard output, and whether there may be more.
+    pub(super) fn read_stdout(&mut self, chunk: &mut [u8]) -> (Vec<String>, State) {
         let Some(stdout) = &mut self.stdout else {
-            return Vec::new();
+            return (Vec::new(), State::Closed);
         };
-        let (lines, open) = self.out_lines.read(stdout);
-        if !open {
+        let (lines, state) = self.out_lines.read(stdout, chunk);
+        if state == State::Closed {
             self.stdout = None;
         }
         remember(&mut self.last_out, &lines);
-        lines
+        (lines, state)
     }
 
-    /// Copies what it wrote to standard error into its log.
-    pub(super) fn read_stderr(&mut self, name: &str, log: &mut File, echo: bool) {
+    /// Copies one chunk of standard error into the log. Returns the complete lines, and whether
+    /// there may be more.
+    pub(super) fn read_stderr(
+        &mut self,
+        log: &mut NodeLog,
+        chunk: &mut [u8],
+    ) -> (Vec<String>, State) {
         let Some(stderr) = &mut self.stderr else {
-            return;
+            return (Vec::new(), State::Closed);
         };
-        let (lines, open) = self.err_lines.read(stderr);
-        if !open {
+        let (mut lines, state) = self.err_lines.read(stderr, chunk);
+        lines.extend(self.err_lines.break_after(MAX_STDERR_LINE));
+        if state == State::Closed {
             self.stderr = None;
         }
-        remember(&mut self.last_err, &lines);
-        if echo {
-            lines.iter().for_each(|line| eprintln!("{name}: {line}"));
-        }
-        let text: String = lines.into_iter().map(|line| line + "\n").collect();
-        // A full disk must not end the run; the node's log is a convenience.
-        let _ = log.write_all(text.as_bytes());
+        log.append(&lines);
+        (lines, state)
     }
 
-    /// How it ended, and what it said last.
-    pub(super) fn last_words(&self, name: &str, status: ExitStatus, log_dir: &Path) -> String {
+    /// Copies what is left of standard error into the log. A process that is killed may have
+    /// written a lot that was not read yet; more than [`MAX_FINAL_CHUNKS`] is left out.
+    pub(super) fn drain_stderr(&mut self, log: &mut NodeLog, chunk: &mut [u8]) {
+        for _ in 0..MAX_FINAL_CHUNKS {
+            if self.read_stderr(log, chunk).1 != State::More {
+                break;
+            }
+        }
+    }
+
+    /// The last lines of standard output, oldest first.
+    pub(super) fn last_stdout(&self) -> &VecDeque<String> {
+        &self.last_out
+    }
+
+    /// What it wrote to standard output after the last line end.
+    pub(super) fn unfinished_stdout(&self) -> String {
+        self.out_lines.unfinished()
+    }
+
+    /// Describes how it ended, and what it wrote last.
+    pub(super) fn exit_report(&self, name: &str, status: ExitStatus, log: &NodeLog) -> String {
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("exited with status {code}"),
             (None, Some(signal)) => format!("was ended by signal {signal}"),
             (None, None) => "ended".to_owned(),
         };
         let mut report = format!("Node {name} {how} before the test was over.");
-        for (stream, lines) in [("stdout", &self.last_out), ("stderr", &self.last_err)] {
+        if self.in_shell {
+            report += "\nIts program has no #! line, so /bin/sh ran it: if it is written in another \
+                       language, begin it with a line such as #!/usr/bin/env python3.";
+        }
+        for (stream, lines) in [("stdout", &self.last_out), ("stderr", log.last())] {
             if lines.is_empty() {
                 report += &format!("\nIt wrote nothing to {stream}.");
             } else {
@@ -191,29 +245,12 @@ impl Process {
                 report.extend(lines.iter().map(|line| format!("\n  {line}")));
             }
         }
-        report
-            + &format!(
-                "\nIts log is {}.",
-                log_dir.join(format!("{name}.log")).display()
-            )
+        report + &format!("\nIts log is {}.", log.path().display())
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The whole group: a node may be a script that started the real program.
-        let _ = rustix::process::kill_process_group(self.group(), Signal::KILL);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
-}
-
-fn remember(last: &mut VecDeque<String>, lines: &[String]) {
-    last.extend(
-        lines
-            .iter()
-            .skip(lines.len().saturating_sub(LAST_LINES))
-            .cloned(),
-    );
-    last.drain(..last.len().saturating_sub(LAST_LINES));
 }

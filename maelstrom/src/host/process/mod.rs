@@ -1,159 +1,142 @@
 //! Nodes as real processes.
 //!
-//! One thread does everything: pipes do not block, and `ppoll` waits for whichever of them is
-//! ready, or for the time of the next event, to a fraction of a millisecond. So a node that does
-//! not read its input, or one that was stopped, holds nobody up.
+//! One thread does everything: pipes do not block, and `poll` waits for whichever of them is ready,
+//! or for the time of the next event, to a fraction of a millisecond. So a node that does not read
+//! its input, or that is stopped, delays no other node.
 
 mod child;
+mod command;
+mod guard;
 mod lines;
+mod log;
+mod signals;
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use rustix::event::{PollFd, Timespec};
-use rustix::process::Signal;
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Resource, Signal};
 
-use super::{Event, Host, Interrupted};
-use child::Process;
+use super::{Event, Host, Interrupted, RecentOutput, safe_file_name};
+use child::{Pipe, Place, Process};
+use guard::Guard;
+use lines::{Chunk, State};
+use log::NodeLog;
+use signals::Interrupts;
 
-/// Between two looks at whether a process that closed its pipes has ended.
+pub use command::Command;
+
+/// The interval at which processes are checked for whether they have ended.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// After so many events what was written for the nodes is passed on, even if more events wait.
+/// The number of events after which lines for the nodes are flushed, even if more events wait.
 const EVENTS_PER_FLUSH: usize = 256;
 
-/// What to run as a node.
-#[derive(Clone, Debug)]
-pub struct Command {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-}
+/// The longest time that killed processes are waited for when the host ends.
+const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl Command {
-    /// The command that runs `program`, a path relative to the working directory.
-    ///
-    /// # Errors
-    ///
-    /// There is no such file, or it cannot be executed.
-    pub fn new(program: &Path, arguments: Vec<String>) -> Result<Command> {
-        let shown = program.display();
-        let program = program.canonicalize().with_context(|| {
-            format!("cannot run {shown}: expected the path of a program (--bin)")
-        })?;
-        if program.is_dir() {
-            bail!("cannot run {shown}: it is a directory, expected a program (--bin)");
-        }
-        if rustix::fs::access(&program, rustix::fs::Access::EXEC_OK).is_err() {
-            bail!("cannot run {shown}: it is not executable (try: chmod +x {shown})");
-        }
-        Ok(Command { program, arguments })
-    }
-}
+/// The number of files that a node needs open: three pipes, its log, and some spare for its start.
+const FILES_PER_NODE: u64 = 6;
 
-/// Runs a process for each node.
+/// The number of files that this process needs open besides those of nodes.
+const OTHER_FILES: u64 = 128;
+
+/// Runs one process for each node.
 pub struct ProcessHost {
     command: Command,
-    log_dir: PathBuf,
-    /// Where nodes may keep what survives a kill; see [`child::DATA_DIR`].
-    data_dir: PathBuf,
+    /// The working directory of all nodes.
+    directory: PathBuf,
     origin: Instant,
     nodes: Vec<Node>,
+    /// Killed processes that have not ended yet: a process may be in the kernel for a while.
+    dying: Vec<Process>,
     events: VecDeque<Event>,
     events_since_flush: usize,
     next_exit_check: Instant,
-    interrupted: Arc<AtomicBool>,
+    chunk: Chunk,
+    interrupts: Interrupts,
+    guard: Option<Guard>,
     echo_stderr: bool,
 }
 
 struct Node {
     name: String,
-    log: File,
+    log: NodeLog,
+    data: PathBuf,
     process: Option<Process>,
 }
 
 impl ProcessHost {
-    /// A host for these nodes, whose standard error goes to `<log_dir>/<node>.log`.
+    /// Creates a host for the nodes called `names`. Standard error of a node goes to
+    /// `<log_dir>/<node>.log`, and its data directory is `<log_dir>/../node-data/<node>`; see
+    /// [`safe_file_name`].
     ///
     /// # Errors
     ///
-    /// The logs cannot be written, or signal handlers cannot be set.
+    /// The files cannot be created, or signal handlers cannot be set.
     #[expect(clippy::disallowed_methods, reason = "real processes run in real time")]
     pub fn new(command: Command, names: &[String], log_dir: &Path) -> Result<ProcessHost> {
-        std::fs::create_dir_all(log_dir).with_context(|| format!("{}", log_dir.display()))?;
-        let open_log = |name: &String| -> Result<Node> {
-            let path = log_dir.join(format!("{name}.log"));
-            let log = File::create(&path).with_context(|| format!("{}", path.display()))?;
+        let shown = |path: &Path| path.display().to_string();
+        std::fs::create_dir_all(log_dir).with_context(|| shown(log_dir))?;
+        let data_dir = std::path::absolute(log_dir.with_file_name("node-data"))?;
+        let node = |name: &String| -> Result<Node> {
+            let file_name = safe_file_name(name);
+            let data = data_dir.join(&file_name);
+            std::fs::create_dir_all(&data).with_context(|| shown(&data))?;
             Ok(Node {
                 name: name.clone(),
-                log,
+                log: NodeLog::create(log_dir.join(file_name + ".log"))?,
+                data,
                 process: None,
             })
         };
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register(signal, interrupted.clone())?;
-        }
+        raise_file_limit(names.len());
         Ok(ProcessHost {
             command,
-            log_dir: log_dir.to_owned(),
-            data_dir: std::path::absolute(log_dir.with_file_name("node-data"))?,
+            directory: working_directory(),
             origin: Instant::now(),
-            nodes: names.iter().map(open_log).collect::<Result<_>>()?,
+            nodes: names.iter().map(node).collect::<Result<_>>()?,
+            dying: Vec::new(),
             events: VecDeque::new(),
             events_since_flush: 0,
             next_exit_check: Instant::now(),
-            interrupted,
+            chunk: lines::chunk(),
+            interrupts: Interrupts::watch()?,
+            guard: Guard::start(),
             echo_stderr: false,
         })
     }
 
-    /// Shows what nodes write to standard error.
-    pub fn echo_stderr(self, echo_stderr: bool) -> ProcessHost {
-        ProcessHost {
-            echo_stderr,
-            ..self
-        }
-    }
-
-    fn process(&mut self, node: usize) -> Option<&mut Process> {
-        self.nodes[node].process.as_mut()
+    /// Sets whether standard error of the nodes is copied to that of this process.
+    pub fn echo_stderr(mut self, echo_stderr: bool) -> ProcessHost {
+        self.echo_stderr = echo_stderr;
+        self
     }
 
     fn signal(&mut self, node: usize, signal: Signal) -> Result<()> {
-        let name = self.nodes[node].name.clone();
-        let process = self
-            .process(node)
+        let Node { name, process, .. } = &self.nodes[node];
+        let process = process
+            .as_ref()
             .with_context(|| format!("{name} is not running"))?;
         rustix::process::kill_process_group(process.group(), signal)
             .with_context(|| format!("signalling {name}"))
     }
 
-    /// Passes on what was written for the nodes, as far as they read it.
+    /// Writes the lines for all nodes to their pipes, as far as there is room.
     fn flush(&mut self) {
         self.events_since_flush = 0;
-        for process in self
+        let processes = self
             .nodes
             .iter_mut()
-            .filter_map(|node| node.process.as_mut())
-        {
-            process.flush();
-        }
+            .filter_map(|node| node.process.as_mut());
+        processes.for_each(Process::flush);
     }
 
-    /// Waits for pipes until `until`, and reads what is there.
+    /// Waits for pipes until `until`, and reads those that are ready.
     fn poll(&mut self, until: Option<Duration>) -> Result<()> {
-        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.nodes.len() * 3);
-        for process in self.nodes.iter().filter_map(|node| node.process.as_ref()) {
-            process.watch(&mut fds);
-        }
-        // Woken often enough to notice a process that ended but left its pipes open.
+        // Often enough to notice a process that ended but left its pipes open.
         let exit_check = self.now() + EXIT_CHECK_INTERVAL * 10;
         let timeout = until.map_or(exit_check, |until| until.min(exit_check));
         let timeout = timeout.saturating_sub(self.now());
@@ -161,61 +144,111 @@ impl ProcessHost {
             tv_sec: timeout.as_secs() as i64,
             tv_nsec: i64::from(timeout.subsec_nanos()),
         };
+        let mut pipes = Vec::with_capacity(self.nodes.len() * 2);
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.nodes.len() * 2);
+        for (number, node) in self.nodes.iter().enumerate() {
+            if let Some(process) = &node.process {
+                process.watch(|pipe, fd| {
+                    pipes.push((number, pipe));
+                    fds.push(fd);
+                });
+            }
+        }
         match rustix::event::poll(&mut fds, Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => self.read_all(),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).context("waiting for the nodes' pipes"),
         }
-        if self.interrupted.load(Ordering::Relaxed) {
+        let is_ready: Vec<bool> = fds
+            .iter()
+            .map(|fd| fd.revents() != PollFlags::empty())
+            .collect();
+        for ((node, pipe), is_ready) in pipes.into_iter().zip(is_ready) {
+            if is_ready {
+                self.read(node, pipe);
+            }
+        }
+        if self.interrupts.arrived() {
             return Err(Interrupted.into());
         }
         Ok(())
     }
 
-    fn read_all(&mut self) {
-        for (number, node) in self.nodes.iter_mut().enumerate() {
-            let Some(process) = &mut node.process else {
-                continue;
-            };
-            process.read_stderr(&node.name, &mut node.log, self.echo_stderr);
-            for line in process.read_stdout() {
-                self.events.push_back(Event::Line { node: number, line });
+    /// Reads one chunk from a pipe. Returns whether there may be more.
+    fn read(&mut self, number: usize, pipe: Pipe) -> State {
+        let Node {
+            name, log, process, ..
+        } = &mut self.nodes[number];
+        let Some(process) = process else {
+            return State::Closed;
+        };
+        match pipe {
+            // What the node is to read is flushed with every wait.
+            Pipe::Stdin => State::Empty,
+            Pipe::Stdout => {
+                let (lines, state) = process.read_stdout(&mut self.chunk);
+                let event = |line| Event::Line { node: number, line };
+                self.events.extend(lines.into_iter().map(event));
+                state
+            }
+            Pipe::Stderr => {
+                let (lines, state) = process.read_stderr(log, &mut self.chunk);
+                if self.echo_stderr {
+                    lines.iter().for_each(|line| eprintln!("{name}: {line}"));
+                }
+                state
             }
         }
     }
 
-    /// Notes processes that ended by themselves.
+    /// Notices processes that ended by themselves, and forgets those that were killed.
     #[expect(clippy::disallowed_methods, reason = "real processes run in real time")]
     fn check_exits(&mut self) {
         let now = Instant::now();
-        let closed = |node: &Node| node.process.as_ref().is_some_and(Process::said_all);
+        let closed = |node: &Node| node.process.as_ref().is_some_and(Process::stdout_closed);
         if now < self.next_exit_check && !self.nodes.iter().any(closed) {
             return;
         }
         self.next_exit_check = now + EXIT_CHECK_INTERVAL;
-        for (number, node) in self.nodes.iter_mut().enumerate() {
-            let Some(process) = &mut node.process else {
+        self.reap();
+        for number in 0..self.nodes.len() {
+            let Some(process) = &mut self.nodes[number].process else {
                 continue;
             };
             if let Ok(Some(status)) = process.try_wait() {
-                // Its pipes may hold more than one chunk; all of it was written before the end.
-                while process.is_open() {
-                    process.read_stderr(&node.name, &mut node.log, self.echo_stderr);
-                    let lines = process.read_stdout();
-                    if lines.is_empty() {
-                        break;
-                    }
-                    let event = |line| Event::Line { node: number, line };
-                    self.events.extend(lines.into_iter().map(event));
+                // All that it wrote before its end is still in the pipes.
+                for pipe in [Pipe::Stdout, Pipe::Stderr] {
+                    while self.read(number, pipe) == State::More {}
                 }
-                let report = process.last_words(&node.name, status, &self.log_dir);
-                node.process = None;
-                self.events.push_back(Event::Exited {
-                    node: number,
-                    report,
-                });
+                self.report_exit(number, status);
             }
         }
+    }
+
+    fn report_exit(&mut self, number: usize, status: std::process::ExitStatus) {
+        let node = &mut self.nodes[number];
+        let Some(process) = node.process.take() else {
+            return;
+        };
+        let report = process.exit_report(&node.name, status, &node.log);
+        if let Some(guard) = &mut self.guard {
+            guard.remove(process.group());
+        }
+        self.events.push_back(Event::Exited {
+            node: number,
+            report,
+        });
+    }
+
+    /// Forgets killed processes that have ended.
+    fn reap(&mut self) {
+        let guard = &mut self.guard;
+        self.dying.retain_mut(|process| {
+            let is_dying = matches!(process.try_wait(), Ok(None));
+            if !is_dying && let Some(guard) = guard {
+                guard.remove(process.group());
+            }
+            is_dying
+        });
     }
 }
 
@@ -227,13 +260,22 @@ impl Host for ProcessHost {
     fn start(&mut self, node: usize) -> Result<()> {
         let node = &mut self.nodes[node];
         assert!(node.process.is_none(), "{} runs already", node.name);
-        node.process = Some(Process::spawn(&self.command, &self.data_dir)?);
+        node.log.begin_life();
+        let place = Place {
+            directory: &self.directory,
+            data: &node.data,
+        };
+        let process = Process::spawn(&self.command, &place)?;
+        if let Some(guard) = &mut self.guard {
+            guard.add(process.group());
+        }
+        node.process = Some(process);
         Ok(())
     }
 
     fn deliver(&mut self, node: usize, line: &str) {
-        // A node that has ended takes no more messages, as upstream.
-        if let Some(process) = self.process(node) {
+        // A node that has ended receives nothing more, as upstream.
+        if let Some(process) = &mut self.nodes[node].process {
             process.write_line(line);
         }
     }
@@ -250,7 +292,7 @@ impl Host for ProcessHost {
             self.check_exits();
             if self.events.is_empty() {
                 if until.is_some_and(|until| until <= self.now()) {
-                    // What came in meanwhile is not to starve.
+                    // A run that is late all the time must still read.
                     self.poll(Some(Duration::ZERO))?;
                     return Ok(self.events.pop_front().unwrap_or(Event::TimeReached));
                 }
@@ -260,11 +302,14 @@ impl Host for ProcessHost {
     }
 
     fn kill(&mut self, node: usize) -> Result<()> {
-        // Dropping the process kills it.
-        let name = &self.nodes[node].name;
-        anyhow::ensure!(self.nodes[node].process.is_some(), "{name} is not running");
-        self.nodes[node].process = None;
-        // What it wrote before it died may still arrive, as over a real network.
+        let node = &mut self.nodes[node];
+        let process = node.process.take();
+        let mut process = process.with_context(|| format!("{} is not running", node.name))?;
+        process.kill();
+        // Its log is wanted to the end. What it wrote to standard output and was not read is lost,
+        // as messages in the buffers of a machine that loses power are.
+        process.drain_stderr(&mut node.log, &mut self.chunk);
+        self.dying.push(process);
         Ok(())
     }
 
@@ -274,5 +319,58 @@ impl Host for ProcessHost {
 
     fn resume(&mut self, node: usize) -> Result<()> {
         self.signal(node, Signal::CONT)
+    }
+
+    fn recent_output(&self, node: usize) -> RecentOutput {
+        let Node { log, process, .. } = &self.nodes[node];
+        let process = process.as_ref();
+        let stdout = process.map(|process| process.last_stdout().iter().cloned().collect());
+        RecentOutput {
+            stdout: stdout.unwrap_or_default(),
+            unfinished: process.map_or_else(String::new, Process::unfinished_stdout),
+            stderr: log.last().iter().cloned().collect(),
+        }
+    }
+
+    fn unlogged_bytes(&self, node: usize) -> u64 {
+        self.nodes[node].log.dropped()
+    }
+}
+
+impl Drop for ProcessHost {
+    #[expect(clippy::disallowed_methods, reason = "real processes run in real time")]
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if let Some(mut process) = node.process.take() {
+                process.kill();
+                process.drain_stderr(&mut node.log, &mut self.chunk);
+                self.dying.push(process);
+            }
+        }
+        let deadline = Instant::now() + REAP_TIMEOUT;
+        self.reap();
+        while !self.dying.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+            self.reap();
+        }
+    }
+}
+
+/// Returns the directory in which nodes run: that for temporary files, as upstream, or the root if
+/// there is none.
+fn working_directory() -> PathBuf {
+    let candidates = [std::env::temp_dir(), PathBuf::from("/tmp")];
+    let found = candidates.into_iter().find(|path| path.is_dir());
+    found.unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// Raises the limit of open files to what this many nodes need, as far as the system allows.
+fn raise_file_limit(nodes: usize) {
+    let needed = nodes as u64 * FILES_PER_NODE + OTHER_FILES;
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < needed) {
+        limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
+        // If it fails, so does the start of the node for which there is no file left.
+        let _ = rustix::process::setrlimit(Resource::Nofile, limit);
     }
 }

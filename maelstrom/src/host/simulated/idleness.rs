@@ -1,32 +1,39 @@
-//! Noticing that all nodes wait.
+//! Noticing that no task has anything to do.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-/// Tells that no task has anything to do. Tokio says so just before it parks its thread, and would
-/// let time pass then; waking somebody at that moment keeps it from doing so.
+/// Notices that no task has anything to do. Tokio reports it just before it parks its thread, and
+/// would let time pass then; waking a task at that moment prevents it. (The order of the two is not
+/// documented; a test of the simulated host fails if it changes.)
 #[derive(Default)]
 pub(super) struct Idleness {
-    noted: AtomicBool,
+    is_noted: AtomicBool,
     watcher: Mutex<Option<Waker>>,
 }
 
 impl Idleness {
-    /// From now on, wakes `watcher` when all are idle.
+    /// Wakes `watcher` the next time that no task has anything to do.
     pub(super) fn watch(&self, watcher: Option<Waker>) {
-        self.noted.store(false, Ordering::Relaxed);
-        *self.watcher.lock().expect("nobody panics here") = watcher;
+        self.is_noted.store(false, Ordering::Relaxed);
+        *self.watcher() = watcher;
     }
 
+    /// Notes that no task has anything to do.
     pub(super) fn note(&self) {
-        if let Some(watcher) = self.watcher.lock().expect("nobody panics here").take() {
-            self.noted.store(true, Ordering::Relaxed);
+        if let Some(watcher) = self.watcher().take() {
+            self.is_noted.store(true, Ordering::Relaxed);
             watcher.wake();
         }
     }
 
-    pub(super) fn noted(&self) -> bool {
-        self.noted.load(Ordering::Relaxed)
+    /// Whether that was so since the last [`watch`](Idleness::watch).
+    pub(super) fn is_noted(&self) -> bool {
+        self.is_noted.load(Ordering::Relaxed)
+    }
+
+    fn watcher(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.watcher.lock().expect("storing a waker does not panic")
     }
 }

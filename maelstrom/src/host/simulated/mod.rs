@@ -9,7 +9,11 @@
 //! millisecond ahead of it.
 
 mod gate;
+mod heartbeat;
 mod idleness;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -29,23 +33,27 @@ use tokio::time::Instant;
 
 use super::{Event, Host};
 use crate::seed::Seed;
-use gate::{Gate, Gated, POLLS_MAX};
+use gate::{Gate, Gated, Instants, MAX_POLLS};
+use heartbeat::Heartbeat;
 use idleness::Idleness;
 
-/// What the nodes' wall clocks show when a run begins: the first of January 2024.
+/// The time that the nodes' wall clocks show when a run begins: 1 January 2024.
 const EPOCH: Duration = Duration::from_secs(1_704_067_200);
 
-/// So many lines may nodes write while time stands still.
-const LINES_MAX: u64 = 1_000_000;
+/// The number of lines that one node may write while time stands still.
+const MAX_LINES: u64 = 100_000;
+
+/// The time until which the host waits if nothing is due: longer than any run.
+const FAR_FUTURE: Duration = Duration::from_secs(365 * 86_400);
 
 type Task = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// Makes a node, as often as it is asked: a node that was killed is made anew.
+/// Makes nodes. A node that was killed is made anew when it is started again.
 #[derive(Clone)]
 pub struct NodeFactory(Rc<dyn Fn(Link, Seams) -> Task>);
 
 impl NodeFactory {
-    /// A factory of the nodes that `make` makes.
+    /// Creates a factory of the nodes that `make` makes.
     pub fn new<M: IntoNode + 'static>(
         make: impl Fn(&Context) -> M + Clone + 'static,
     ) -> NodeFactory {
@@ -58,26 +66,27 @@ impl NodeFactory {
 
 /// Runs nodes inside this process, in virtual time.
 pub struct SimulatedHost {
-    /// The nodes' lives. (Not a `LocalRuntime`: inside one, what a node spawns would escape the
-    /// node's own set of tasks, and neither pause nor die with it.)
+    /// The nodes' tasks. (Not a `LocalRuntime`: inside one, what a node spawns would not belong to the
+    /// node's own set of tasks, and neither pause nor end with it.)
     tasks: LocalSet,
     runtime: Runtime,
     idleness: Arc<Idleness>,
-    /// How often nodes were scheduled since time last passed.
-    polls: Rc<Cell<u64>>,
+    instants: Rc<Instants>,
+    heartbeat: Arc<Heartbeat>,
     factory: NodeFactory,
     seed: Seed,
     names: Vec<String>,
     nodes: Vec<Option<Node>>,
     clock_offsets_ms: Vec<Rc<Cell<i64>>>,
-    /// How many nodes were started so far; each gets a number and a seed of its own.
+    /// The number of starts so far; each start has a number and a seed of its own.
     started: u64,
     outputs: mpsc::UnboundedReceiver<Output>,
     output: mpsc::UnboundedSender<Output>,
     /// Tokio's time at which the run began.
     origin: Instant,
     now: Duration,
-    lines_at_once: u64,
+    /// The number of lines that each node wrote since time last passed.
+    lines_at_once: Vec<u64>,
     /// Prints what nodes log.
     verbose: bool,
 }
@@ -90,7 +99,7 @@ struct Node {
     task: JoinHandle<()>,
 }
 
-/// What the nodes give back, with the number under which they were started.
+/// What a node wrote, or that it ended, with the node's number and that of its start.
 enum Output {
     Line(usize, u64, String),
     Ended(usize, u64, Option<String>),
@@ -113,7 +122,8 @@ impl SimulatedHost {
             tasks: LocalSet::new(),
             runtime,
             idleness,
-            polls: Rc::default(),
+            instants: Rc::default(),
+            heartbeat: Heartbeat::watch(seed, names),
             factory,
             seed: seed.derive("nodes"),
             names: names.to_vec(),
@@ -124,12 +134,12 @@ impl SimulatedHost {
             output,
             origin,
             now: Duration::ZERO,
-            lines_at_once: 0,
+            lines_at_once: vec![0; names.len()],
             verbose: false,
         })
     }
 
-    /// Prints what nodes log to stderr.
+    /// Sets whether what nodes log is printed.
     pub fn verbose(mut self, verbose: bool) -> SimulatedHost {
         self.verbose = verbose;
         self
@@ -140,14 +150,15 @@ impl SimulatedHost {
         self.tasks.spawn_local(script);
     }
 
-    /// Lets every task run until none has anything to do, or until a node says something.
+    /// Lets every task run until none has anything to do, or until a node writes something.
     fn settle(&mut self) -> Result<Option<Output>> {
         let SimulatedHost {
             runtime,
             tasks,
             idleness,
             outputs,
-            polls,
+            instants,
+            names,
             ..
         } = self;
         idleness.watch(None);
@@ -155,12 +166,13 @@ impl SimulatedHost {
             if let Poll::Ready(output) = outputs.poll_recv(cx) {
                 return Poll::Ready(Ok(output));
             }
-            if polls.get() > POLLS_MAX {
+            if let Some(node) = instants.spinning() {
                 return Poll::Ready(Err(anyhow::anyhow!(
-                    "a node spins: nodes were scheduled {POLLS_MAX} times without letting time pass"
+                    "node {} spins: it was scheduled {MAX_POLLS} times without letting time pass",
+                    names[node]
                 )));
             }
-            if idleness.noted() {
+            if idleness.is_noted() {
                 return Poll::Ready(Ok(None));
             }
             idleness.watch(Some(cx.waker().clone()));
@@ -168,7 +180,7 @@ impl SimulatedHost {
         })))
     }
 
-    /// Lets time pass until a node says something, or until `until` has come.
+    /// Lets time pass until a node writes something, or until `until`.
     fn pass_time(&mut self, until: Option<Duration>) -> Option<Output> {
         let SimulatedHost {
             runtime,
@@ -177,8 +189,7 @@ impl SimulatedHost {
             origin,
             ..
         } = self;
-        // Without a time of ours there must be a timer of theirs, or all would wait for ever.
-        let until = until.unwrap_or(Duration::from_secs(86_400 * 365));
+        let until = until.unwrap_or(FAR_FUTURE);
         let deadline = *origin + until;
         runtime.block_on(tasks.run_until(async {
             tokio::select! {
@@ -193,7 +204,7 @@ impl SimulatedHost {
         self.runtime.block_on(async { Instant::now() }) - self.origin
     }
 
-    /// The event that an output is, unless its node has been killed since.
+    /// Returns the event of an output, unless its node was killed meanwhile.
     fn event(&mut self, output: Output) -> Result<Option<Event>> {
         let (node, number) = match &output {
             Output::Line(node, number, _) | Output::Ended(node, number, _) => (*node, *number),
@@ -206,9 +217,12 @@ impl SimulatedHost {
         }
         match output {
             Output::Line(node, _, line) => {
-                self.lines_at_once += 1;
-                if self.lines_at_once > LINES_MAX {
-                    bail!("nodes wrote {LINES_MAX} lines without letting time pass");
+                self.lines_at_once[node] += 1;
+                if self.lines_at_once[node] > MAX_LINES {
+                    bail!(
+                        "node {} wrote {MAX_LINES} lines without letting time pass",
+                        self.names[node]
+                    );
                 }
                 Ok(Some(Event::Line { node, line }))
             }
@@ -263,14 +277,20 @@ impl Host for SimulatedHost {
             }),
         };
         let served = (self.factory.0)(link, seams);
-        // A set of tasks of its own: what the node spawns pauses and dies with it.
+        // A set of tasks of its own: what the node spawns pauses and ends with it.
         let life = async move { LocalSet::new().run_until(served).await };
         let gate = Rc::new(Gate::default());
-        let life = Gated::new(gate.clone(), self.polls.clone(), life);
+        let life = Gated::new(
+            node,
+            gate.clone(),
+            self.instants.clone(),
+            self.heartbeat.clone(),
+            life,
+        );
         let output = self.output.clone();
         let task = self.tasks.spawn_local(async move {
             let problem = life.await.err().map(|error| format!("{error:#}"));
-            // Nobody listens any more when the run is over.
+            // The receiver is gone once the run is over.
             let _ = output.send(Output::Ended(node, number, problem));
         });
         self.nodes[node] = Some(Node {
@@ -284,7 +304,7 @@ impl Host for SimulatedHost {
 
     fn deliver(&mut self, node: usize, line: &str) {
         if let Some(running) = &self.nodes[node] {
-            // A node that has just ended hears nothing.
+            // A node that has just ended receives nothing.
             let _ = running.to_node.send(line.as_bytes().to_vec());
         }
     }
@@ -298,14 +318,16 @@ impl Host for SimulatedHost {
                     return Ok(Event::TimeReached);
                 }
                 None => {
-                    self.polls.set(0);
+                    self.instants.advance();
                     let output = self.pass_time(until);
                     let now = self.tokio_now();
                     self.now = self.now.max(until.map_or(now, |until| now.min(until)));
-                    self.lines_at_once = 0;
+                    self.lines_at_once.fill(0);
                     match output {
                         Some(output) => output,
-                        None if until.is_none() => bail!("all nodes sleep for ever"),
+                        None if until.is_none() => {
+                            bail!("nothing will ever happen: all nodes wait, and no timer is set")
+                        }
                         None => return Ok(Event::TimeReached),
                     }
                 }
@@ -344,7 +366,7 @@ impl Host for SimulatedHost {
     }
 }
 
-/// A node's way out: hands over line by line.
+/// The output of a node, which is handed over line by line.
 struct Lines {
     node: usize,
     number: u64,

@@ -36,7 +36,7 @@ pub(super) struct Lanes<'a> {
 impl<'a> Lanes<'a> {
     /// Names are sorted by their letters and then by their number; services come last.
     pub fn of(journal: &'a Journal, events: &[(&Event, &Phrase)]) -> Lanes<'a> {
-        let services: Vec<&str> = service::all().into_iter().map(|(name, _)| name).collect();
+        let services = service::NAMES;
         let mut endpoints: Vec<EndpointId> = events
             .iter()
             .flat_map(|(event, _)| [event.message.src, event.message.dest])

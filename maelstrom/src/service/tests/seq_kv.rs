@@ -3,10 +3,10 @@
 use super::*;
 
 #[test]
-fn shows_a_stranger_any_state_and_the_writer_his_own_write() {
+fn new_requester_sees_any_state_and_a_writer_its_own_write() {
     let mut seen = BTreeMap::new();
     for seed in 0..200 {
-        let mut kv = Desk::<SeqKv>::new(seed);
+        let mut kv = TestClient::<SeqKv>::new(seed);
         for value in 1..=3 {
             kv.write("n0", "k", value);
             assert_eq!(kv.read("n0", "k"), json!(value));
@@ -25,9 +25,9 @@ fn shows_a_stranger_any_state_and_the_writer_his_own_write() {
 }
 
 #[test]
-fn never_shows_a_requester_an_older_state_than_before() {
+fn requester_never_sees_an_older_state_than_before() {
     for seed in 0..50 {
-        let mut kv = Desk::<SeqKv>::new(seed);
+        let mut kv = TestClient::<SeqKv>::new(seed);
         let mut latest = 0;
         for value in 1..20 {
             kv.write("n0", "k", value);
@@ -44,10 +44,10 @@ fn never_shows_a_requester_an_older_state_than_before() {
 }
 
 #[test]
-fn judges_a_cas_on_a_stale_state() {
+fn cas_is_evaluated_on_a_stale_state() {
     let mut outcomes = BTreeMap::new();
     for seed in 0..300 {
-        let mut kv = Desk::<SeqKv>::new(seed);
+        let mut kv = TestClient::<SeqKv>::new(seed);
         kv.write("n0", "k", 1);
         kv.write("n0", "k", 2);
         // It would succeed on the newest state.
@@ -68,10 +68,10 @@ fn judges_a_cas_on_a_stale_state() {
 }
 
 #[test]
-fn appends_a_state_even_if_the_newest_one_refuses_the_change() {
+fn change_that_the_newest_state_refuses_still_appends_a_state() {
     let mut refused = 0;
     for seed in 0..100 {
-        let mut kv = Desk::<SeqKv>::new(seed);
+        let mut kv = TestClient::<SeqKv>::new(seed);
         kv.write("n0", "k", 1);
         kv.write("n0", "k", 2);
         // It would succeed on state 1 only, and is therefore judged again on state 2.
@@ -85,10 +85,10 @@ fn appends_a_state_even_if_the_newest_one_refuses_the_change() {
 }
 
 #[test]
-fn does_not_advance_who_writes_what_is_there_already() {
+fn write_of_the_present_value_does_not_advance_its_requester() {
     let mut lagging = 0;
     for seed in 0..100 {
-        let mut kv = Desk::<SeqKv>::new(seed);
+        let mut kv = TestClient::<SeqKv>::new(seed);
         kv.write("n0", "k", 1);
         kv.write("n0", "other", 1);
         kv.write("n0", "other", 2);
@@ -107,9 +107,9 @@ fn does_not_advance_who_writes_what_is_there_already() {
 }
 
 #[test]
-fn wraps_round_for_a_requester_32_states_behind() {
+fn requester_32_states_behind_wraps_round() {
     let last = 3 * STATES_HELD;
-    let mut kv = Desk::<SeqKv>::new(1);
+    let mut kv = TestClient::<SeqKv>::new(1);
     for value in 1..=last {
         kv.write("n0", "k", value);
     }
@@ -128,5 +128,5 @@ fn wraps_round_for_a_requester_32_states_behind() {
         assert!(kv.service.index(&name) >= index);
         went_back += u32::from(again < read);
     }
-    assert!(went_back > 0, "nobody saw the store go backwards");
+    assert!(went_back > 0, "no requester saw the store go backwards");
 }

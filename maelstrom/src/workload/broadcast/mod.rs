@@ -30,6 +30,10 @@ impl Workload for Broadcast {
         "values sent to one node must become readable at all nodes"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["broadcast", "read"]
     }
@@ -65,6 +69,7 @@ impl Workload for Broadcast {
         Some(SetUp {
             request: json!({ "type": "topology", "topology": neighbours }),
             reply_type: "topology_ok".into(),
+            after_restart: false,
         })
     }
 
@@ -75,8 +80,8 @@ impl Workload for Broadcast {
         }
     }
 
-    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
-        Box::new(set_full::check(history, "broadcast"))
+    fn check(&self, history: &History, settings: &Settings) -> Box<dyn Analysis> {
+        Box::new(set_full::check_on(history, "broadcast", settings))
     }
 }
 

@@ -29,6 +29,10 @@ impl Workload for GCounter {
         "a counter that only grows; in the end every node must read the sum"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("g_counter.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &FUNCTIONS
     }
@@ -59,6 +63,10 @@ impl Workload for PnCounter {
         "a counter that grows and shrinks; in the end every node must read the sum"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("pn_counter.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &FUNCTIONS
     }
@@ -83,13 +91,13 @@ impl Workload for PnCounter {
 const FUNCTIONS: [&str; 2] = ["add", "read"];
 
 /// Reads, and additions of `delta_min` to 4; then a final read per thread.
-fn phases(settings: &Settings, delta_min: i64) -> Phases {
+fn phases(settings: &Settings, delta_min: i32) -> Phases {
     let stream = move |rng: &mut ChaCha8Rng| {
         loop {
             if rng.random() {
                 return Invocation::new("read", Value::Nil);
             }
-            let delta: i64 = rng.random_range(-5..5);
+            let delta: i32 = rng.random_range(-5..5);
             if delta >= delta_min {
                 return Invocation::new("add", delta);
             }

@@ -27,6 +27,10 @@ impl Workload for Echo {
         "each reply must carry the value of its request"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["echo"]
     }

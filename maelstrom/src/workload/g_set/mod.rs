@@ -23,6 +23,10 @@ impl Workload for GSet {
         "elements added at one node must become readable at all nodes"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["add", "read"]
     }
@@ -51,8 +55,8 @@ impl Workload for GSet {
         }
     }
 
-    fn check(&self, history: &History, _: &Settings) -> Box<dyn Analysis> {
-        Box::new(set_full::check(history, "add"))
+    fn check(&self, history: &History, settings: &Settings) -> Box<dyn Analysis> {
+        Box::new(set_full::check_on(history, "add", settings))
     }
 }
 

@@ -101,7 +101,7 @@ impl Generator for Finale {
             let reader = &readers[thread];
             !reader.missing.is_empty() && reader.due <= now
         };
-        if let Some(thread) = turn.threads.random_free(turn.rng, is_due) {
+        if let Some(thread) = turn.threads.random_free_among(turn.rng, is_due) {
             return Next::Invoke {
                 thread,
                 at: now,

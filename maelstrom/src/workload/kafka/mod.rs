@@ -39,6 +39,10 @@ impl Workload for Kafka {
         "append-only logs; every acknowledged message must be polled, in order"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["send", "poll", "assign", "crash", "subscribe", "txn"]
     }

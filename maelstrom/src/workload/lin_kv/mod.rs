@@ -36,6 +36,10 @@ impl Workload for LinKv {
         "linearizable registers with read, write and compare-and-set"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["read", "write", "cas"]
     }

@@ -4,6 +4,7 @@ mod counters_and_sets;
 mod kafka;
 mod kafka_client;
 mod lin_kv;
+mod pages;
 mod schemas;
 mod txn;
 

@@ -34,6 +34,10 @@ impl Workload for TxnListAppend {
         "transactions over lists, held to a consistency model"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("list_append.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["txn"]
     }
@@ -67,6 +71,10 @@ impl Workload for TxnRwRegister {
 
     fn summary(&self) -> &str {
         "transactions over registers, held to a consistency model"
+    }
+
+    fn protocol(&self) -> &str {
+        include_str!("rw_register.md")
     }
 
     fn functions(&self) -> &[&str] {

@@ -26,6 +26,10 @@ impl Workload for UniqueIds {
         "no id may be generated twice"
     }
 
+    fn protocol(&self) -> &str {
+        include_str!("protocol.md")
+    }
+
     fn functions(&self) -> &[&str] {
         &["generate"]
     }

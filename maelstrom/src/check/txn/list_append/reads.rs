@@ -167,9 +167,8 @@ enum Known<'h> {
 }
 
 /// A read must show what the transaction read of the key before, and what it has appended since.
-///
-/// After a read of `nil` anything may be read. As in Maelstrom, such a change is left to the
-/// search, which finds the transaction to come both before and after the one that made it.
+/// A read of `nil` is a read of the empty list. (Elle reports what contradicts it since 0.2.7; the
+/// version in Maelstrom 0.2.4 does not.)
 fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Found) {
     let mut known: BTreeMap<Key, Known<'h>> = BTreeMap::new();
     for mop in &txn.mops {
@@ -185,7 +184,6 @@ fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Foun
             Some(Known::End(elements)) if !read.ends_with(elements) => {
                 [vec![&*ELLIPSIS], elements.clone()].concat()
             }
-            _ if mop.value.is_nil() => continue,
             _ => {
                 known.insert(mop.key, Known::All(read));
                 continue;

@@ -1,0 +1,243 @@
+//! Clusters of each strategy, and faults that hit the leader.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use eddy::edn::Value;
+use eddy::nemesis::{Action, Fault, FaultContext, FaultRecord};
+use eddy::net::{EndpointId, FaultId, Latency};
+use eddy::seed::Seed;
+use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::workload::{self, LeaderElectionAnalysis};
+use glomers::{Context, Error, Node, Result};
+use leader_election::{Clock, LeaderElection, Reply, Request, Timing};
+use raft::Disks;
+
+/// Time that a message takes.
+pub const LATENCY: Duration = ms(10);
+
+/// Time that a disk takes to make a vote durable.
+pub const SYNC: Duration = ms(2);
+
+/// How a cluster elects its leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    Bully,
+    FirstLive,
+    Lease,
+}
+
+/// The node that last claimed to lead, as an observer outside the cluster sees it.
+#[derive(Clone, Default)]
+pub struct LatestClaim(Rc<Cell<Option<usize>>>);
+
+/// A node whose claims are observed.
+pub struct Observed {
+    node: LeaderElection,
+    claim: LatestClaim,
+}
+
+impl Node for Observed {
+    type Request = Request;
+    type Reply = Option<Reply>;
+
+    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
+        let reply = self.node.handle(request, cx).await?;
+        if let Some(Reply::LeaderOk { leader, .. }) = &reply
+            && **leader == *cx.id()
+        {
+            self.claim.0.set(Some(position(cx)));
+        }
+        Ok(reply)
+    }
+
+    async fn background(&self, cx: &Context) {
+        self.node.background(cx).await;
+    }
+}
+
+fn position(cx: &Context) -> usize {
+    let position = cx.nodes().iter().position(|node| **node == *cx.id());
+    position.expect("a node is in the list")
+}
+
+/// What differs between clusters of leases.
+#[derive(Clone)]
+pub struct LeaseOptions {
+    pub timing: Timing,
+    pub disks: Disks,
+    /// The rate of each node's monotonic clock; 1 if there is none.
+    pub clock_rates: Vec<f64>,
+}
+
+impl Default for LeaseOptions {
+    fn default() -> Self {
+        Self {
+            timing: Timing::default(),
+            disks: Disks::new(SYNC),
+            clock_rates: Vec::new(),
+        }
+    }
+}
+
+/// Makes the nodes of a cluster.
+pub fn nodes(
+    strategy: Strategy,
+    options: LeaseOptions,
+    claim: &LatestClaim,
+) -> impl Fn(&Context) -> Result<Observed> + Clone + use<> {
+    let claim = claim.clone();
+    move |cx: &Context| {
+        let node = match strategy {
+            Strategy::Bully => LeaderElection::bully(cx),
+            Strategy::FirstLive => LeaderElection::first_live(cx),
+            Strategy::Lease => {
+                let disk = options.disks.open(cx.id(), &mut cx.rng());
+                let rate = options.clock_rates.get(position(cx)).copied();
+                let clock = Clock::at_rate(rate.unwrap_or(1.0));
+                LeaderElection::lease(cx, disk, options.timing.clone(), clock)?
+            }
+        };
+        let claim = claim.clone();
+        Ok::<_, Error>(Observed { node, claim })
+    }
+}
+
+/// A cluster of so many nodes, [`LATENCY`] apart.
+pub fn cluster(seed: Seed, strategy: Strategy, count: usize) -> (Simulation, LatestClaim) {
+    let claim = LatestClaim::default();
+    let nodes = nodes(strategy, LeaseOptions::default(), &claim);
+    let simulation = Simulation::new(seed)
+        .nodes(count, nodes)
+        .latency(Latency::constant(LATENCY));
+    (simulation, claim)
+}
+
+/// Asks every node 20 times a second for 20 s, of which the last 5 are without faults.
+pub fn load(count: usize) -> Load {
+    Load::of(workload::LeaderElection)
+        .rate(20.0 * count as f64)
+        .time_limit(secs(20))
+        .fault_free_tail(secs(5))
+}
+
+/// The verdict on who led when.
+pub fn analysis(run: &Run) -> &LeaderElectionAnalysis {
+    let analysis = run.results().workload_as();
+    analysis.expect("the workload is leader-election")
+}
+
+/// Messages between nodes, per node and second.
+pub fn messages_per_node_second(run: &Run, count: usize) -> f64 {
+    run.journal().servers.sent as f64 / count as f64 / run.virtual_time().as_secs_f64()
+}
+
+/// What happens to the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    Kill,
+    Pause,
+    /// It hears no other node, and none hears it.
+    Cut,
+}
+
+/// A fault that hits the node that claimed last to lead.
+pub struct OfLeader {
+    blow: Blow,
+    claim: LatestClaim,
+    hit: Option<usize>,
+    cut: Option<FaultId>,
+}
+
+impl OfLeader {
+    pub fn new(blow: Blow, claim: &LatestClaim) -> Self {
+        Self {
+            blow,
+            claim: claim.clone(),
+            hit: None,
+            cut: None,
+        }
+    }
+
+    fn isolate(&mut self, node: usize, arena: &mut FaultContext<'_>) -> Value {
+        let all = 0..arena.nodes.len();
+        let deaf_to = |deaf: usize| match deaf == node {
+            true => all.clone().filter(|&other| other != node).collect(),
+            false => vec![node],
+        };
+        let blocked: Vec<(usize, Vec<usize>)> =
+            all.clone().map(|deaf| (deaf, deaf_to(deaf))).collect();
+        let endpoint = |&node: &usize| EndpointId(node as u32);
+        let links = blocked
+            .iter()
+            .map(|(node, deaf_to)| (endpoint(node), deaf_to.iter().map(endpoint).collect()));
+        self.cut = Some(arena.faults.borrow_mut().cut(links.collect()));
+        let name = |node: &usize| Value::from(arena.nodes[*node].as_str());
+        let shown = blocked
+            .iter()
+            .map(|(node, deaf_to)| (name(node), Value::Set(deaf_to.iter().map(name).collect())));
+        Value::Vector(vec![
+            Value::keyword("isolated"),
+            Value::Map(shown.collect()),
+        ])
+    }
+}
+
+/// `{"n1" :killed}`.
+fn state(arena: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
+    let name = |node: usize| Value::from(arena.nodes[node].as_str());
+    let states = node.map(|node| (name(node), Value::keyword(state)));
+    Value::Map(states.into_iter().collect())
+}
+
+impl Fault for OfLeader {
+    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+        self.hit = self.claim.0.get();
+        let (f, result) = match (self.blow, self.hit) {
+            (Blow::Kill, node) => {
+                arena.actions.extend(node.map(Action::Kill));
+                ("kill", state(arena, node, "killed"))
+            }
+            (Blow::Pause, node) => {
+                arena.actions.extend(node.map(Action::Pause));
+                ("pause", state(arena, node, "paused"))
+            }
+            (Blow::Cut, Some(node)) => ("start-partition", self.isolate(node, arena)),
+            (Blow::Cut, None) => ("start-partition", Value::Nil),
+        };
+        let request = Value::keyword("leader");
+        FaultRecord { f, request, result }
+    }
+
+    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+        let node = self.hit.take();
+        let (f, result) = match self.blow {
+            Blow::Kill => {
+                arena.actions.extend(node.map(Action::Restart));
+                ("start", state(arena, node, "started"))
+            }
+            Blow::Pause => {
+                arena.actions.extend(node.map(Action::Resume));
+                ("resume", state(arena, node, "resumed"))
+            }
+            Blow::Cut => {
+                if let Some(cut) = self.cut.take() {
+                    arena.faults.borrow_mut().remove(cut);
+                }
+                ("stop-partition", Value::keyword("network-healed"))
+            }
+        };
+        let request = Value::keyword("leader");
+        FaultRecord { f, request, result }
+    }
+
+    fn name(&self) -> String {
+        match self.blow {
+            Blow::Kill => "kill the leader",
+            Blow::Pause => "pause the leader",
+            Blow::Cut => "cut the leader off",
+        }
+        .to_owned()
+    }
+}

@@ -1,0 +1,8 @@
+//! Leader election in virtual time.
+
+mod classics;
+mod clocks;
+mod cluster;
+mod cost;
+mod lease;
+mod swarm;

@@ -1,0 +1,32 @@
+//! The bank in simulation: the right node passes on every seed, the careless one is found.
+
+use bank::{Bank, CarelessTeller, Teller};
+use eddy::check::Verdict;
+use eddy::net::Latency;
+use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
+use glomers::Context;
+
+fn load() -> Load {
+    Load::of(Bank).rate(50.0).time_limit(secs(5)).option("accounts", 4)
+}
+
+#[test]
+fn total_never_changes() {
+    for_each_seed(|seed| {
+        Simulation::new(seed)
+            .nodes(3, |_: &Context| Teller::new(4))
+            .latency(Latency::constant(ms(10)))
+            .run(load())
+            .assert_valid();
+    });
+}
+
+#[test]
+fn transfer_in_two_steps_is_found_and_explained() {
+    let run = Simulation::new(1)
+        .nodes(3, |_: &Context| CarelessTeller::new(4))
+        .run(load());
+    assert_eq!(run.verdict(), Verdict::Invalid);
+    let why = run.results().explanation().expect("an invalid run has a reason");
+    assert!(why.contains("wrong-total: money appeared or disappeared"), "{why}");
+}

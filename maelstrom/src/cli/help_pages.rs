@@ -1,0 +1,97 @@
+//! `eddy workloads` and `eddy services`: what nodes are asked, and what they may ask.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::EXIT_USAGE;
+use super::console::print;
+use crate::service::NAMES;
+use crate::workload::Workloads;
+
+/// The page about the services.
+const SERVICES: &str = include_str!("../../docs/services.md");
+
+#[derive(Args)]
+pub(super) struct WorkloadsOptions {
+    /// The workload whose protocol is shown; all workloads are listed if there is none
+    name: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct ServicesOptions {
+    /// The service that is shown: lin-kv, seq-kv, lww-kv or lin-tso; all of them by default
+    name: Option<String>,
+}
+
+pub(super) fn workloads(options: &WorkloadsOptions, workloads: &Workloads) -> Result<u8> {
+    let Some(name) = &options.name else {
+        for workload in workloads.iter() {
+            print(&format!("{:<17}{}", workload.name(), workload.summary()));
+        }
+        print("\n`eddy workloads NAME` shows its messages and what its checker demands.");
+        return Ok(0);
+    };
+    match workloads.find(name) {
+        Ok(workload) => {
+            print(workload.protocol().trim_end());
+            Ok(0)
+        }
+        Err(problem) => {
+            eprintln!("eddy: {problem}");
+            Ok(EXIT_USAGE)
+        }
+    }
+}
+
+pub(super) fn services(options: &ServicesOptions) -> Result<u8> {
+    let Some(name) = &options.name else {
+        print(SERVICES.trim_end());
+        return Ok(0);
+    };
+    if !NAMES.contains(&name.as_str()) {
+        eprintln!(
+            "eddy: there is no service {name}; there are {}",
+            NAMES.join(", ")
+        );
+        return Ok(EXIT_USAGE);
+    }
+    print(section_of(name).trim_end());
+    Ok(0)
+}
+
+/// What the page says about one service: its line of the table, the sections that name it, and the
+/// sections below them that are not about another one.
+fn section_of(name: &str) -> String {
+    let mut text = format!("# {name}\n");
+    let mut shown = false;
+    let mut parent_shown = false;
+    for line in SERVICES.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            shown = title.contains(name);
+            parent_shown = shown;
+        } else if let Some(title) = line.strip_prefix("### ") {
+            shown = parent_shown && title.starts_with(name);
+        }
+        if shown || line.starts_with(&format!("| `{name}`")) {
+            text += line;
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_has_its_part_of_the_page() {
+        for service in NAMES {
+            let text = section_of(service);
+            assert!(text.lines().count() > 5, "{text}");
+            assert!(text.contains("| request | reply |"), "{text}");
+        }
+        assert!(section_of("seq-kv").contains("32 newest states"));
+        assert!(!section_of("lin-kv").contains("32 newest states"));
+    }
+}

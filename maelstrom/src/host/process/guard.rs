@@ -1,0 +1,72 @@
+//! Ends the nodes when this process is killed.
+//!
+//! Nodes run in process groups of their own, so a SIGKILL of this process (by the kernel when memory
+//! runs out, say) does not reach them. A small shell script does: it learns over a pipe which groups
+//! there are, and when the pipe closes, which nothing can prevent, it kills those that are left.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use rustix::process::Pid;
+
+/// Reads `+ GROUP` and `- GROUP`, and at the end kills the groups that were not taken back.
+const SCRIPT: &str = r#"
+trap '' INT TERM HUP
+groups=' '
+while read -r change group; do
+    case $change in
+        +) groups="$groups$group " ;;
+        -) groups="${groups%% $group *} ${groups#* $group }" ;;
+    esac
+done
+for group in $groups; do kill -s KILL -- "-$group"; done
+"#;
+
+/// The script, while this process lives.
+pub(super) struct Guard {
+    child: Child,
+    /// `None` once it is closed.
+    changes: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Starts the script. `None` if there is no shell: nodes are not guarded then.
+    pub(super) fn start() -> Option<Guard> {
+        let mut child = Command::new(super::command::SHELL)
+            .args(["-c", SCRIPT])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .current_dir("/")
+            .process_group(0)
+            .spawn()
+            .ok()?;
+        let changes = child.stdin.take();
+        Some(Guard { child, changes })
+    }
+
+    /// Adds a process group.
+    pub(super) fn add(&mut self, group: Pid) {
+        self.tell('+', group);
+    }
+
+    /// Takes back a process group, which is gone: its number may be given to another.
+    pub(super) fn remove(&mut self, group: Pid) {
+        self.tell('-', group);
+    }
+
+    fn tell(&mut self, change: char, group: Pid) {
+        if let Some(changes) = &mut self.changes {
+            // Without the script nodes are not guarded, and nothing else is wrong.
+            let _ = writeln!(changes, "{change} {}", group.as_raw_nonzero());
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.changes = None;
+        let _ = self.child.wait();
+    }
+}

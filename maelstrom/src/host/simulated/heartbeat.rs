@@ -1,0 +1,179 @@
+//! Noticing a simulated node that never yields.
+//!
+//! A node in an endless loop without `.await` keeps its thread, and nothing can take it away from
+//! it. So one thread of this process watches all simulated hosts. When a single poll of a node lasts
+//! too long it says which node that is, and once no other simulation runs it ends the process, which
+//! would hang otherwise.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a thread that hangs does so in real time"
+)]
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
+use std::time::{Duration, Instant};
+
+use crate::seed::Seed;
+
+/// A poll takes microseconds. One that lasts this long does not end, on any machine.
+const MAX_POLL_TIME: Duration = Duration::from_secs(30);
+
+/// The interval at which hosts are looked at.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The time for which no other simulation has run when the process is ended.
+const GRACE_PERIOD: Duration = Duration::from_secs(10);
+
+/// The exit status of a process that the watcher ends, which is that of a test that panicked.
+const EXIT_STATUS: i32 = 101;
+
+/// Shows whether the nodes of one host make progress.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    seed: Seed,
+    names: Vec<String>,
+    /// Twice the number of polls so far, plus one during a poll.
+    beats: AtomicU64,
+    /// The node that is, or was last, polled.
+    node: AtomicU64,
+}
+
+/// A host as the watcher sees it.
+struct Watched {
+    heartbeat: Weak<Heartbeat>,
+    beats: u64,
+    /// When `beats` had this value first.
+    since: Instant,
+    is_stuck: bool,
+}
+
+static HOSTS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
+
+impl Heartbeat {
+    /// Creates the heartbeat of a host, and starts to watch it.
+    pub(super) fn watch(seed: Seed, names: &[String]) -> Arc<Heartbeat> {
+        static WATCHER: Once = Once::new();
+        WATCHER.call_once(|| {
+            let watcher = std::thread::Builder::new().name("eddy watcher".to_owned());
+            // Without it an endless loop hangs the process, and nothing else is wrong.
+            let _ = watcher.spawn(watch_all);
+        });
+        let heartbeat = Arc::new(Heartbeat {
+            seed,
+            names: names.to_vec(),
+            beats: AtomicU64::new(0),
+            node: AtomicU64::new(0),
+        });
+        hosts().push(Watched {
+            heartbeat: Arc::downgrade(&heartbeat),
+            beats: 0,
+            since: Instant::now(),
+            is_stuck: false,
+        });
+        heartbeat
+    }
+
+    pub(super) fn begin_poll(&self, node: usize) {
+        self.node.store(node as u64, Ordering::Relaxed);
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_poll(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn report(&self) {
+        let node = self.node.load(Ordering::Relaxed) as usize;
+        let (seed, node) = (self.seed, &self.names[node]);
+        let text = format!(
+            "\nseed {seed}: node {node} has run for {} s without yielding: it is in an endless \
+             loop, or blocks its thread\n",
+            MAX_POLL_TIME.as_secs()
+        );
+        // Past the test harness, which would keep it until the test ends. A closed stderr is no
+        // reason to fail.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
+
+fn hosts() -> MutexGuard<'static, Vec<Watched>> {
+    HOSTS.lock().expect("watching hosts does not panic")
+}
+
+fn watch_all() {
+    let mut only_stuck_since = None;
+    loop {
+        std::thread::sleep(CHECK_INTERVAL);
+        let now = Instant::now();
+        let mut hosts = hosts();
+        hosts.retain_mut(|host| host.look(now));
+        let only_stuck = !hosts.is_empty() && hosts.iter().all(|host| host.is_stuck);
+        drop(hosts);
+        match only_stuck {
+            true => {
+                let since = *only_stuck_since.get_or_insert(now);
+                if now.duration_since(since) > GRACE_PERIOD {
+                    std::process::exit(EXIT_STATUS);
+                }
+            }
+            false => only_stuck_since = None,
+        }
+    }
+}
+
+impl Watched {
+    /// Looks whether the host makes progress. Returns whether it still exists.
+    fn look(&mut self, now: Instant) -> bool {
+        let Some(heartbeat) = self.heartbeat.upgrade() else {
+            return false;
+        };
+        let beats = heartbeat.beats.load(Ordering::Relaxed);
+        if beats != self.beats {
+            (self.beats, self.since, self.is_stuck) = (beats, now, false);
+        }
+        let in_poll = beats % 2 == 1;
+        if in_poll && !self.is_stuck && now.duration_since(self.since) > MAX_POLL_TIME {
+            self.is_stuck = true;
+            heartbeat.report();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_is_stuck_when_one_poll_lasts_too_long() {
+        let heartbeat = Arc::new(Heartbeat {
+            seed: Seed(7),
+            names: vec!["n0".to_owned()],
+            beats: AtomicU64::new(0),
+            node: AtomicU64::new(0),
+        });
+        let begin = Instant::now();
+        let mut host = Watched {
+            heartbeat: Arc::downgrade(&heartbeat),
+            beats: 0,
+            since: begin,
+            is_stuck: false,
+        };
+        let mut is_stuck_after = |periods| {
+            let exists = host.look(begin + MAX_POLL_TIME * periods);
+            assert!(exists);
+            host.is_stuck
+        };
+        assert!(!is_stuck_after(2), "a host that polls nothing is idle");
+        heartbeat.begin_poll(0);
+        assert!(!is_stuck_after(3));
+        assert!(!is_stuck_after(4));
+        assert!(is_stuck_after(5));
+        heartbeat.end_poll();
+        assert!(!is_stuck_after(6));
+        drop(heartbeat);
+        assert!(!host.look(begin), "a host that is gone is forgotten");
+    }
+}

@@ -1,0 +1,145 @@
+//! Each anomaly in the smallest history that shows it, beside a near-twin without it.
+
+use super::*;
+use crate::check::tests::history;
+use crate::workload::Jobs;
+
+/// Judges a history of three nodes with one slot each, in which a unit takes 5 ms. Entries are 10 ms
+/// apart unless they have a `:time`, in nanoseconds.
+fn judge(text: &str) -> JobsAnalysis {
+    let mut settings = Settings::new(&Jobs, ["n0", "n1", "n2"].map(str::to_owned).to_vec());
+    settings.options.set("capacities", "1");
+    check(&history(text), &settings)
+}
+
+fn anomalies(text: &str) -> Vec<String> {
+    let findings = judge(text).findings;
+    findings.into_iter().map(|found| found.anomaly).collect()
+}
+
+fn assert_fine(text: &str) {
+    let analysis = judge(text);
+    assert_eq!(analysis.verdict, Verdict::Valid, "{analysis:#?}");
+}
+
+/// A job that arrives and is answered at these milliseconds.
+fn job(process: u32, id: &str, units: u32, worker: &str, from: u32, to: u32) -> String {
+    let fields = format!(":job \"{id}\" :units {units} :node \"n0\"");
+    format!(
+        "{process} invoke job {{{fields}}} :time {from}000000\n\
+         {process} ok job {{{fields} :worker \"{worker}\"}} :time {to}000000\n"
+    )
+}
+
+/// The account of a node at the end.
+fn account(node: &str, jobs: &str) -> String {
+    let process = &node[1..];
+    format!(
+        "{process} invoke executed {{:node \"{node}\"}} :final? true :time 60000000000\n\
+         {process} ok executed {{:node \"{node}\" :jobs [{jobs}]}} :final? true :time 60000000000\n"
+    )
+}
+
+#[test]
+fn acknowledged_job_must_have_been_executed() {
+    let run = job(0, "j1", 2, "n1", 0, 12);
+    assert_fine(&(run.clone() + &account("n1", "[\"j1\" 1]")));
+    assert_eq!(anomalies(&(run.clone() + &account("n1", ""))), ["lost"]);
+    // A worker that did not give its account is not accused.
+    assert_fine(&(run.clone() + &account("n2", "")));
+    // A killed worker has forgotten.
+    let kill = "nemesis info kill :one :time 20000000\n\
+                nemesis info kill {\"n1\" :killed} :time 20000000\n";
+    assert_fine(&(run + kill + &account("n1", "")));
+}
+
+#[test]
+fn named_worker_must_be_the_one_that_ran_the_job() {
+    let run = job(0, "j1", 2, "n1", 0, 12);
+    let accounts = account("n1", "") + &account("n2", "[\"j1\" 1]");
+    assert_eq!(anomalies(&(run + &accounts)), ["wrong-worker"]);
+}
+
+#[test]
+fn job_takes_its_time() {
+    let accounts = account("n1", "[\"j1\" 1]");
+    assert_fine(&(job(0, "j1", 4, "n1", 0, 20) + &accounts));
+    assert_eq!(
+        anomalies(&(job(0, "j1", 4, "n1", 0, 12) + &accounts)),
+        ["too-fast"]
+    );
+}
+
+#[test]
+fn worker_with_one_slot_runs_one_job_at_a_time() {
+    let both = |first_end, second_end| {
+        let [a, b] = [
+            job(0, "j1", 20, "n1", 0, first_end),
+            job(1, "j2", 20, "n1", 0, second_end),
+        ];
+        a + &b + &account("n1", "[\"j1\" 1] [\"j2\" 1]")
+    };
+    assert_fine(&both(100, 200));
+    assert_eq!(anomalies(&both(110, 120)), ["too-fast"]);
+}
+
+#[test]
+fn more_work_than_fits_into_an_interval_is_too_fast() {
+    // Ten jobs of 100 ms in 500 ms, of which none is certain to overlap another.
+    let jobs = |end| -> String {
+        (0..10)
+            .map(|i| job(i, &format!("j{i}"), 20, "n1", 1, end))
+            .collect()
+    };
+    let ids: Vec<String> = (0..10).map(|i| format!("[\"j{i}\" 1]")).collect();
+    let accounts = account("n1", &ids.join(" "));
+    assert_eq!(anomalies(&(jobs(499) + &accounts)), ["too-fast"]);
+    assert_fine(&(jobs(1001) + &accounts));
+}
+
+#[test]
+fn job_runs_once_unless_a_fault_hit_its_worker() {
+    let run = job(0, "j1", 2, "n1", 0, 12);
+    let accounts = account("n1", "[\"j1\" 1]") + &account("n2", "[\"j1\" 1]");
+    assert_eq!(anomalies(&(run.clone() + &accounts)), ["repeated"]);
+    assert_eq!(
+        anomalies(&(run.clone() + &account("n1", "[\"j1\" 2]"))),
+        ["repeated"]
+    );
+    let pause = |node: &str| {
+        format!(
+            "nemesis info pause :one :time 1000000\n\
+             nemesis info pause {{\"{node}\" :paused}} :time 1000000\n"
+        )
+    };
+    assert_fine(&(pause("n2") + &run + &accounts));
+    assert_eq!(anomalies(&(pause("n0") + &run + &accounts)), ["repeated"]);
+}
+
+#[test]
+fn refused_job_does_not_run() {
+    let refused = "0 invoke job {:job \"j1\" :units 2 :node \"n0\"}\n\
+                   0 fail job {:job \"j1\" :units 2 :node \"n0\"} :error [:temporarily-unavailable \"\"]\n";
+    let other = job(0, "j2", 2, "n1", 30, 42);
+    let accounts = |jobs| account("n1", jobs);
+    assert_fine(&(refused.to_owned() + &other + &accounts("[\"j2\" 1]")));
+    let found = anomalies(&(refused.to_owned() + &other + &accounts("[\"j1\" 1] [\"j2\" 1]")));
+    assert_eq!(found, ["refused-but-run"]);
+}
+
+#[test]
+fn node_that_gives_no_account_is_a_finding() {
+    let silent = "1 invoke executed {:node \"n1\"} :final? true\n\
+                  1 fail executed {:node \"n1\"} :final? true :error :net-timeout\n";
+    let run = job(0, "j1", 2, "n1", 0, 12);
+    assert_eq!(anomalies(&(run + silent)), ["no-final-answer"]);
+}
+
+#[test]
+fn slowdown_is_measured_at_the_speed_that_the_worker_had() {
+    let run = job(0, "j1", 4, "n1", 0, 40) + &account("n1", "[\"j1\" 1]");
+    assert_eq!(judge(&run).slowdown(0.5), Some(2.0));
+    let slow = "nemesis info slow :one :time 0\nnemesis info slow {\"n1\" 5} :time 0\n";
+    let run = job(0, "j1", 4, "n1", 0, 200) + &account("n1", "[\"j1\" 1]");
+    assert_eq!(judge(&(slow.to_owned() + &run)).slowdown(0.5), Some(2.0));
+}
