@@ -56,7 +56,10 @@ fn new_challenge_is_complete_and_has_its_name_everywhere() {
     ];
     for file in files {
         let text = read(&place, &format!("challenges/two-words/{file}"));
-        assert!(!text.contains('@'), "{file} has an unfilled placeholder:\n{text}");
+        assert!(
+            !text.contains('@'),
+            "{file} has an unfilled placeholder:\n{text}"
+        );
         let names = ["two-words", "two_words", "TwoWords"];
         assert!(
             names.iter().any(|name| text.contains(name)),

@@ -81,6 +81,9 @@ impl DeliveryTimes {
     }
 }
 
+/// Runs of values, each with the number of its first value.
+type Batches = BTreeSet<(u64, Vec<i64>)>;
+
 /// What the messages seen so far say about values.
 #[derive(Default)]
 struct Replay {
@@ -93,7 +96,7 @@ struct Replay {
     /// How much of each origin's log a node holds, by node and origin.
     held: BTreeMap<(EndpointId, (usize, u32)), u64>,
     /// Runs that arrived before the run they continue.
-    early: BTreeMap<(EndpointId, (usize, u32)), BTreeSet<(u64, Vec<i64>)>>,
+    early: BTreeMap<(EndpointId, (usize, u32)), Batches>,
 }
 
 /// The fields of a message body that matter here.
