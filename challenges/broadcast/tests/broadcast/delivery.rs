@@ -48,30 +48,31 @@ impl DeliveryTimes {
         Self { times }
     }
 
-    /// The time within which this fraction of the values has reached every node.
+    /// Returns the time within which this fraction of the values has reached every node.
     pub fn quantile(&self, fraction: f64) -> Duration {
         let last = self.times.len() - 1;
         self.times[((fraction * self.times.len() as f64) as usize).min(last)].1
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn count(&self) -> usize {
         self.times.len()
     }
 
-    /// The longest time that a value acknowledged by `end` took from then on to reach every node.
+    /// Returns the longest time after `end` that a value acknowledged by then took to reach every
+    /// node.
     pub fn last_after(&self, end: Duration) -> Duration {
         let old = self.times.iter().filter(|(at, _)| *at <= end);
         let ends = old.map(|(at, time)| (*at + *time).saturating_sub(end));
         ends.max().expect("a value was acknowledged before")
     }
 
-    /// The longest time.
+    /// Returns the longest time.
     pub fn max(&self) -> Duration {
         self.quantile(1.0)
     }
 
-    /// The times of the values acknowledged from `start` on.
+    /// Returns the times of the values acknowledged from `start` on.
     pub fn since(&self, start: Duration) -> Self {
         let times = self.times.iter().filter(|(at, _)| *at >= start);
         Self {
