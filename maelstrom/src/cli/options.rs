@@ -7,7 +7,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::node_names::node_names;
-use super::test::Output;
 use super::values::{
     Concurrency, FaultNames, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
     parse_rate, parse_seed, positive, refuse_dashes,
@@ -114,6 +113,10 @@ pub struct TestOptions {
     #[arg(long, short)]
     pub quiet: bool,
 
+    /// Write the verdict of each run as JUnit XML, for continuous integration
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
     /// Arguments for the node program, best after --
     #[arg(value_name = "ARGS")]
     pub node_args: Vec<String>,
@@ -143,6 +146,17 @@ pub struct TestOptions {
     /// The options of workloads that were given, by name.
     #[arg(skip)]
     pub workload_options: BTreeMap<String, String>,
+}
+
+/// The form in which results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A summary that fits on a screen.
+    Summary,
+    /// All results as EDN, and the summary.
+    Verbose,
+    /// The content of `results.json`, and nothing else.
+    Json,
 }
 
 impl TestPlan {
