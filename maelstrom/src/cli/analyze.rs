@@ -9,8 +9,8 @@ use clap::Args;
 use super::summary::Summary;
 use super::{EXIT_USAGE, console};
 use crate::Workbench;
-use crate::check::{self, Availability};
-use crate::history;
+use crate::check::{self, Availability, Results};
+use crate::history::{self, History};
 use crate::report::{self, RunDirectory, RunRecord, RunResults, RunState, RunSummary};
 use crate::workload::{AnyWorkload, Settings};
 
@@ -62,6 +62,8 @@ struct Input {
     record: Option<RunRecord>,
     workload: AnyWorkload,
     settings: Settings,
+    /// What the user should know about a run that did not come to its end.
+    warning: Option<String>,
 }
 
 pub(super) fn run(options: &AnalyzeOptions, bench: &Workbench) -> Result<u8> {
@@ -76,64 +78,87 @@ pub(super) fn run(options: &AnalyzeOptions, bench: &Workbench) -> Result<u8> {
         Some(run) => run.history()?,
         None => history::read_file(&options.path)?,
     };
-    let mut results = check::check(&history, &*input.workload, &input.settings, None);
-    let description = input.description(&options.path);
-    let warnings: Vec<String> = input.run.iter().filter_map(warning_of).collect();
-    let directory = options
-        .report
-        .as_deref()
-        .map(RunDirectory::at)
-        .transpose()?;
-    let page = directory
-        .as_ref()
-        .map(|directory| directory.file("index.html"));
-    let mut unwritten = Vec::new();
-    if let Some(directory) = &directory {
+    let mut judged = Judged {
+        results: check::check(&history, &*input.workload, &input.settings, None),
+        description: input.description(&options.path),
+        history,
+        input,
+        page: None,
+    };
+    if let Some(directory) = &options.report {
+        for problem in judged.write(&RunDirectory::at(directory)?) {
+            eprintln!("eddy: {problem}");
+        }
+    }
+    judged.print(options);
+    Ok(judged.results.verdict().exit_code())
+}
+
+/// A history that was judged.
+struct Judged {
+    input: Input,
+    history: History,
+    results: Results,
+    description: String,
+    /// The page, once it is written.
+    page: Option<PathBuf>,
+}
+
+impl Judged {
+    fn to_json(&self) -> serde_json::Value {
+        let whole = RunResults {
+            results: &self.results,
+            history: &self.history,
+            record: self.input.record.as_ref(),
+            warnings: &[],
+            page: self.page.as_deref(),
+            is_interrupted: false,
+        };
+        whole.to_json()
+    }
+
+    fn command(&self) -> Option<&str> {
+        self.input.record.as_ref()?.command.as_deref()
+    }
+
+    /// Writes reports and results into a directory. Returns what could not be written, and why.
+    fn write(&mut self, directory: &RunDirectory) -> Vec<String> {
+        let record = self.input.record.as_ref();
         let summary = RunSummary {
-            workload: input.workload.name(),
-            description: &description,
-            command: None,
-            history: &history,
+            workload: self.input.workload.name(),
+            description: &self.description,
+            command: record.and_then(|record| record.command.as_deref()),
+            history: &self.history,
             journal: None,
             failure: None,
         };
-        unwritten = report::write(directory.path(), &summary, Some(&mut results));
+        let mut unwritten = report::write(directory.path(), &summary, Some(&mut self.results));
+        self.page = Some(directory.file("index.html"));
+        unwritten.extend(directory.write_results(&self.results, &self.to_json()));
+        unwritten
     }
-    let whole = RunResults {
-        results: &results,
-        history: &history,
-        record: input.record.as_ref(),
-        warnings: &[],
-        page: page.as_deref(),
-        is_interrupted: false,
-    };
-    let json = whole.to_json();
-    if let Some(directory) = &directory {
-        unwritten.extend(directory.write_results(&results, &json));
-    }
-    for problem in unwritten {
-        eprintln!("eddy: {problem}");
-    }
-    if options.json {
-        console::print(&format!("{json:#}"));
-    } else {
-        if options.verbose {
-            console::print(&format!("{results:#}\n"));
+
+    fn print(&self, options: &AnalyzeOptions) {
+        if options.json {
+            return console::print(&format!("{:#}", self.to_json()));
         }
+        if options.verbose {
+            console::print(&format!("{:#}\n", self.results));
+        }
+        let warnings: Vec<String> = self.input.warning.iter().cloned().collect();
         let summary = Summary {
-            description: &description,
-            workload: input.workload.name(),
-            results: &results,
-            history: &history,
+            description: &self.description,
+            workload: self.input.workload.name(),
+            results: &self.results,
+            history: &self.history,
             warnings: &warnings,
-            command: input.record.as_ref().and_then(|r| r.command.as_deref()),
-            page,
-            directory: input.run.as_ref().map(RunDirectory::path),
+            command: self.command(),
+            page: self.page.clone(),
+            directory: self.input.run.as_ref().map(RunDirectory::path),
             interrupted_after: None,
         };
         console::print(&summary.text());
     }
-    Ok(results.verdict().exit_code())
 }
 
 impl Input {
@@ -169,6 +194,7 @@ impl Input {
             settings.options.set(name.as_str(), value);
         }
         Ok(Input {
+            warning: run.as_ref().and_then(warning_of),
             run,
             record,
             workload,

@@ -75,9 +75,9 @@ enum Command {
     Node(demo::NodeOptions),
     /// Lists the workloads, or shows the protocol of one
     Workloads(help_pages::WorkloadsOptions),
-    /// Shows what nodes may ask the services
+    /// Shows the protocols of the services that nodes may use
     Services(help_pages::ServicesOptions),
-    /// Makes a directory with a node to begin with
+    /// Creates a directory with a starter node
     New(new::NewOptions),
     /// Prints a script that completes commands and options in a shell
     Completions(complete::CompletionsOptions),
@@ -102,7 +102,7 @@ Examples:
   eddy suite all --bench both -- --time-limit 10
   eddy suite --file my-suites.toml";
 
-/// Parses the arguments and does what they say.
+/// Parses the arguments and executes the command.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, bench: &Workbench) -> ExitCode {
     let cli = match parse(arguments, bench) {
         Ok(cli) => cli,

@@ -1,6 +1,9 @@
 //! One run on real processes, from the store's directory to the verdict.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
 
 use super::command_line::command_line;
 use super::console::Console;
@@ -8,13 +11,12 @@ use super::options::TestPlan;
 use crate::check::{self, Results};
 use crate::history::{History, Operation};
 use crate::host::{Command, Interrupted, ProcessHost};
-use crate::net::Recording;
+use crate::net::{Journal, Recording};
 use crate::report::{
     self, EVENTS_MAX, LineStream, RunDirectory, RunRecord, RunResults, RunSummary,
 };
 use crate::runner::{self, Observer, Outcome, Plan, Warning};
 use crate::seed::Seed;
-use anyhow::Result;
 
 /// The number of events of a node's initialisation, which the diagram of messages does not show.
 const EVENTS_PER_INIT: usize = 4;
@@ -56,6 +58,23 @@ impl Finished {
         };
         whole.to_json()
     }
+
+    /// Writes the reports and the results.
+    fn write(&mut self, directory: &RunDirectory, journal: &Journal) {
+        let summary = RunSummary {
+            workload: &self.record.workload,
+            description: &self.record.description,
+            command: self.record.command.as_deref(),
+            history: &self.history,
+            journal: Some(journal),
+            failure: None,
+        };
+        let missing = report::write(directory.path(), &summary, Some(&mut self.results));
+        self.unwritten.extend(missing);
+        let json = self.to_json();
+        let missing = directory.write_results(&self.results, &json);
+        self.unwritten.extend(missing);
+    }
 }
 
 /// Performs one run, judges it, and writes everything about it to the store. Files that cannot be
@@ -71,66 +90,54 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
     let mut directory = RunDirectory::create(Path::new("store"), plan.workload.name())?;
     let record = record(plan, &command, seed);
     let mut unwritten = Vec::new();
-    let mut note = |written: Result<()>| {
-        unwritten.extend(written.err().map(|error| format!("not written: {error:#}")));
-    };
-    note(directory.begin(&record));
-    let log = LineStream::create(&directory.file("eddy.log"), String::clone);
-    let history = directory.history_stream();
-    let mut recorder = Recorder {
-        console: Console::new(
-            log.map_err(|error| note(Err(error))).ok(),
-            quiet,
-            &plan.faults,
-        ),
-        history: history.map_err(|error| note(Err(error))).ok(),
-    };
-
-    let mut outcome = observe(plan, command, seed, &directory, &record, &mut recorder)?;
-    let Recorder {
-        mut console,
-        history,
-    } = recorder;
-    if let Some(history) = history {
-        note(history.finish());
-    }
+    note(&mut unwritten, directory.begin(&record));
+    let mut recorder = Recorder::create(&directory, plan, quiet, &mut unwritten);
+    let outcome = observe(plan, command, seed, &directory, &record, &mut recorder);
+    let mut console = recorder.finish(&mut unwritten);
+    let mut outcome = outcome.inspect_err(|error| {
+        note(
+            &mut unwritten,
+            directory.write_failure(&format!("{error:#}")),
+        );
+    })?;
     console.say("Run complete, writing");
     unwritten.extend(directory.write_history(&outcome.history));
-    let mut finished = match outcome.failure.take() {
-        Some(failure) if !failure.is::<Interrupted>() => {
-            let failure = broke_off(&directory, &record, outcome.history, failure);
-            let _ = console.finish();
-            return Err(failure);
+    let failure = outcome.failure.take();
+    let is_interrupted = failure
+        .as_ref()
+        .is_some_and(|failure| failure.is::<Interrupted>());
+    if let Some(failure) = failure.filter(|_| !is_interrupted) {
+        for problem in unwritten {
+            console.warning(&problem);
         }
-        failure => Finished {
-            is_interrupted: failure.is_some(),
-            results: judge(plan, &outcome, &mut console),
-            history: outcome.history,
-            record,
-            warnings: outcome.warnings,
-            unwritten,
-            directory: directory.path().to_owned(),
-        },
+        let failure = broke_off(&directory, &record, &outcome, failure);
+        let _ = console.finish();
+        return Err(failure);
+    }
+    console.say("Analyzing...");
+    let net = outcome.journal.to_edn(outcome.operations());
+    let results = check::check(&outcome.history, &*plan.workload, &plan.settings, Some(net));
+    let mut finished = Finished {
+        results,
+        history: outcome.history,
+        record,
+        warnings: outcome.warnings,
+        unwritten,
+        directory: directory.path().to_owned(),
+        is_interrupted,
     };
-    let summary = RunSummary {
-        workload: plan.workload.name(),
-        description: &finished.record.description,
-        command: finished.record.command.as_deref(),
-        history: &finished.history,
-        journal: Some(&outcome.journal),
-        failure: None,
-    };
-    let missing = report::write(directory.path(), &summary, Some(&mut finished.results));
-    finished.unwritten.extend(missing);
-    let json = finished.to_json();
-    let missing = directory.write_results(&finished.results, &json);
-    finished.unwritten.extend(missing);
+    finished.write(&directory, &outcome.journal);
     console.say(&format!(
         "Analysis complete: see {}",
         directory.file("index.html").display()
     ));
     finished.unwritten.extend(console.finish());
     Ok(finished)
+}
+
+/// Adds the failure to write a file to the list of what could not be written.
+fn note(unwritten: &mut Vec<String>, written: Result<()>) {
+    unwritten.extend(written.err().map(|error| format!("not written: {error:#}")));
 }
 
 /// Runs the nodes and the clients.
@@ -162,17 +169,11 @@ fn observe(
     Ok(runner::run(run, &mut host, recorder))
 }
 
-fn judge(plan: &TestPlan, outcome: &Outcome, console: &mut Console) -> Results {
-    console.say("Analyzing...");
-    let net = outcome.journal.to_edn(outcome.operations());
-    check::check(&outcome.history, &*plan.workload, &plan.settings, Some(net))
-}
-
 /// Writes what is left to write of a run that broke off, and returns the error for the user.
 fn broke_off(
     directory: &RunDirectory,
     record: &RunRecord,
-    history: History,
+    outcome: &Outcome,
     failure: anyhow::Error,
 ) -> anyhow::Error {
     // The disk may be full. The failure is what matters, and it is printed in any case.
@@ -181,8 +182,8 @@ fn broke_off(
         workload: &record.workload,
         description: &record.description,
         command: record.command.as_deref(),
-        history: &history,
-        journal: None,
+        history: &outcome.history,
+        journal: Some(&outcome.journal),
         failure: Some(&failure),
     };
     let _ = report::write(directory.path(), &summary, None);
@@ -198,6 +199,32 @@ struct Recorder {
     console: Console,
     /// `None` if the file could not be created.
     history: Option<LineStream<Operation>>,
+}
+
+impl Recorder {
+    /// Creates the files that are written during the run.
+    fn create(
+        directory: &RunDirectory,
+        plan: &TestPlan,
+        quiet: bool,
+        unwritten: &mut Vec<String>,
+    ) -> Recorder {
+        let log = LineStream::create(&directory.file("eddy.log"), String::clone);
+        let log = log.map_err(|error| note(unwritten, Err(error))).ok();
+        let history = directory.history_stream();
+        Recorder {
+            console: Console::new(log, quiet, &plan.faults),
+            history: history.map_err(|error| note(unwritten, Err(error))).ok(),
+        }
+    }
+
+    /// Closes the history, and returns the console.
+    fn finish(self, unwritten: &mut Vec<String>) -> Console {
+        if let Some(history) = self.history {
+            note(unwritten, history.finish());
+        }
+        self.console
+    }
 }
 
 impl Observer for Recorder {
@@ -216,7 +243,7 @@ impl Observer for Recorder {
         self.console.warning(text);
     }
 
-    fn progress(&mut self, elapsed: std::time::Duration, total: std::time::Duration) {
+    fn progress(&mut self, elapsed: Duration, total: Duration) {
         self.console.progress(elapsed, total);
     }
 }

@@ -22,7 +22,6 @@ use crate::suite::{Metrics, Row, Suite, Upstream, table};
 pub(super) struct SuiteOptions {
     /// A suite, such as broadcast-3d; a group of them, such as broadcast; or all [default with --file:
     /// all]
-    #[arg(required_unless_present = "file")]
     name: Option<String>,
 
     /// Read suites from this TOML file in place of the built-in ones; maelstrom/README.md describes
@@ -99,10 +98,11 @@ pub(super) fn run(options: &SuiteOptions, bench: &Workbench) -> Result<u8> {
 
 /// Returns the suites that the options name.
 fn suites(options: &SuiteOptions) -> Result<Vec<Suite>> {
-    let name = options.name.as_deref().unwrap_or("all");
     let Some(file) = &options.file else {
-        return Suite::named(name);
+        // Without a name nothing is found, and the error lists what there is.
+        return Suite::named(options.name.as_deref().unwrap_or_default());
     };
+    let name = options.name.as_deref().unwrap_or("all");
     let named = || format!("the suites of {}", file.display());
     let text = std::fs::read_to_string(file).with_context(named)?;
     Suite::select(Suite::parse(&text).with_context(named)?, name)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::perform::counted;
-use crate::check::{Results, Verdict};
+use crate::check::{Availability, Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::History;
 
@@ -120,6 +120,14 @@ impl Summary<'_> {
         };
         if let Some(ok) = at(&["availability", "ok-fraction"]) {
             let _ = write!(text, ", {} % ok", rounded(100.0 * ok));
+            let demanded = match self.results.availability().required {
+                None => None,
+                Some(Availability::Total) => Some(100.0),
+                Some(Availability::Fraction(fraction)) => Some(100.0 * fraction),
+            };
+            if let Some(demanded) = demanded {
+                let _ = write!(text, " (at least {} demanded)", rounded(demanded));
+            }
         }
         if let Some(per_op) = at(&["net", "servers", "msgs-per-op"]) {
             let _ = write!(

@@ -114,7 +114,11 @@ impl Suite {
             |suite: &Suite| name == "all" || suite.name == name || suite.name.starts_with(&prefix);
         let suites: Vec<Suite> = suites.into_iter().filter(is_wanted).collect();
         if suites.is_empty() {
-            bail!("there is no suite {name}; there are {}", known.join(", "));
+            let problem = match name {
+                "" => "name a suite".to_owned(),
+                name => format!("there is no suite {name}"),
+            };
+            bail!("{problem}; there are all, {}", known.join(", "));
         }
         Ok(suites)
     }

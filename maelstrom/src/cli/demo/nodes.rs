@@ -90,3 +90,30 @@ impl Node for Broadcast {
 pub(super) fn run(forwards: bool) -> std::process::ExitCode {
     glomers::run(move |_: &Context| Broadcast::new(forwards))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::net::Latency;
+    use crate::simulation::{Load, Simulation, ms, secs};
+    use crate::workload::{Broadcast as BroadcastWorkload, Topology};
+
+    fn verdict(forwards: bool) -> Verdict {
+        let load = Load::of(BroadcastWorkload)
+            .topology(Topology::Line)
+            .rate(30.0)
+            .time_limit(secs(3));
+        let run = Simulation::new(7)
+            .nodes(5, move |_: &Context| Broadcast::new(forwards))
+            .latency(Latency::constant(ms(20)))
+            .run(load);
+        run.verdict()
+    }
+
+    #[test]
+    fn node_with_the_mistake_is_invalid_and_the_other_one_is_valid() {
+        assert_eq!(verdict(false), Verdict::Invalid);
+        assert_eq!(verdict(true), Verdict::Valid);
+    }
+}
