@@ -152,6 +152,7 @@ impl Judged {
             results: &self.results,
             history: &self.history,
             warnings: &warnings,
+            targets: Vec::new(),
             command: self.command(),
             page: self.page.clone(),
             directory: self.input.run.as_ref().map(RunDirectory::path),

@@ -35,24 +35,35 @@ pub(super) fn no_store(path: &Path) -> String {
     )
 }
 
+/// What is shown on standard error while a run goes on. Warnings are always shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// The log, and a progress bar on a terminal.
+    Log,
+    /// A progress bar on a terminal.
+    Progress,
+    /// Nothing else.
+    Quiet,
+}
+
 /// Follows a run: on standard error with a few lines or a progress bar, and in `eddy.log`.
 pub(super) struct Console {
     /// `None` if the file could not be created.
     log: Option<LineStream<String>>,
     bar: Option<ProgressBar>,
-    quiet: bool,
+    verbosity: Verbosity,
     operations: usize,
     failures: usize,
     faults: FaultsInForce,
 }
 
 impl Console {
-    /// Creates a console that also writes to `log`. `quiet` suppresses everything but warnings.
-    pub fn new(log: Option<LineStream<String>>, quiet: bool, faults: &Faults) -> Console {
+    /// Creates a console that also writes to `log`.
+    pub fn new(log: Option<LineStream<String>>, verbosity: Verbosity, faults: &Faults) -> Console {
         Console {
             log,
             bar: None,
-            quiet,
+            verbosity,
             operations: 0,
             failures: 0,
             faults: FaultsInForce::new(faults),
@@ -62,7 +73,7 @@ impl Console {
     /// Writes a line on the console and in the log.
     pub fn say(&mut self, text: &str) {
         self.log("INFO", text);
-        if !self.quiet {
+        if self.verbosity == Verbosity::Log {
             self.show(&format!("INFO [{}] eddy - {text}", timestamp()));
         }
     }
@@ -135,7 +146,7 @@ impl Observer for Console {
     }
 
     fn progress(&mut self, elapsed: Duration, total: Duration) {
-        if self.quiet || !io::stderr().is_terminal() {
+        if self.verbosity == Verbosity::Quiet || !io::stderr().is_terminal() {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {

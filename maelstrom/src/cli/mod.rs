@@ -15,8 +15,10 @@ mod perform;
 mod serve;
 mod suite;
 mod summary;
+mod targets;
 mod test;
 mod values;
+mod warnings;
 mod workload_args;
 
 use std::ffi::OsString;
@@ -24,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use console::Verbosity;
 pub use options::{Output, TestOptions, TestPlan};
 pub use perform::{Finished, perform};
 pub use values::{Concurrency, FaultNames};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::console::Verbosity;
 use super::node_names::node_names;
 use super::values::{
     Concurrency, FaultNames, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
@@ -233,6 +234,14 @@ impl TestOptions {
             _ => Merges::default(),
         };
         ServiceOptions { lww_kv }
+    }
+
+    /// Returns what is shown while the run goes on.
+    pub fn verbosity(&self) -> Verbosity {
+        match self.quiet {
+            true => Verbosity::Quiet,
+            false => Verbosity::Log,
+        }
     }
 
     /// Returns the form in which results are printed.

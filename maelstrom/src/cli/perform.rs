@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::command_line::command_line;
-use super::console::Console;
+use super::console::{Console, Verbosity};
 use super::options::TestPlan;
 use crate::check::{self, Results};
 use crate::history::{History, Operation};
@@ -84,14 +84,14 @@ impl Finished {
 ///
 /// The node program cannot be run, a node crashed or did not initialise, or the run's directory
 /// cannot be created. What was observed of a run that broke off is in the store all the same.
-pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
+pub fn perform(plan: &TestPlan, seed: Seed, verbosity: Verbosity) -> Result<Finished> {
     let options = &plan.options;
     let command = Command::new(&options.bin, options.node_args.clone())?;
     let mut directory = RunDirectory::create(Path::new("store"), plan.workload.name())?;
     let record = record(plan, &command, seed);
     let mut unwritten = Vec::new();
     note(&mut unwritten, directory.begin(&record));
-    let mut recorder = Recorder::create(&directory, plan, quiet, &mut unwritten);
+    let mut recorder = Recorder::create(&directory, plan, verbosity, &mut unwritten);
     let outcome = observe(plan, command, seed, &directory, &record, &mut recorder);
     let mut console = recorder.finish(&mut unwritten);
     let mut outcome = outcome.inspect_err(|error| {
@@ -206,14 +206,14 @@ impl Recorder {
     fn create(
         directory: &RunDirectory,
         plan: &TestPlan,
-        quiet: bool,
+        verbosity: Verbosity,
         unwritten: &mut Vec<String>,
     ) -> Recorder {
         let log = LineStream::create(&directory.file("eddy.log"), String::clone);
         let log = log.map_err(|error| note(unwritten, Err(error))).ok();
         let history = directory.history_stream();
         Recorder {
-            console: Console::new(log, quiet, &plan.faults),
+            console: Console::new(log, verbosity, &plan.faults),
             history: history.map_err(|error| note(unwritten, Err(error))).ok(),
         }
     }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::Zoned;
 
+use super::console::Verbosity;
 use super::console::print;
 use super::junit::{self, Case};
 use super::options::TestPlan;
@@ -217,7 +218,7 @@ fn on_eddy(
         .options
         .seed
         .map_or_else(Seed::from_entropy, |seed| Seed(seed + round));
-    let finished = perform(&plan, seed, true)?;
+    let finished = perform(&plan, seed, Verbosity::Progress)?;
     for problem in &finished.unwritten {
         eprintln!("{}: {problem}", suite.name);
     }
@@ -233,11 +234,14 @@ fn on_eddy(
         );
     }
     let results = finished.results.to_edn();
-    Ok(Metrics::read(&results, &finished.history))
+    Ok(Metrics {
+        directory: Some(finished.directory),
+        ..Metrics::read(&results, &finished.history)
+    })
 }
 
 /// Returns the plan of a suite's test, or why its options do not fit together.
-fn plan(
+pub(super) fn plan(
     suite: &Suite,
     bin: &Path,
     extra: &[String],

@@ -30,6 +30,8 @@ pub(super) struct Summary<'a> {
     pub history: &'a History,
     /// What the user should know whatever the verdict is.
     pub warnings: &'a [String],
+    /// The figures beside their official targets, if there are any.
+    pub targets: Vec<String>,
     /// The command that repeats the run, if it can be repeated.
     pub command: Option<&'a str>,
     /// The page of the run, if there is one.
@@ -56,6 +58,7 @@ impl Summary<'_> {
                 after.as_secs_f64()
             ));
         }
+        lines.extend(self.targets.iter().cloned());
         lines.push(paint(verdict, colour));
         let tail = self.tail(verdict);
         let room = LINES_MAX - lines.len() - tail.len();
@@ -230,6 +233,7 @@ mod tests {
             results: &results,
             history: &history,
             warnings,
+            targets: Vec::new(),
             command: Some("eddy test -w g-set"),
             page: Some("store/index.html".into()),
             directory: Some(Path::new("store")),

@@ -7,10 +7,13 @@ use super::junit::{self, Case};
 use super::options::{Output, TestOptions, TestPlan};
 use super::perform::{Finished, perform};
 use super::summary::Summary;
+use super::targets;
+use super::warnings::by_kind;
 use super::{EXIT_CRASH, EXIT_USAGE};
 use crate::Workbench;
 use crate::check::Verdict;
 use crate::seed::Seed;
+use crate::suite::Suite;
 
 pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
     let plan = match options.plan(bench) {
@@ -21,7 +24,8 @@ pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
         }
     };
     let mut cases = Vec::new();
-    let code = run_until_not_valid(&plan, &mut cases);
+    let official = targets::suites_of(&plan, bench);
+    let code = run_until_not_valid(&plan, &official, &mut cases);
     if let Some(path) = &plan.options.junit {
         junit::write(path, plan.workload.name(), &cases)?;
     }
@@ -30,16 +34,16 @@ pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
 
 /// Performs as many runs as the options ask for, and stops at the first that is not valid. Returns
 /// the exit code.
-fn run_until_not_valid(plan: &TestPlan, cases: &mut Vec<Case>) -> u8 {
+fn run_until_not_valid(plan: &TestPlan, official: &[Suite], cases: &mut Vec<Case>) -> u8 {
     for round in 0..plan.options.test_count {
         let seed = plan
             .options
             .seed
             .map_or_else(Seed::from_entropy, |seed| Seed(seed + round));
         let name = format!("seed {seed}");
-        match perform(plan, seed, plan.options.quiet) {
+        match perform(plan, seed, plan.options.verbosity()) {
             Ok(finished) => {
-                print(&finished, plan.options.output());
+                print(&finished, plan.options.output(), official);
                 cases.push(Case::of_run(&name, &finished));
                 let verdict = finished.results.verdict();
                 if finished.is_interrupted {
@@ -59,25 +63,22 @@ fn run_until_not_valid(plan: &TestPlan, cases: &mut Vec<Case>) -> u8 {
     Verdict::Valid.exit_code()
 }
 
-/// Prints the results of a run.
-pub(super) fn print(finished: &Finished, output: Output) {
+/// Prints the results of a run, beside the targets of the official suites whose test it is.
+pub(super) fn print(finished: &Finished, output: Output, official: &[Suite]) {
     match output {
         Output::Json => return console::print(&format!("{:#}", finished.to_json())),
         Output::Verbose => console::print(&format!("{:#}\n", finished.results)),
         Output::Summary => {}
     }
-    let warnings: Vec<String> = finished
-        .unwritten
-        .iter()
-        .cloned()
-        .chain(finished.warnings.iter().map(ToString::to_string))
-        .collect();
+    let warnings = finished.unwritten.iter().cloned();
+    let warnings: Vec<String> = warnings.chain(by_kind(&finished.warnings)).collect();
     let summary = Summary {
         description: &finished.record.description,
         workload: &finished.record.workload,
         results: &finished.results,
         history: &finished.history,
         warnings: &warnings,
+        targets: targets::lines(official, finished),
         command: finished.record.command.as_deref(),
         page: finished.page(),
         directory: Some(&finished.directory),

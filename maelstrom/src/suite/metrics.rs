@@ -1,6 +1,7 @@
 //! The figures of a run, read from its results and its history, whichever bench wrote them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -57,6 +58,14 @@ impl Figure {
         }
     }
 
+    /// Whether a value reaches a target.
+    pub fn is_within(&self, value: f64, target: f64) -> bool {
+        match self.is_least() {
+            true => value >= target,
+            false => value <= target,
+        }
+    }
+
     /// Whether targets are lower bounds.
     pub fn is_least(&self) -> bool {
         *self == Figure::Ok
@@ -92,6 +101,8 @@ pub struct Metrics {
     /// The figures that the workload has and this run gave no occasion to measure: the time of a
     /// failover if no leader failed, for example.
     pub unmeasured: BTreeSet<Figure>,
+    /// The directory of the run, if it is known.
+    pub directory: Option<PathBuf>,
 }
 
 impl Metrics {
@@ -152,6 +163,7 @@ impl Metrics {
             verdict: Verdict::of_results(results),
             figures,
             unmeasured,
+            directory: None,
         }
     }
 }

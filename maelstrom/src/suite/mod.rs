@@ -26,7 +26,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 pub use metrics::{Figure, Metrics};
-pub use table::{Row, aligned, table};
+pub use table::{Row, aligned, beside_official_targets, table};
 pub use upstream::Upstream;
 
 /// The built-in suites.
@@ -162,14 +162,7 @@ impl Suite {
     /// and that the run lacks does not.
     pub fn is_met(&self, figure: &Figure, value: Option<f64>) -> Option<bool> {
         let target = self.target(figure)?;
-        let reached = |value| {
-            if figure.is_least() {
-                value >= target
-            } else {
-                value <= target
-            }
-        };
-        Some(value.is_some_and(reached))
+        Some(value.is_some_and(|value| figure.is_within(value, target)))
     }
 }
 

@@ -125,6 +125,7 @@ impl Row {
             Ok(metrics) => json!({
                 "valid?": metrics.verdict.to_edn().to_json(),
                 "figures": figures(metrics),
+                "directory": metrics.directory,
             }),
             Err(problem) => json!({ "valid?": null, "problem": problem }),
         };
@@ -140,6 +141,22 @@ impl Row {
             "runs": self.runs.iter().map(run).collect::<Vec<_>>(),
         })
     }
+}
+
+/// Returns the figures of a run beside the targets that Fly.io sets in a suite; `None` if it sets none.
+pub fn beside_official_targets(suite: &Suite, metrics: &Metrics) -> Option<String> {
+    let figures = suite.fly.iter().map(|(figure, target)| {
+        let value = metrics.figures.get(figure).copied();
+        let bound = if figure.is_least() { "≥" } else { "≤" };
+        let is_met = value.is_some_and(|value| figure.is_within(value, *target));
+        let mark = if is_met { "✓" } else { "✗ MISSED" };
+        let value = value.map_or("–".to_owned(), |value| number(figure, value));
+        let target = number(figure, *target);
+        format!("{} {value} {bound} {target} {mark}", figure.name())
+    });
+    let figures: Vec<String> = figures.collect();
+    let name = &suite.name;
+    (!figures.is_empty()).then(|| format!("official targets of {name}: {}", figures.join(", ")))
 }
 
 fn verdict_name(verdict: Verdict) -> &'static str {

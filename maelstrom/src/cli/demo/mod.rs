@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use super::console::print;
+use super::console::{Verbosity, print};
 use super::options::{Output, TestPlan};
 use super::perform::{Finished, perform};
 use super::test;
@@ -101,8 +101,8 @@ pub(super) fn run(_: &DemoOptions, bench: &Workbench) -> Result<u8> {
 fn run_node(name: &str, bench: &Workbench) -> Result<Finished> {
     let plan = plan(name, bench)?;
     eprintln!("Running {name}; this takes about 15 s …");
-    let finished = perform(&plan, SEED, true)?;
-    test::print(&finished, Output::Summary);
+    let finished = perform(&plan, SEED, Verbosity::Progress)?;
+    test::print(&finished, Output::Summary, &[]);
     Ok(finished)
 }
 
