@@ -209,7 +209,12 @@ impl Recorder {
         verbosity: Verbosity,
         unwritten: &mut Vec<String>,
     ) -> Recorder {
-        let log = LineStream::create(&directory.file("eddy.log"), String::clone);
+        let log = LineStream::create(
+            &directory.file("eddy.log"),
+            |text: &String, line: &mut String| {
+                line.push_str(text);
+            },
+        );
         let log = log.map_err(|error| note(unwritten, Err(error))).ok();
         let history = directory.history_stream();
         Recorder {

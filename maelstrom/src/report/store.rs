@@ -1,6 +1,6 @@
 //! The store: one directory for each run.
 //!
-//! A run writes `test.json` before it starts and the history while it goes on, so that a run whose
+//! A run writes `test.json` before it starts and `history.edn` while it goes on, so that a run whose
 //! program was killed can still be judged. [`RunDirectory::state`] tells the runs that are over from
 //! those that go on, broke off or died.
 
@@ -37,8 +37,8 @@ const FAILURE: &str = "failure.txt";
 /// | file | content | written |
 /// |---|---|---|
 /// | `test.json` | the [`RunRecord`]: workload, options, seed, nodes | before the run |
-/// | `history.jsonl` | every operation | during the run |
-/// | `history.edn`, `history.txt` | the same in other forms | after the run |
+/// | `history.edn` | every operation | during the run |
+/// | `history.jsonl`, `history.txt` | the same in other forms | after the run |
 /// | `failure.txt` | why the run broke off | after a run that broke off |
 /// | `results.edn`, `results.json` | the verdict and everything behind it | after the analysis |
 #[derive(Debug)]
@@ -124,25 +124,26 @@ impl RunDirectory {
         written.with_context(named)
     }
 
-    /// Returns a stream that writes the operations of a run to `history.jsonl`.
+    /// Returns a stream that writes the operations of a run to `history.edn`, which is the cheapest form
+    /// to write.
     ///
     /// # Errors
     ///
     /// The file cannot be created.
     pub fn history_stream(&self) -> Result<LineStream<Operation>> {
-        LineStream::create(&self.file("history.jsonl"), Operation::json_line)
+        LineStream::create(&self.file("history.edn"), Operation::write_edn)
     }
 
-    /// Writes the history of a run that is over as `history.edn` and `history.txt`, and as
-    /// `history.jsonl` unless a [stream](Self::history_stream) wrote it; and points the links `latest`
-    /// of the store here. Returns what could not be written, and why.
+    /// Writes the history of a run that is over as `history.jsonl` and `history.txt`, and as
+    /// `history.edn` unless a [stream](Self::history_stream) wrote it; and points the links `latest` of
+    /// the store here. Returns what could not be written, and why.
     pub fn write_history(&self, history: &History) -> Vec<String> {
         let mut written = vec![
-            self.write_lines("history.edn", history, Operation::edn_line),
             self.write_lines("history.txt", history, Operation::text_line),
+            self.write_lines("history.jsonl", history, Operation::json_line),
         ];
-        if !self.file("history.jsonl").exists() {
-            written.push(self.write_lines("history.jsonl", history, Operation::json_line));
+        if !self.file("history.edn").exists() {
+            written.push(self.write_lines("history.edn", history, Operation::edn_line));
         }
         if let Some(root) = &self.root {
             written.push(self.link(&root.join("latest")));
@@ -189,31 +190,28 @@ impl RunDirectory {
         Ok(Some(record))
     }
 
-    /// Returns the history: as the run streamed it, or as the run or upstream wrote it at its end. A
-    /// last line that was cut off when the program was killed is left out.
+    /// Returns the history, as the run or upstream wrote it. A last line that was cut off when the program
+    /// was killed is left out.
     ///
     /// # Errors
     ///
     /// There is none, or a line cannot be read; the error names the file and says what was expected.
     pub fn history(&self) -> Result<History> {
-        let streamed = self.file("history.jsonl");
-        if streamed.is_file() {
-            let text = fs::read(&streamed).with_context(|| format!("{}", streamed.display()))?;
-            let complete = text.iter().rposition(|&byte| byte == b'\n');
-            let text = &text[..complete.map_or(0, |end| end + 1)];
-            return std::str::from_utf8(text)
-                .context("not UTF-8")
-                .and_then(history::read_jsonl)
-                .with_context(|| format!("history {}", streamed.display()));
-        }
-        for name in ["history.edn", "history.edn.gz"] {
+        for name in ["history.edn", "history.edn.gz", "history.jsonl"] {
             let path = self.file(name);
-            if path.is_file() {
-                return history::read_file(&path);
+            if !path.is_file() {
+                continue;
             }
+            // Eddy ends each line with a line break; others need not.
+            if name == "history.edn" && self.file(RECORD).is_file() {
+                return complete_lines(&path)
+                    .and_then(|text| history::read_edn(&text))
+                    .with_context(|| format!("history {}", path.display()));
+            }
+            return history::read_file(&path);
         }
         bail!(
-            "{} holds no history.jsonl and no history.edn: expected the directory of a run, such as \
+            "{} holds no history.edn and no history.jsonl: expected the directory of a run, such as \
              store/latest",
             self.path.display()
         )
@@ -278,6 +276,14 @@ impl RunDirectory {
             })
             .with_context(|| format!("{}", link.display()))
     }
+}
+
+/// Returns the text of a file up to its last line break.
+fn complete_lines(path: &Path) -> Result<String> {
+    let mut text = fs::read(path)?;
+    let end = text.iter().rposition(|&byte| byte == b'\n');
+    text.truncate(end.map_or(0, |end| end + 1));
+    String::from_utf8(text).context("not UTF-8")
 }
 
 /// Returns each failure in a sentence.

@@ -20,7 +20,7 @@ fn end_with(eddy: &Eddy, signal: &str) -> Finished {
         .stderr(Stdio::null())
         .spawn()
         .expect("eddy runs");
-    let history = eddy.path("store/current/history.jsonl");
+    let history = eddy.path("store/current/history.edn");
     // The test hangs if nothing is written while the run goes on.
     while lines(&history) < 60 {
         std::thread::sleep(Duration::from_millis(20));
