@@ -4,6 +4,7 @@ mod analyze;
 mod command_line;
 mod console;
 mod help_pages;
+mod messages;
 mod new;
 mod node_names;
 mod options;
@@ -55,6 +56,8 @@ enum Command {
     Analyze(analyze::AnalyzeOptions),
     /// Shows past runs in a browser
     Serve(serve::ServeOptions),
+    /// Prints the messages of a past run
+    Messages(messages::MessagesOptions),
     /// Lists the workloads, or shows the protocol of one
     Workloads(help_pages::WorkloadsOptions),
     /// Shows what nodes may ask the services
@@ -83,6 +86,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, bench: &Workben
         Command::Suite(options) => suite::run(&options, bench),
         Command::Analyze(options) => analyze::run(&options, bench),
         Command::Serve(options) => serve::run(&options),
+        Command::Messages(options) => messages::run(&options),
         Command::Workloads(options) => help_pages::workloads(&options, &bench.workloads),
         Command::Services(options) => help_pages::services(&options),
         Command::New(options) => new::run(&options),

@@ -1,5 +1,6 @@
 //! `eddy test`: one run after the other, on real processes.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -13,13 +14,10 @@ use crate::Workbench;
 use crate::check::{self, Results, Verdict};
 use crate::history::History;
 use crate::host::{Command, Interrupted, ProcessHost};
-use crate::net::Recording;
-use crate::report::{EVENTS_MAX, RunSummary, Store};
+use crate::net::MessageLog;
+use crate::report::{MESSAGES_FILE, RunSummary, Store};
 use crate::runner::{self, Observer, Plan};
 use crate::seed::Seed;
-
-/// A node's initialisation takes so many events, which the diagram of messages does not show.
-const EVENTS_PER_INIT: usize = 4;
 
 /// A run that came to its end.
 pub struct Finished {
@@ -117,11 +115,13 @@ pub fn perform(plan: &TestPlan, seed: Seed, quiet: bool) -> Result<Finished> {
 
     let mut host = ProcessHost::new(command, &plan.settings.nodes, &store.path("node-logs"))?
         .echo_stderr(options.log_stderr);
+    let path = store.path(MESSAGES_FILE);
+    let messages = File::create(&path).with_context(|| format!("{}", path.display()))?;
     let run = Plan {
         latency: plan.latency,
         nemesis: plan.nemesis(),
         services: options.services(),
-        recording: Recording::First(EVENTS_MAX + EVENTS_PER_INIT * plan.settings.nodes.len()),
+        message_log: Some(MessageLog::new(messages)),
         log_sent: options.log_net_send,
         log_received: options.log_net_recv,
         ..Plan::new(plan.workload.clone(), plan.settings.clone(), seed)

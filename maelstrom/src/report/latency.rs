@@ -11,9 +11,9 @@ use crate::history::{History, Kind};
 /// The quantiles that are drawn, with their colours.
 const QUANTILES: [(f64, &str); 4] = [
     (0.5, "#4C9F70"),
-    (0.95, "#3B76C4"),
+    (0.95, "#3B82D0"),
     (0.99, "#E08A1E"),
-    (1.0, "#C8324A"),
+    (1.0, "#9A63C9"),
 ];
 
 /// The windows of upstream's quantiles, which are ours in long runs.
@@ -39,6 +39,8 @@ pub(super) struct Timing {
     pub invoked: Duration,
     /// When it ended.
     pub completed: Duration,
+    /// The index of its invocation.
+    pub operation: usize,
 }
 
 impl Timing {
@@ -67,6 +69,7 @@ impl Timings {
                         outcome: completion.kind,
                         invoked: invocation.time,
                         completed: completion.time,
+                        operation: invocation.index,
                     });
             }
         }
@@ -82,17 +85,14 @@ impl Timings {
 /// Every operation's latency at the time of its invocation.
 pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
     let (end, scale) = (timings.end, timings.scale());
-    let mut plot = Plot::new(
-        "Latency of each operation",
-        "latency (ms)",
-        end,
-        scale,
-        faults,
-    );
+    let title = "Latency of each operation";
+    let mut plot = Plot::over_time(title, "latency (ms)", end, scale, faults);
     for outcome in OUTCOMES {
         for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
             let of_outcome = timings.iter().filter(|timing| timing.outcome == outcome);
+            let of_outcome: Vec<&Timing> = of_outcome.collect();
             let points: Vec<(f64, f64)> = of_outcome
+                .iter()
                 .map(|timing| (timing.invoked.as_secs_f64(), timing.latency_ms()))
                 .collect();
             if !points.is_empty() {
@@ -101,6 +101,7 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
                     colour: outcome_colour(outcome),
                     mark,
                     points,
+                    operations: of_outcome.iter().map(|timing| timing.operation).collect(),
                 });
             }
         }
@@ -113,7 +114,7 @@ pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
     let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let title = format!("Latency: quantiles over {window} s");
     let (end, scale) = (timings.end, timings.scale());
-    let mut plot = Plot::new(&title, "latency (ms)", end, scale, faults);
+    let mut plot = Plot::over_time(&title, "latency (ms)", end, scale, faults);
     for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
         let windows = windows(timings, window);
         for (quantile, colour) in QUANTILES {
@@ -130,6 +131,7 @@ pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
                 colour,
                 mark,
                 points,
+                ..Series::default()
             };
             plot.course(&series, 1.5 * window);
         }

@@ -23,6 +23,7 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
                     colour: outcome_colour(outcome),
                     mark,
                     points: rates(of_f, outcome, window, timings.end),
+                    ..Series::default()
                 });
             }
         }
@@ -31,7 +32,8 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     let greatest = points.map(|(_, rate)| *rate).fold(0.0, f64::max);
     let title = format!("Completions, over {window} s");
     let scale = Scale::linear_above(greatest);
-    let mut plot = Plot::new(&title, "operations per second", timings.end, scale, faults);
+    let label = "operations per second";
+    let mut plot = Plot::over_time(&title, label, timings.end, scale, faults);
     for series in &all {
         plot.counts(series);
     }

@@ -42,14 +42,34 @@ fn runs_are_listed_with_their_verdicts_the_last_first() {
     let (_directory, browser) = site();
     let (status, page) = get(&browser, "/");
     assert_eq!(status, 200);
-    let names = ["not over", "broke off", "unknown", "valid"];
-    let places: Vec<_> = names.iter().map(|name| page.find(name).unwrap()).collect();
+    let names = ["running", "broke off", "unknown", "valid"];
+    let names = names.map(|name| format!("{name}</span>"));
+    let places: Vec<_> = names.iter().map(|name| page.find(name.as_str()).unwrap()).collect();
     assert!(places.is_sorted(), "{page}");
-    assert!(
-        page.contains("#FFA400") && page.contains("#81BFFC"),
-        "{page}"
-    );
+    assert!(page.contains("2025-01-04 00:00:00"), "{page}");
     assert!(!page.contains("latest"), "{page}");
+}
+
+#[test]
+fn two_runs_are_compared_by_the_figures_that_differ() {
+    let (_directory, browser) = site();
+    let query = "/compare?a=echo%2F20250101T000000%2B0000&b=echo/20250102T000000%2B0000";
+    let (status, page) = get(&browser, query);
+    assert_eq!(status, 200);
+    assert!(page.contains("stats / count"), "{page}");
+    for query in ["", "a=echo", "a=../x&b=../y", "a=out&b=out", "a=%zz&b=%"] {
+        assert_eq!(get(&browser, &format!("/compare?{query}")).0, 404, "{query}");
+    }
+}
+
+#[test]
+fn run_that_ends_later_is_read_again() {
+    let (directory, browser) = site();
+    let run = directory.path().join("store/g-set/20250104T000000+0000");
+    assert!(get(&browser, "/").1.contains("running</span>"));
+    fs::write(run.join("results.edn"), "{:valid? false}").unwrap();
+    let (_, page) = get(&browser, "/");
+    assert!(!page.contains("running</span>") && page.contains("invalid</span>"));
 }
 
 #[test]
