@@ -94,7 +94,9 @@ impl MessagesOptions {
         any(&self.node, &ends)
             && any(&self.kind, &[&table.kinds[row.kind]])
             && any(&self.fate, &fates)
-            && self.operation.is_none_or(|index| row.operation == Some(index))
+            && self
+                .operation
+                .is_none_or(|index| row.operation == Some(index))
             && self.from.is_none_or(|from| sent >= from)
             && self.to.is_none_or(|to| sent < to)
             && self

@@ -62,6 +62,8 @@ enum Command {
     Workloads(help_pages::WorkloadsOptions),
     /// Shows what nodes may ask the services
     Services(help_pages::ServicesOptions),
+    /// Explains the anomalies that checkers find
+    Anomalies(help_pages::AnomaliesOptions),
     /// Makes a directory with a node to begin with
     New(new::NewOptions),
 }
@@ -89,6 +91,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, bench: &Workben
         Command::Messages(options) => messages::run(&options),
         Command::Workloads(options) => help_pages::workloads(&options, &bench.workloads),
         Command::Services(options) => help_pages::services(&options),
+        Command::Anomalies(options) => help_pages::anomalies(&options),
         Command::New(options) => new::run(&options),
     };
     match outcome {

@@ -290,9 +290,10 @@ impl Net {
     /// that nothing arrives before.
     pub fn bring_up(&mut self, now: Duration, id: EndpointId) {
         let endpoint = &mut self.endpoints[id.index()];
-        let (on_the_way, lost): (Vec<Envelope>, Vec<Envelope>) = std::mem::take(&mut endpoint.inbox)
-            .into_iter()
-            .partition(|envelope| envelope.deadline > now);
+        let (on_the_way, lost): (Vec<Envelope>, Vec<Envelope>) =
+            std::mem::take(&mut endpoint.inbox)
+                .into_iter()
+                .partition(|envelope| envelope.deadline > now);
         endpoint.inbox = on_the_way.into();
         endpoint.pump = Pump::Ready;
         for envelope in lost {

@@ -178,7 +178,10 @@ mod tests {
         };
         let text = "workload: G1a (2): op 3 …\nlost-write (1): …";
         assert_eq!(names("kafka", text), ["kafka-lost-write", "kafka-G1a"]);
-        assert_eq!(names("broadcast", "21 values\nlost elements: 21"), ["broadcast-lost"]);
+        assert_eq!(
+            names("broadcast", "21 values\nlost elements: 21"),
+            ["broadcast-lost"]
+        );
         assert_eq!(names("echo", "G1a: …"), [""; 0]);
     }
 

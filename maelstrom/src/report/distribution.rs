@@ -27,7 +27,11 @@ pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> 
         return None;
     }
     let scale = scale(groups.iter().flat_map(|(_, samples)| samples).copied());
-    let label = if unit.is_empty() { "value".to_owned() } else { format!("{unit}") };
+    let label = if unit.is_empty() {
+        "value".to_owned()
+    } else {
+        format!("{unit}")
+    };
     let x = Axis {
         label: &label,
         scale,
@@ -59,7 +63,9 @@ pub(super) fn latencies(history: &History, faults: &[Interval]) -> Chart {
     for (invocation, completion) in history.pairs() {
         if let Some(completion) = completion.filter(|op| op.kind == Kind::Ok) {
             let (from, to) = (invocation.time, completion.time);
-            let disturbed = faults.iter().any(|fault| fault.from <= to && from <= fault.to);
+            let disturbed = faults
+                .iter()
+                .any(|fault| fault.from <= to && from <= fault.to);
             groups[usize::from(disturbed)].push(milliseconds(to.saturating_sub(from)));
         }
     }
@@ -71,7 +77,10 @@ pub(super) fn latencies(history: &History, faults: &[Interval]) -> Chart {
     Chart::Distribution {
         title: "Latency of the operations that ended ok".to_owned(),
         unit: "ms".to_owned(),
-        groups: vec![group("without faults", calm), group("during faults", disturbed)],
+        groups: vec![
+            group("without faults", calm),
+            group("during faults", disturbed),
+        ],
     }
 }
 
@@ -164,7 +173,14 @@ mod tests {
     fn distribution_ends_at_a_hundred_percent() {
         assert_eq!(
             cumulative(&[1.0, 2.0, 4.0, 8.0]),
-            [(1.0, 0.0), (1.0, 25.0), (2.0, 50.0), (4.0, 75.0), (8.0, 100.0), (8.0, 100.0)]
+            [
+                (1.0, 0.0),
+                (1.0, 25.0),
+                (2.0, 50.0),
+                (4.0, 75.0),
+                (8.0, 100.0),
+                (8.0, 100.0)
+            ]
         );
         let many: Vec<f64> = (0..10_000).map(f64::from).collect();
         let curve = cumulative(&many);

@@ -212,9 +212,8 @@ mod tests {
 
     #[test]
     fn place_of_a_partition_is_its_sides() {
-        let record = value(
-            "[:isolated {\"n0\" #{\"n2\"}, \"n1\" #{\"n2\"}, \"n2\" #{\"n1\" \"n0\"}}]",
-        );
+        let record =
+            value("[:isolated {\"n0\" #{\"n2\"}, \"n1\" #{\"n2\"}, \"n2\" #{\"n1\" \"n0\"}}]");
         let (nodes, text) = place(&record);
         assert_eq!((nodes.len(), &*text), (3, "n2 | n0, n1"));
         assert_eq!(place(&value(":majority")), (Vec::new(), String::new()));
@@ -248,7 +247,10 @@ mod tests {
         let intervals = intervals(&history);
         assert!(intervals[0].details.contains(":isolated"));
         assert_eq!(intervals[0].place, "n1 without n2");
-        assert_eq!((&*intervals[2].place, &intervals[2].nodes[..]), ("n1", &["n1".to_owned()][..]));
+        assert_eq!(
+            (&*intervals[2].place, &intervals[2].nodes[..]),
+            ("n1", &["n1".to_owned()][..])
+        );
         let place = |(_, from, to): (&Interval, f64, f64)| (from, to);
         let found: Vec<_> = strips(&intervals).map(place).collect();
         assert_eq!(found, [(0.0, 0.5), (0.0, 0.5), (0.5, 1.0)]);

@@ -1,6 +1,8 @@
 //! The page that people open first: the verdict of a run, why, the figures, and the way to
 //! everything else.
 
+mod cycles;
+mod log_grid;
 mod troubled;
 
 use std::time::Duration;
@@ -11,18 +13,21 @@ use super::links::Links;
 use super::page::{self, Page};
 use super::style::verdict_name;
 use super::{MESSAGES_FILE, Material, RunSummary, anomalies, distribution, spans};
-use crate::check::Results;
+use crate::check::{Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::History;
 
 /// What the page adds to the style sheet.
 const STYLE: &str = "#tip { position: fixed; z-index: 3; margin: 0; padding: .2rem .6rem; font-size: 12px;
   pointer-events: none; background: var(--panel); border: 1px solid var(--line); border-radius: 4px; }
-[hidden] { display: none !important; } pre.why { border-left-color: var(--wrong); }";
+[hidden] { display: none !important; }";
 
 /// The files that may be in the directory, and what they are.
 const FILES: [(&str, &str); 10] = [
-    (MESSAGES_FILE, "every message, as lines of JSON; eddy messages prints and filters them"),
+    (
+        MESSAGES_FILE,
+        "every message, as lines of JSON; eddy messages prints and filters them",
+    ),
     ("results.edn", "all that the checkers say"),
     ("results.json", "the same as JSON"),
     ("history.txt", "every operation, to be read"),
@@ -43,12 +48,15 @@ pub(super) fn page(
 ) -> String {
     let summary = material.summary;
     let (class, name) = verdict(summary, results);
-    let links = Links::new(summary.history, material.messages.as_ref());
     let content = html! {
         h1 { (summary.workload) " " span class={ "verdict " (class) } { (name) } }
         p.quiet { (summary.description) }
         @if let Some(command) = summary.command { pre { (command) } }
-        (why(summary, results, &links))
+        (why(summary, results, &material.links))
+        @if let Some(results) = results {
+            (cycles::drawings(&results.workload().to_edn()))
+            @if results.verdict() == Verdict::Invalid { (log_grid::grids(summary.history)) }
+        }
         (troubled::table(summary.history))
         @if let Some(results) = results { (figures(results, summary.history)) }
         h2 { "Plots" }
@@ -106,7 +114,9 @@ fn plots(material: &Material<'_>, usual: &[String], results: Option<&Results>) -
     let mut charts = results.map_or_else(Vec::new, |results| results.workload().charts(history));
     charts.push(distribution::latencies(history, faults));
     let end = history.iter().map(|op| op.time).max().unwrap_or_default();
-    let drawn = charts.iter().filter_map(|chart| spans::draw(chart, end, faults));
+    let drawn = charts
+        .iter()
+        .filter_map(|chart| spans::draw(chart, end, faults));
     html! {
         @for plot in drawn { div.scroll { (PreEscaped(plot)) } }
         @for plot in usual { div.scroll { (PreEscaped(plot)) } }

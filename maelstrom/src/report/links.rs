@@ -1,6 +1,7 @@
 //! Facts in explanations as links: operations, nodes and times.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use maud::{Markup, html};
 
@@ -15,6 +16,8 @@ pub(super) struct Links<'a> {
     history: &'a History,
     nodes: BTreeSet<&'a str>,
     node_of_process: BTreeMap<u64, &'a str>,
+    /// The operations by process and by the time of their invocation in microseconds.
+    invocations: BTreeMap<(u64, u128), usize>,
     has_messages: bool,
 }
 
@@ -30,6 +33,11 @@ enum Piece<'t> {
     Word(&'t str),
     /// A time in seconds.
     Time(&'t str),
+    /// The interval of an operation in milliseconds, after the process that performed it.
+    Interval {
+        process: &'t str,
+        text: &'t str,
+    },
 }
 
 impl<'a> Links<'a> {
@@ -45,12 +53,49 @@ impl<'a> Links<'a> {
                 }
             }
         }
+        let invocations = history.pairs().filter_map(|(invocation, _)| {
+            let Process::Client(process) = invocation.process else {
+                return None;
+            };
+            let at = (process, rounded_micros(invocation.time));
+            Some((at, invocation.index))
+        });
         Links {
             history,
             nodes,
             node_of_process,
+            invocations: invocations.collect(),
             has_messages: table.is_some(),
         }
+    }
+
+    /// Whether there is a page of messages.
+    pub fn has_messages(&self) -> bool {
+        self.has_messages
+    }
+
+    /// Returns the node that each process talked to, as far as it is known.
+    pub fn node_of_process(&self) -> &BTreeMap<u64, &'a str> {
+        &self.node_of_process
+    }
+
+    /// Returns the operations that a text cites, in its order.
+    pub fn cited(&self, text: &str) -> Vec<usize> {
+        let indices = pieces(text).into_iter().filter_map(|piece| match piece {
+            Piece::Operation(digits) => digits.parse().ok(),
+            Piece::Interval { process, text } => self.operation_at(process, text),
+            _ => None,
+        });
+        indices.collect()
+    }
+
+    /// Returns the operation of a process that was invoked when the interval begins.
+    fn operation_at(&self, process: &str, interval: &str) -> Option<usize> {
+        let (from, _) = interval.split_once('–')?;
+        let micros = (from.parse::<f64>().ok()? * 1000.0).round() as u128;
+        self.invocations
+            .get(&(process.parse().ok()?, micros))
+            .copied()
     }
 
     /// Returns the address of an operation in the timeline; `None` if there is no such operation.
@@ -86,6 +131,17 @@ impl<'a> Links<'a> {
                 }
                 _ => html! { (digits) },
             },
+            Piece::Interval { process, text } => {
+                let place = self
+                    .operation_at(process, text)
+                    .and_then(|index| self.place(index));
+                html! {
+                    @match place {
+                        Some(place) => a href=(place) title="in the timeline" { (text) },
+                        None => (text),
+                    }
+                }
+            }
         }
     }
 
@@ -110,19 +166,16 @@ impl<'a> Links<'a> {
     }
 }
 
-/// Returns the operations that a text cites, in its order.
-pub(super) fn cited(text: &str) -> Vec<usize> {
-    let digits = pieces(text).into_iter().filter_map(|piece| match piece {
-        Piece::Operation(digits) => digits.parse().ok(),
-        _ => None,
-    });
-    digits.collect()
+/// Returns a time in microseconds, rounded as explanations print it.
+fn rounded_micros(time: Duration) -> u128 {
+    (time.as_nanos() + 500) / 1000
 }
 
 /// Splits a text into what can become a link and what cannot.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut scan = Scan { text, at: 0 };
+    let mut process = None;
     while !scan.rest().is_empty() {
         let word = scan.take(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
         match word {
@@ -134,6 +187,17 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
             "process" | "processes" => {
                 pieces.push(Piece::Text(word));
                 scan.numbers(&mut pieces, Piece::Process);
+                process = match pieces.last() {
+                    Some(Piece::Process(digits)) => Some(*digits),
+                    _ => None,
+                };
+            }
+            word if process.is_some() && is_number(word) && scan.rest().starts_with('–') => {
+                let from = scan.at - word.len();
+                scan.take_one();
+                scan.take(|c| c.is_ascii_digit() || c == '.');
+                let text = &text[from..scan.at];
+                pieces.extend(process.map(|process| Piece::Interval { process, text }));
             }
             word if word.contains('.') && is_number(word) && scan.is_unit_s() => {
                 pieces.push(Piece::Time(word));
@@ -150,7 +214,8 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 }
 
 fn is_number(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    word.bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// A position in a text.
@@ -210,13 +275,20 @@ mod tests {
 
     #[test]
     fn operations_that_a_text_cites_are_found() {
+        let history = history("3 invoke read nil :time 1500400\n3 ok read 1 :time 2000000");
+        let links = Links::new(&history, None);
         for (text, indices) in [
-            ("read by process 3 at 1.667 s (operation 199).", &[199][..]),
+            (
+                "cas 2 to 1 (process 3, 1.500–2.000 ms) has no place",
+                &[0][..],
+            ),
+            ("(process 4, 1.500–2.000 ms)", &[]),
+            ("read by process 3 at 1.667 s (operation 199).", &[199]),
             ("operations 12, 14 and 15 are ordered", &[12, 14, 15]),
             ("op 49: lost; ops 7 or 8, 9 values", &[49, 7, 8, 9]),
             ("an operation and 12 values", &[]),
         ] {
-            assert_eq!(cited(text), indices, "{text}");
+            assert_eq!(links.cited(text), indices, "{text}");
         }
     }
 
@@ -224,12 +296,15 @@ mod tests {
     fn operations_nodes_and_times_become_links() {
         let history = history("3 invoke read nil\n3 ok read 1");
         let table = MessageTable::read(
-            "{\"at\":1,\"id\":0,\"src\":\"c1\",\"dest\":\"n2\",\"operation\":0,\"body\":{}}\n".as_bytes(),
+            "{\"at\":1,\"id\":0,\"src\":\"c1\",\"dest\":\"n2\",\"operation\":0,\"body\":{}}\n"
+                .as_bytes(),
         )
         .unwrap();
         let text = "process 3 at 1.500 s (operation 1) misses <b>; n2 and n7.";
         assert_eq!(
-            Links::new(&history, Some(&table)).in_text(text).into_string(),
+            Links::new(&history, Some(&table))
+                .in_text(text)
+                .into_string(),
             "process 3 on <a href=\"messages.html#node=n2\">n2</a> at \
              <a href=\"messages.html#t=1.450-1.550\">1.500</a> s (operation \
              <a href=\"timeline.html#i0\" title=\"in the timeline\">1</a> \

@@ -45,6 +45,7 @@ pub use store::Store;
 
 use self::faults::Interval;
 use self::latency::Timings;
+use self::links::Links;
 use crate::check::Results;
 use crate::edn::Value;
 use crate::history::History;
@@ -73,7 +74,7 @@ pub struct RunSummary<'a> {
 struct Material<'a> {
     summary: &'a RunSummary<'a>,
     faults: Vec<Interval>,
-    messages: Option<MessageTable>,
+    links: Links<'a>,
     /// The operations that show something wrong, the most important first.
     anomalies: Vec<usize>,
 }
@@ -90,11 +91,15 @@ pub fn write(
         warnings.push(format!("the messages cannot be read: {error:#}"));
         None
     });
+    let links = Links::new(summary.history, messages.as_ref());
+    let anomalies = results
+        .as_deref()
+        .map(|results| anomalous_operations(results, &links));
     let material = Material {
         summary,
         faults: faults::intervals(summary.history),
-        messages,
-        anomalies: results.as_deref().map(anomalous_operations).unwrap_or_default(),
+        links,
+        anomalies: anomalies.unwrap_or_default(),
     };
     let mut save = |name: &str, text: &str| {
         let path = directory.join(name);
@@ -111,12 +116,14 @@ pub fn write(
     let raw = save("latency-raw.svg", &plots[0]);
     let quantiles = save("latency-quantiles.svg", &plots[1]);
     let rate = save("rate.svg", &plots[2]);
-    let has_messages = material.messages.is_some();
     let anomalies = &material.anomalies;
-    let timeline = timeline::page(summary, faults, anomalies, has_messages);
+    let timeline = timeline::page(summary, faults, anomalies, &material.links);
     let timeline = save("timeline.html", &timeline);
-    if let Some(table) = &material.messages {
-        save("messages.html", &messages::page(summary, table, faults, anomalies));
+    if let Some(table) = &messages {
+        save(
+            "messages.html",
+            &messages::page(summary, table, faults, anomalies),
+        );
     }
     save("anomalies.html", &anomalies::page());
     if let Some(results) = results.as_deref_mut() {
@@ -148,12 +155,12 @@ fn read_messages(directory: &Path, summary: &RunSummary<'_>) -> Result<Option<Me
 }
 
 /// Returns the operations that findings name or explanations cite.
-fn anomalous_operations(results: &Results) -> Vec<usize> {
+fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
     let findings = results.workload().findings();
     let named = findings.into_iter().flat_map(|finding| finding.operations);
     let text = results.explanation().unwrap_or_default();
     let mut operations: Vec<usize> = Vec::new();
-    for index in named.chain(links::cited(&text)) {
+    for index in named.chain(links.cited(&text)) {
         if !operations.contains(&index) {
             operations.push(index);
         }

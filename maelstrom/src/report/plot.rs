@@ -194,7 +194,8 @@ impl Plot {
     /// Draws a box plot in the room above the axes, in the given row of it.
     pub fn box_plot(&mut self, colour: &str, row: usize, quantiles: [f64; 5]) {
         let y = TOP + 12.0 + 20.0 * row as f64;
-        let [least, lower, middle, upper, greatest] = quantiles.map(|value| self.place((value, 0.0)).0);
+        let [least, lower, middle, upper, greatest] =
+            quantiles.map(|value| self.place((value, 0.0)).0);
         let path = format!(
             "M{l} {y}H{a}M{b} {y}H{g}M{l} {t}V{u}M{g} {t}V{u}M{a} {t}H{b}V{u}H{a}zM{m} {t}V{u}",
             l = px(least),

@@ -134,7 +134,12 @@ fn draw_span(svg: &mut Svg, span: &Span, [left, right]: [f64; 2], y: f64) {
         .with("y", px(y + 3.0))
         .with("width", px(width))
         .with("height", px(ROW - 6.0))
-        .holding(|svg| svg.hover(&format!("{}: {} from {from:.3} to {to:.3} s", span.row, span.label)));
+        .holding(|svg| {
+            svg.hover(&format!(
+                "{}: {} from {from:.3} to {to:.3} s",
+                span.row, span.label
+            ))
+        });
     if CHARACTER * span.label.chars().count() as f64 + 6.0 < width {
         svg.text("in-span", (left + 4.0, y + 16.0), &span.label);
     }

@@ -5,12 +5,13 @@
 //! creates the elements of those that are in view.
 
 use maud::{Markup, PreEscaped, html};
+use serde_json::json;
 
 use super::RunSummary;
 use super::faults::Interval;
+use super::links::Links;
 use super::messages::{UNPACK, operation_columns, packed, shown_fault};
 use super::page::{self, Page};
-use serde_json::json;
 
 const STYLE: &str = include_str!("assets/timeline.css");
 const SCRIPTS: [&str; 2] = [UNPACK, include_str!("assets/timeline.js")];
@@ -20,7 +21,7 @@ pub(super) fn page(
     summary: &RunSummary<'_>,
     faults: &[Interval],
     anomalies: &[usize],
-    has_messages: bool,
+    links: &Links<'_>,
 ) -> String {
     let (columns, names) = operation_columns(summary.history, |_| -1);
     let data = json!({
@@ -29,7 +30,8 @@ pub(super) fn page(
         "faults": faults.iter().map(shown_fault).collect::<Vec<_>>(),
         "anomalies": anomalies,
         "outcomes": ["ok", "info", "fail", "info"],
-        "messages": has_messages,
+        "messages": links.has_messages(),
+        "nodes": links.node_of_process(),
     });
     let page = Page {
         title: &format!("Timeline · {}", summary.workload),

@@ -75,7 +75,8 @@ class View {
     by('names').style.width = by('cells').style.width = `${width}px`;
     by('cells').style.height = `${timeline.rows * timeline.pitch + 8}px`;
     for (const [process, column] of timeline.columns) {
-      const name = element('span', { textContent: process });
+      const node = timeline.nodes[process];
+      const name = element('span', { textContent: node ? `${process} · ${node}` : process });
       name.style.left = `${LEFT + COLUMN * column}px`;
       by('names').append(name);
     }
@@ -156,11 +157,13 @@ class View {
     const index = timeline.index[op];
     const end = ops.l[op] < 0 ? 'never completed'
       : `${timeline.outcomes[ops.o[op]]} after ${milliseconds(ops.l[op])} (operation ${index + ops.e[op]})`;
+    const node = timeline.nodes[ops.p[op]];
+    const on = node ? ` on ${node}` : '';
     const close = element('button', { textContent: '×', title: 'Close (Esc)' });
     close.style.float = 'right';
     const box = element('div', { id: 'box' }, close,
       element('h2', {}, `Operation ${index}: ${timeline.fs[ops.f[op]]}`),
-      element('div', {}, `process ${ops.p[op]}, at ${seconds(timeline.time[op])}, ${end}`),
+      element('div', {}, `process ${ops.p[op]}${on}, at ${seconds(timeline.time[op])}, ${end}`),
       element('pre', { textContent: ops.v[op] }),
       timeline.messages ? element('a', { href: `messages.html#op=${index}`, textContent: 'its messages' }) : '');
     close.onclick = () => box.remove();

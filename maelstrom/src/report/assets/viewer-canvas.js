@@ -293,9 +293,9 @@ class Canvas {
 function summary(body) {
   return body
     .slice(0, 160)
-    .replace(/"(type|msg_id|in_reply_to)":("[^"]*"|\d+),?/g, '')
-    .replace(/^\{|[,}]+$/g, '')
-    .replace(/"(\w+)":/g, '$1=');
+    .replace(/"(type|msg_id|in_reply_to)":\s*("[^"]*"|\d+),?\s*/g, '')
+    .replace(/^\{|[,}\s]+$/g, '')
+    .replace(/"(\w+)":\s*/g, '$1=');
 }
 
 function head(c, x0, y0, x1, y1) {

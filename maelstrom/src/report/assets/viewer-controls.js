@@ -73,10 +73,13 @@ class Controls {
     const messages = model.messagesOf(op);
     let end = model.opTime[op] + Math.max(model.ops.l[op], 2000);
     for (const i of messages) end = Math.max(end, model.ends[i]);
-    const pad = (end - model.opTime[op]) * 0.35;
-    model.mark(op, /^(broadcast|add|send)$/.test(model.fs[model.ops.f[op]]) ? model.valueOf(op) : '');
-    const carried = model.marked.lastIndexOf(1);
-    if (carried >= 0 && model.ends[carried] - end < 5e6) end = Math.max(end, model.ends[carried]);
+    model.mark(op, /^(broadcast|add)$/.test(model.fs[model.ops.f[op]]) ? model.valueOf(op) : '', true);
+    // What spreads the value in the second after the operation is shown with it.
+    const until = end + 1e6;
+    for (let i = model.marked.indexOf(1); i >= 0 && model.sent[i] < until; i = model.marked.indexOf(1, i + 1)) {
+      end = Math.max(end, Math.min(model.ends[i], until));
+    }
+    const pad = (end - model.opTime[op]) * 0.2;
     canvas.show(model.opTime[op] - pad, end + pad);
     this.select({ message: -1, op });
   }

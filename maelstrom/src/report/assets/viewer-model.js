@@ -92,15 +92,17 @@ class Model {
     return count;
   }
 
-  // Marks the messages of an operation, and those whose body contains its value.
-  mark(op, value) {
+  // Marks the messages of an operation, and those whose body contains a value: all of them, or only
+  // those between servers.
+  mark(op, value, serversOnly = false) {
     this.marked.fill(0);
     if (op >= 0) for (const i of this.messagesOf(op)) this.marked[i] = 2;
     if (!value) return;
     const pattern = new RegExp(`(?<![\\w.])${escapePattern(value)}(?![\\w.])`);
     for (let i = 0; i < this.count; i++) {
       if (this.marked[i] || !this.body(i).includes(value)) continue;
-      const body = this.body(i).replace(/"(msg_id|in_reply_to)":\d+/g, '');
+      if (serversOnly && (this.roles[this.m.s[i]] === 2 || this.roles[this.m.d[i]] === 2)) continue;
+      const body = this.body(i).replace(/"(msg_id|in_reply_to)":\s*\d+/g, '');
       if (pattern.test(body)) this.marked[i] = 1;
     }
   }
@@ -113,5 +115,5 @@ function escapePattern(text) {
 // Matches a body that is about a key: as the value of "key", or as a name in a map of keys.
 function keyPattern(key) {
   const name = escapePattern(key);
-  return new RegExp(`"key":"?${name}"?[,}]|"${name}":|\\[\\s*"(append|r|w)",\\s*"?${name}"?,`);
+  return new RegExp(`"key":\\s*"?${name}"?\\s*[,}]|"${name}":|\\[\\s*"(append|r|w)",\\s*"?${name}"?,`);
 }

@@ -35,7 +35,11 @@ pub(super) struct Run {
 impl Run {
     /// Reads the run in a directory of the store; `None` if there is none.
     pub fn read(root: &Path, place: &Path) -> Option<Run> {
-        let mut names = place.strip_prefix(root).ok()?.iter().map(|name| name.to_str());
+        let mut names = place
+            .strip_prefix(root)
+            .ok()?
+            .iter()
+            .map(|name| name.to_str());
         let (workload, time) = (names.next()??, names.next()??);
         let finished = place.join("history.edn").is_file();
         if names.next().is_some() || !(finished || place.join("eddy.log").is_file()) {
@@ -131,7 +135,10 @@ fn description(place: &Path) -> (String, String) {
     });
     let line = line.unwrap_or_default();
     let text = line.split_once('\t').map_or("", |(_, text)| text).trim();
-    match text.strip_prefix("seed ").and_then(|rest| rest.split_once(": ")) {
+    match text
+        .strip_prefix("seed ")
+        .and_then(|rest| rest.split_once(": "))
+    {
         Some((seed, rest)) => (seed.to_owned(), rest.to_owned()),
         None => (String::new(), text.to_owned()),
     }

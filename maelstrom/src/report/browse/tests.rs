@@ -44,7 +44,10 @@ fn runs_are_listed_with_their_verdicts_the_last_first() {
     assert_eq!(status, 200);
     let names = ["running", "broke off", "unknown", "valid"];
     let names = names.map(|name| format!("{name}</span>"));
-    let places: Vec<_> = names.iter().map(|name| page.find(name.as_str()).unwrap()).collect();
+    let places: Vec<_> = names
+        .iter()
+        .map(|name| page.find(name.as_str()).unwrap())
+        .collect();
     assert!(places.is_sorted(), "{page}");
     assert!(page.contains("2025-01-04 00:00:00"), "{page}");
     assert!(!page.contains("latest"), "{page}");
@@ -58,7 +61,11 @@ fn two_runs_are_compared_by_the_figures_that_differ() {
     assert_eq!(status, 200);
     assert!(page.contains("stats / count"), "{page}");
     for query in ["", "a=echo", "a=../x&b=../y", "a=out&b=out", "a=%zz&b=%"] {
-        assert_eq!(get(&browser, &format!("/compare?{query}")).0, 404, "{query}");
+        assert_eq!(
+            get(&browser, &format!("/compare?{query}")).0,
+            404,
+            "{query}"
+        );
     }
 }
 

@@ -96,7 +96,9 @@ fn shown(rows: &[MessageRow], focus: Option<i64>) -> Range<usize> {
     if rows.len() <= MESSAGES_MAX {
         return 0..rows.len();
     }
-    let middle = focus.map_or(rows.len(), |at| rows.partition_point(|row| row.sent_us < at));
+    let middle = focus.map_or(rows.len(), |at| {
+        rows.partition_point(|row| row.sent_us < at)
+    });
     let start = middle.saturating_sub(MESSAGES_MAX / 2);
     let start = start.min(rows.len() - MESSAGES_MAX);
     start..start + MESSAGES_MAX
@@ -104,7 +106,10 @@ fn shown(rows: &[MessageRow], focus: Option<i64>) -> Range<usize> {
 
 fn fates() -> Vec<&'static str> {
     let known = Fate::ALL.iter().filter(|fate| **fate != Fate::Duplicated);
-    ["unknown"].into_iter().chain(known.map(|fate| fate.name())).collect()
+    ["unknown"]
+        .into_iter()
+        .chain(known.map(|fate| fate.name()))
+        .collect()
 }
 
 fn role_number(name: &str) -> u8 {
@@ -118,13 +123,12 @@ fn role_number(name: &str) -> u8 {
 /// Encodes a growing list as differences, which compress well.
 fn differences(values: impl Iterator<Item = i64>) -> Vec<i64> {
     let mut last = 0;
-    values.map(|value| value - std::mem::replace(&mut last, value)).collect()
+    values
+        .map(|value| value - std::mem::replace(&mut last, value))
+        .collect()
 }
 
-fn column<T: Into<Json>>(
-    rows: &[MessageRow],
-    value: impl Fn(&MessageRow) -> T,
-) -> Json {
+fn column<T: Into<Json>>(rows: &[MessageRow], value: impl Fn(&MessageRow) -> T) -> Json {
     rows.iter().map(value).map(Into::into).collect()
 }
 
@@ -168,13 +172,18 @@ impl Operations {
             }
         }
         let (columns, names) = operation_columns(history, |invocation| {
-            clients.get(&invocation.index).map_or(-1, |&client| client as i64)
+            clients
+                .get(&invocation.index)
+                .map_or(-1, |&client| client as i64)
         });
         let indices = history.pairs().map(|(invocation, _)| invocation.index);
         Operations {
             columns,
             names,
-            row_of: indices.enumerate().map(|(row, index)| (index, row)).collect(),
+            row_of: indices
+                .enumerate()
+                .map(|(row, index)| (index, row))
+                .collect(),
         }
     }
 }
@@ -195,7 +204,9 @@ pub(in crate::report) fn operation_columns(
         }));
     }
     let took = |(invocation, completion): &(&Operation, Option<&Operation>)| {
-        completion.map_or(-1, |op| op.time.saturating_sub(invocation.time).as_micros() as i64)
+        completion.map_or(-1, |op| {
+            op.time.saturating_sub(invocation.time).as_micros() as i64
+        })
     };
     let until = |(invocation, completion): &(&Operation, Option<&Operation>)| {
         completion.map_or(-1, |op| (op.index - invocation.index) as i64)

@@ -166,8 +166,8 @@ impl MessageTable {
         let kind = kind.unwrap_or_default();
         let number = |field: Option<&RawValue>| field.and_then(|value| value.get().parse().ok());
         let row = self.rows.len();
-        let request = number(head.in_reply_to)
-            .and_then(|request| self.requests.get(&(dest, src, request)));
+        let request =
+            number(head.in_reply_to).and_then(|request| self.requests.get(&(dest, src, request)));
         let inherited = request.and_then(|&request| self.rows[request].operation);
         if let Some(id) = number(head.msg_id) {
             self.requests.insert((src, dest, id), row);
@@ -321,7 +321,14 @@ mod tests {
             .iter()
             .map(|row| {
                 let kind = table.kinds[row.kind].as_str();
-                (row.id, row.sent_us, row.received_us, kind, row.fate, row.operation)
+                (
+                    row.id,
+                    row.sent_us,
+                    row.received_us,
+                    kind,
+                    row.fate,
+                    row.operation,
+                )
             })
             .collect();
         let received = Some(Fate::Received);

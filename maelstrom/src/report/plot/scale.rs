@@ -163,7 +163,10 @@ mod tests {
         assert_eq!(Scale::linear_above(0.0).place(0.0), 0.0);
         let signed = Scale::linear_around(-3.0, 10.0);
         assert_eq!(signed, Scale::Signed(-4.0, 12.0));
-        assert_eq!(labels(signed), ["-4", "-2", "0", "2", "4", "6", "8", "10", "12"]);
+        assert_eq!(
+            labels(signed),
+            ["-4", "-2", "0", "2", "4", "6", "8", "10", "12"]
+        );
         assert_eq!(signed.value(signed.place(5.0)), 5.0);
     }
 
