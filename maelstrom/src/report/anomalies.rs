@@ -94,8 +94,8 @@ impl Anomaly {
     }
 }
 
-/// Returns the page of all anomalies.
-pub fn page() -> String {
+/// Returns the page of all anomalies, beside the other pages of a run.
+pub(super) fn page(has_messages: bool) -> String {
     let content = html! {
         h1 { "Anomalies" }
         p.quiet { "What checkers find, the usual mistake behind it, and an example of each." }
@@ -115,7 +115,7 @@ pub fn page() -> String {
         title: "Anomalies · Eddy",
         style: "h3 { margin: 1.3rem 0 .2rem; font-size: 1rem; } p { margin: .2rem 0; }
 section:target { outline: 2px solid var(--link); outline-offset: 6px; border-radius: 2px; }",
-        nav: page::nav("anomalies.html"),
+        nav: page::nav("anomalies.html", has_messages),
         content,
         scripts: &[],
     };

@@ -1,4 +1,4 @@
-//! When something was wrong on purpose: the stretches of a run between a fault and its repair.
+//! The injected faults: the intervals of a run between a fault and its repair.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ const DETAILS_MAX: usize = 500;
 /// What is shown of the place of a fault, in characters.
 const PLACE_MAX: usize = 120;
 
-/// A kind of fault, by the functions under which the nemesis notes it.
+/// A kind of fault, by the functions with which the nemesis records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Family {
-    /// What legends call it.
+    /// The name in legends.
     pub name: &'static str,
     /// The colour of its intervals.
     pub colour: &'static str,
@@ -24,7 +24,7 @@ pub(super) struct Family {
     stop: &'static str,
 }
 
-const FAMILIES: [Family; 8] = [
+const FAMILIES: [Family; 9] = [
     family("partition", "#E9DCA0", "start-partition", "stop-partition"),
     family("kill", "#E9A4A0", "kill", "start"),
     family("pause", "#A0B1E9", "pause", "resume"),
@@ -43,6 +43,7 @@ const FAMILIES: [Family; 8] = [
         "stop-latency-spike",
     ),
     family("clock skew", "#B8E0E9", "bump-clock", "reset-clock"),
+    family("slow nodes", "#CFDDA8", "slow", "recover-speed"),
 ];
 
 const fn family(
@@ -59,16 +60,16 @@ const fn family(
     }
 }
 
-/// A stretch during which a fault was in force.
+/// An interval during which a fault was in force.
 #[derive(Clone, Debug)]
 pub(super) struct Interval {
     /// The kind of fault.
     pub family: Family,
-    /// When it struck.
+    /// When it began.
     pub from: Duration,
-    /// When it was made good; the end of the history, if it never was.
+    /// When it was repaired; the end of the history, if it never was.
     pub to: Duration,
-    /// What exactly it did.
+    /// The record of what it did.
     pub details: String,
     /// The nodes that it affected directly; empty if it affected the whole network.
     pub nodes: Vec<String>,
@@ -87,8 +88,8 @@ pub(super) fn intervals(history: &History) -> Vec<Interval> {
     FAMILIES.iter().flat_map(of_family).collect()
 }
 
-/// Every record is noted twice: what was asked for, and what was done. A repair when nothing is wrong
-/// counts for nothing.
+/// Every action of the nemesis is recorded twice: what was asked for, and what was done. A repair
+/// without a fault is ignored.
 fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut open: Option<Interval> = None;

@@ -12,7 +12,7 @@ use maud::{Markup, PreEscaped, html};
 use super::links::Links;
 use super::page::{self, Page};
 use super::style::verdict_name;
-use super::{MESSAGES_FILE, Material, RunSummary, anomalies, distribution, spans};
+use super::{MESSAGES_FILE, Material, RunSummary, anomalies, charts, distribution};
 use crate::check::{Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::History;
@@ -68,7 +68,7 @@ pub(super) fn page(
     let page = Page {
         title: &format!("{} · {name} · {}", summary.workload, summary.description),
         style: STYLE,
-        nav: page::nav("index.html"),
+        nav: page::nav("index.html", material.links.has_messages()),
         content,
         scripts: &[include_str!("assets/plots.js")],
     };
@@ -111,12 +111,12 @@ fn why(summary: &RunSummary<'_>, results: Option<&Results>, links: &Links<'_>) -
 fn plots(material: &Material<'_>, usual: &[String], results: Option<&Results>) -> Markup {
     let history = material.summary.history;
     let faults = &material.faults;
-    let mut charts = results.map_or_else(Vec::new, |results| results.workload().charts(history));
-    charts.push(distribution::latencies(history, faults));
+    let mut shown = results.map_or_else(Vec::new, |results| results.workload().charts(history));
+    shown.push(distribution::latencies(history, faults));
     let end = history.iter().map(|op| op.time).max().unwrap_or_default();
-    let drawn = charts
+    let drawn = shown
         .iter()
-        .filter_map(|chart| spans::draw(chart, end, faults));
+        .filter_map(|chart| charts::draw(chart, end, faults));
     html! {
         @for plot in drawn { div.scroll { (PreEscaped(plot)) } }
         @for plot in usual { div.scroll { (PreEscaped(plot)) } }

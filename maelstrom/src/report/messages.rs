@@ -41,7 +41,7 @@ pub(super) fn page(
     let page = Page {
         title: &format!("Messages · {}", summary.workload),
         style: STYLE,
-        nav: page::nav("messages.html"),
+        nav: page::nav("messages.html", true),
         content: content(&encoded, hidden),
         scripts: &SCRIPTS,
     };

@@ -17,6 +17,7 @@
 
 pub mod anomalies;
 mod browse;
+mod charts;
 mod details;
 mod distribution;
 mod faults;
@@ -27,7 +28,6 @@ mod messages;
 mod page;
 mod plot;
 mod rate;
-mod spans;
 mod store;
 mod style;
 mod svg;
@@ -125,7 +125,7 @@ pub fn write(
             &messages::page(summary, table, faults, anomalies),
         );
     }
-    save("anomalies.html", &anomalies::page());
+    save("anomalies.html", &anomalies::page(material.links.has_messages()));
     if let Some(results) = results.as_deref_mut() {
         attach(results, raw.or(quantiles), rate, timeline);
         let written = details::write(directory, summary.history, results);

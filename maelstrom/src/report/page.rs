@@ -53,12 +53,14 @@ const RUN_PAGES: [(&str, &str); 4] = [
     ("anomalies.html", "anomalies"),
 ];
 
-/// Returns the links from one page of a run to the others.
-pub(super) fn nav(current: &str) -> Markup {
+/// Returns the links from one page of a run to the others, of which that of the messages may be
+/// missing.
+pub(super) fn nav(current: &str, has_messages: bool) -> Markup {
+    let is_there = |(file, _): &(&str, &str)| has_messages || *file != "messages.html";
     html! {
         nav {
             a href="../../" title="The list of runs, where eddy serve shows them" { "all runs" }
-            @for (file, name) in RUN_PAGES {
+            @for (file, name) in RUN_PAGES.into_iter().filter(is_there) {
                 @if file == current { b { (name) } } @else { a href=(file) { (name) } }
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn page(
     let page = Page {
         title: &format!("Timeline · {}", summary.workload),
         style: STYLE,
-        nav: page::nav("timeline.html"),
+        nav: page::nav("timeline.html", links.has_messages()),
         content: content(&packed(&data.to_string())),
         scripts: &SCRIPTS,
     };

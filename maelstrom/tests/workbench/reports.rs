@@ -95,6 +95,7 @@ fn index_says_why_and_every_link_has_a_target() {
     assert!(page.contains(&format!("timeline.html#i{place}")), "{page}");
     let (links, operations) = (links::of(&page), links::operations(&reports));
     assert!(links.len() > 10, "{links:?}");
+    assert!(!links.contains("messages.svg"));
     for link in links {
         links::check(&reports, &operations, &link);
     }

@@ -1,7 +1,7 @@
 //! The log of a key as a grid: who sent the message at each offset, and who polled it.
 //!
-//! A message that an acknowledged send put into the log and that no poll returned is a hole; the
-//! grid shows the offsets around the first one.
+//! A message that an acknowledged send put into the log and that no poll returned is a hole, and so
+//! is one that a single poll left out. The grid shows the offsets around the first one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +26,8 @@ struct Log<'a> {
     sends: BTreeMap<i64, Vec<(&'a Value, &'a Operation)>>,
     /// The first poll of each offset by each process: the message and the operation.
     polls: BTreeMap<(i64, Process), (&'a Value, &'a Operation)>,
+    /// The offsets between neighbours in a poll, exclusive, with the operation.
+    gaps: Vec<(i64, i64, &'a Operation)>,
 }
 
 /// Shows the logs of the keys that have holes; nothing if there are none.
@@ -40,7 +42,8 @@ pub(super) fn grids(history: &History) -> Markup {
             h2 { "Logs with holes" }
             p.quiet {
                 "A row for each offset, a column for each process that polled the key. ● the process "
-                "polled the message; red: acknowledged, and below what was polled, but in no poll."
+                "polled the message. Red rows are acknowledged, below what was polled, and in no poll; red "
+                "cells were left out by a poll of the process."
             }
             @for (key, log, hole) in holed { (grid(key, log, hole)) }
         }
@@ -86,12 +89,13 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Returns the first acknowledged offset that no poll returned, below one that a poll did.
+    /// Returns the first offset that no poll returned or that a poll left out.
     fn first_hole(&self) -> Option<i64> {
-        let (&(last, _), _) = self.polls.last_key_value()?;
-        let polled: BTreeSet<i64> = self.polls.keys().map(|(offset, _)| *offset).collect();
-        let mut offsets = self.sends.range(..last).map(|(offset, _)| *offset);
-        offsets.find(|offset| !polled.contains(offset))
+        let offsets = self.offsets();
+        let gaps = self.gaps.iter();
+        let skipped = gaps.filter_map(|(from, to, _)| offsets.range(from + 1..*to).next());
+        let lost = offsets.iter().find(|offset| self.is_hole(**offset));
+        skipped.chain(lost).min().copied()
     }
 
     fn is_hole(&self, offset: i64) -> bool {
@@ -132,7 +136,9 @@ fn grid(key: &Value, log: &Log<'_>, hole: i64) -> Markup {
                         td.n { (offset) }
                         td { (sends(log, offset)) }
                         @for process in &processes {
-                            td.n { (poll(log, offset, *process)) }
+                            td.n.hole[log.skipped(offset, *process).is_some()] {
+                                (poll(log, offset, *process))
+                            }
                         }
                     }
                 }
@@ -157,6 +163,8 @@ fn poll(log: &Log<'_>, offset: i64, process: Process) -> Markup {
     html! {
         @if let Some((message, op)) = log.polls.get(&(offset, process)) {
             a href={ "timeline.html#i" (op.index) } title={ "message " (message) } { "●" }
+        } @else if let Some(op) = log.skipped(offset, process) {
+            a href={ "timeline.html#i" (op.index) } title="left out by this poll" { "skipped" }
         }
     }
 }
@@ -182,6 +190,19 @@ mod tests {
         assert_eq!(text.matches("<tr class=\"hole\">").count(), 1, "{text}");
         assert_eq!(text.matches("●").count(), 2, "{text}");
         assert!(text.contains("timeline.html#i3"), "{text}");
+    }
+
+    #[test]
+    fn message_that_one_poll_left_out_is_a_hole_of_its_process() {
+        let history = history(
+            "0 invoke poll [[:poll]]
+             0 ok poll [[:poll {\"k\" [[0 5] [1 6] [2 7]]}]]
+             1 invoke poll [[:poll]]
+             1 ok poll [[:poll {\"k\" [[0 5] [2 7]]}]]",
+        );
+        let text = grids(&history).into_string();
+        assert_eq!(text.matches("<td class=\"n hole\">").count(), 1, "{text}");
+        assert!(!text.contains("<tr class=\"hole\">"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The charts that a workload's checker draws of a run.
+//! The charts of a workload: lines, spans and distributions, all in one style.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -142,5 +142,60 @@ fn draw_span(svg: &mut Svg, span: &Span, [left, right]: [f64; 2], y: f64) {
         });
     if CHARACTER * span.label.chars().count() as f64 + 6.0 < width {
         svg.text("in-span", (left + 4.0, y + 16.0), &span.label);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::{Mark, Series as Line};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn lines_hold_their_last_value_and_marks_lead_to_operations() {
+        let chart = Chart::Lines {
+            title: "Stock".to_owned(),
+            unit: "pieces".to_owned(),
+            series: vec![Line {
+                name: "p0".to_owned(),
+                points: vec![(Duration::ZERO, 5.0), (SECOND, -2.0)],
+                stepped: true,
+            }],
+            marks: vec![Mark {
+                at: SECOND,
+                label: "oversold".to_owned(),
+                operation: Some(7),
+            }],
+        };
+        let text = draw(&chart, 2 * SECOND, &[]).unwrap();
+        assert!(text.contains("timeline.html#i7") && text.contains("oversold"), "{text}");
+        assert!(text.contains("data-name=\"p0\""), "{text}");
+        // The line reaches the right edge.
+        assert!(text.contains("L812 "), "{text}");
+    }
+
+    #[test]
+    fn spans_have_a_row_for_each_name_and_wrong_ones_stand_out() {
+        let span = |row: &str, wrong| Span {
+            row: row.to_owned(),
+            label: "term 1".to_owned(),
+            from: Duration::ZERO,
+            to: SECOND,
+            wrong,
+        };
+        let spans = vec![span("n10", false), span("n9", true), span("n9", false)];
+        let chart = Chart::Spans {
+            title: "Reigns".to_owned(),
+            spans,
+        };
+        let text = draw(&chart, 2 * SECOND, &[]).unwrap();
+        assert_eq!(text.matches("class=\"span wrong\"").count(), 1);
+        assert!(text.find(">n9<").unwrap() < text.find(">n10<").unwrap());
+        let empty = Chart::Spans {
+            title: String::new(),
+            spans: Vec::new(),
+        };
+        assert_eq!(draw(&empty, SECOND, &[]), None);
     }
 }
