@@ -152,3 +152,59 @@ fn json_line(table: &MessageTable, row: &MessageRow) -> Result<String> {
     });
     Ok(line.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    const LOG: &str = r#"{"origin":0}
+{"at":1204,"id":1,"src":"c3","dest":"n1","operation":12,"body":{"type":"read","msg_id":1}}
+{"at":1311,"id":1,"event":"received"}
+{"at":2000000,"id":2,"src":"n1","dest":"n10","body":{"type":"gossip","value":7}}
+{"at":2000000,"id":2,"event":"partitioned"}
+"#;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: MessagesOptions,
+    }
+
+    fn ids(arguments: &str) -> Vec<u64> {
+        let arguments = format!("messages run {arguments}");
+        let options = CommandLine::parse_from(arguments.split_whitespace()).options;
+        let table = MessageTable::read(LOG.as_bytes()).unwrap();
+        let matching = table.rows.iter().filter(|row| options.accepts(&table, row));
+        matching.map(|row| row.id).collect()
+    }
+
+    #[test]
+    fn messages_that_match_all_filters_are_printed() {
+        assert_eq!(ids(""), [1, 2]);
+        assert_eq!(ids("--node n10 --node c3"), [1, 2]);
+        assert_eq!(ids("--node n10 --type read"), [0; 0]);
+        assert_eq!(ids("--fate partitioned"), [2]);
+        assert_eq!(ids("--operation 12"), [1]);
+        assert_eq!(ids("--text value\":7"), [2]);
+        assert_eq!(ids("--from 0.5 --to 2"), [0; 0]);
+        assert_eq!(ids("--from 0.5 --to 2.1"), [2]);
+    }
+
+    #[test]
+    fn line_shows_times_ends_body_and_operation() {
+        let table = MessageTable::read(LOG.as_bytes()).unwrap();
+        assert_eq!(
+            text_line(&table, &table.rows[0]),
+            "      1    0.001204 s     0.107 ms  c3 → n1  {\"type\":\"read\",\"msg_id\":1} (operation 12)"
+        );
+        let line = text_line(&table, &table.rows[1]);
+        assert!(line.contains(" partitioned  n1 → n10  "), "{line}");
+        let json = json_line(&table, &table.rows[1]).unwrap();
+        assert!(
+            json.contains("\"body\":{\"type\":\"gossip\",\"value\":7}"),
+            "{json}"
+        );
+    }
+}

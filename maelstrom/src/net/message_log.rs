@@ -13,6 +13,9 @@
 //! microseconds since the network started; `origin` is the time at which the history began. A run
 //! that is killed leaves a log that is complete up to the last fraction of a second.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::{self, Write as _};
 use std::time::Duration;

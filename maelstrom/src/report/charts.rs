@@ -169,7 +169,10 @@ mod tests {
             }],
         };
         let text = draw(&chart, 2 * SECOND, &[]).unwrap();
-        assert!(text.contains("timeline.html#i7") && text.contains("oversold"), "{text}");
+        assert!(
+            text.contains("timeline.html#i7") && text.contains("oversold"),
+            "{text}"
+        );
         assert!(text.contains("data-name=\"p0\""), "{text}");
         // The line reaches the right edge.
         assert!(text.contains("L812 "), "{text}");

@@ -27,13 +27,9 @@ pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> 
         return None;
     }
     let scale = scale(groups.iter().flat_map(|(_, samples)| samples).copied());
-    let label = if unit.is_empty() {
-        "value".to_owned()
-    } else {
-        format!("{unit}")
-    };
+    let label = if unit.is_empty() { "value" } else { unit };
     let x = Axis {
-        label: &label,
+        label,
         scale,
     };
     let y = Axis {

@@ -125,7 +125,10 @@ pub fn write(
             &messages::page(summary, table, faults, anomalies),
         );
     }
-    save("anomalies.html", &anomalies::page(material.links.has_messages()));
+    save(
+        "anomalies.html",
+        &anomalies::page(material.links.has_messages()),
+    );
     if let Some(results) = results.as_deref_mut() {
         attach(results, raw.or(quantiles), rate, timeline);
         let written = details::write(directory, summary.history, results);

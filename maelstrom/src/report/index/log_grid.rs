@@ -87,6 +87,28 @@ impl<'a> Log<'a> {
                     .or_insert((message, op));
             }
         }
+        let offset = |pair: &Value| pair.as_seq()?.first()?.as_int();
+        for pairs in messages.windows(2) {
+            if let (Some(from), Some(to)) = (offset(&pairs[0]), offset(&pairs[1]))
+                && to > from + 1
+            {
+                self.gaps.push((from, to, op));
+            }
+        }
+    }
+
+    /// Returns the offsets at which the log has a message.
+    fn offsets(&self) -> BTreeSet<i64> {
+        let polled = self.polls.keys().map(|(offset, _)| *offset);
+        self.sends.keys().copied().chain(polled).collect()
+    }
+
+    /// Returns the poll of a process that left out an offset at which the log has a message.
+    fn skipped(&self, offset: i64, process: Process) -> Option<&'a Operation> {
+        let mut gaps = self.gaps.iter();
+        let gap =
+            gaps.find(|(from, to, op)| *from < offset && offset < *to && op.process == process);
+        gap.map(|(.., op)| *op)
     }
 
     /// Returns the first offset that no poll returned or that a poll left out.
