@@ -28,10 +28,7 @@ pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> 
     }
     let scale = scale(groups.iter().flat_map(|(_, samples)| samples).copied());
     let label = if unit.is_empty() { "value" } else { unit };
-    let x = Axis {
-        label,
-        scale,
-    };
+    let x = Axis { label, scale };
     let y = Axis {
         label: "% of the samples that are at most this",
         scale: Scale::linear(100.0),

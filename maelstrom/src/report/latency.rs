@@ -19,12 +19,12 @@ const QUANTILES: [(f64, &str); 4] = [
 /// The windows of upstream's quantiles, which are ours in long runs.
 const WINDOW_MAX_SECONDS: f64 = 30.0;
 
-/// How many windows a run is divided into: at least so many, if that leaves enough operations to
-/// each, and at most so many.
+/// The number of windows that a run is divided into: at least the first, if that leaves enough
+/// operations to each, but never more than the second asks for, and at most `WINDOWS_MAX`.
 const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
 const WINDOWS_MAX: f64 = 2000.0;
 
-/// So many operations are enough for a window.
+/// The number of operations that are enough for a window.
 const ENOUGH: f64 = 10.0;
 
 /// The outcomes in the order in which they are drawn: the rarer on top.
@@ -51,14 +51,14 @@ impl Timing {
 
 /// The operations that ended, by function.
 pub(super) struct Timings {
-    /// By function.
+    /// The operations of each function.
     pub by_f: BTreeMap<String, Vec<Timing>>,
     /// When the last entry of the history was made.
     pub end: Duration,
 }
 
 impl Timings {
-    /// Those of a history.
+    /// Collects those of a history.
     pub fn of(history: &History) -> Timings {
         let mut by_f: BTreeMap<String, Vec<Timing>> = BTreeMap::new();
         for (invocation, completion) in history.pairs() {
@@ -82,7 +82,7 @@ impl Timings {
     }
 }
 
-/// Every operation's latency at the time of its invocation.
+/// Draws the latency of every operation at the time of its invocation.
 pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
     let (end, scale) = (timings.end, timings.scale());
     let title = "Latency of each operation";
@@ -109,7 +109,7 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
     plot.finish()
 }
 
-/// Quantiles of the latency of the operations that began in each window.
+/// Draws quantiles of the latency of the operations that began in each window.
 pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
     let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let title = format!("Latency: quantiles over {window} s");
@@ -139,7 +139,7 @@ pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
     plot.finish()
 }
 
-/// The middle of each window in which operations began, and their latencies, sorted.
+/// Returns the middle of each window in which operations began, and their latencies, sorted.
 fn windows(timings: &[Timing], window: f64) -> Vec<(f64, Vec<f64>)> {
     let mut windows: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for timing in timings {
@@ -155,8 +155,8 @@ fn windows(timings: &[Timing], window: f64) -> Vec<(f64, Vec<f64>)> {
         .collect()
 }
 
-/// The length of windows: as upstream's, but shorter where a run would have only a few of them,
-/// and longer where it would have thousands.
+/// Returns the length of windows in seconds: as upstream's, but shorter where a run would have only
+/// a few of them, and longer where it would have thousands.
 pub(super) fn window_seconds(timings: &Timings, seconds_max: f64) -> f64 {
     let operations: usize = timings.by_f.values().map(Vec::len).sum();
     window_length(timings.end.as_secs_f64(), operations, seconds_max)

@@ -11,7 +11,7 @@ use crate::history::Kind;
 /// The windows of upstream's rates, which are ours in long runs.
 const WINDOW_MAX_SECONDS: f64 = 10.0;
 
-/// The completions of each window, a second.
+/// Draws the completions per second in each window.
 pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let mut all = Vec::new();
@@ -40,7 +40,8 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     plot.finish()
 }
 
-/// The middle of each window and the completions in it, a second; windows without any count too.
+/// Returns the middle of each window and the completions per second in it; windows without any
+/// count too.
 fn rates(timings: &[Timing], outcome: Kind, window: f64, end: Duration) -> Vec<(f64, f64)> {
     let mut counts = vec![0u64; (end.as_secs_f64() / window) as usize + 1];
     for timing in timings.iter().filter(|timing| timing.outcome == outcome) {

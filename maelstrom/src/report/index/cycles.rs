@@ -1,4 +1,4 @@
-//! Cycles of transactions as drawings: who must come before whom, and why.
+//! Cycles of transactions as drawings, with the reason why each comes before the next.
 
 use std::f64::consts::TAU;
 

@@ -2,7 +2,7 @@
 //!
 //! A table is read from the log that the run wrote, or from a journal that was kept in memory. The
 //! operation that caused a message is known for the requests of clients; a reply belongs to the
-//! operation of its request, whoever sent that.
+//! operation of its request.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
