@@ -19,9 +19,10 @@ const QUANTILES: [(f64, &str); 4] = [
 /// The windows of upstream's quantiles, which are ours in long runs.
 const WINDOW_MAX_SECONDS: f64 = 30.0;
 
-/// The number of windows that a run is divided into: at least the first, if that leaves enough
-/// operations to each, but never more than the second asks for, and at most `WINDOWS_MAX`.
+/// The least number of windows that a run is divided into: the second, if that leaves enough
+/// operations to each, and never less than the first.
 const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
+/// The greatest number of windows.
 const WINDOWS_MAX: f64 = 2000.0;
 
 /// The number of operations that are enough for a window.
