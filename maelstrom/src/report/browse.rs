@@ -4,7 +4,6 @@
 //! the sockets. Nothing outside the store is ever shown, whatever the target is and wherever links
 //! lead.
 
-mod compare;
 mod list;
 mod run;
 #[cfg(test)]
@@ -18,6 +17,7 @@ use maud::{Markup, html};
 
 use self::run::Runs;
 use super::page::{self, Page};
+use super::{Comparison, RunDirectory};
 
 /// Shows a store.
 pub struct Browser {
@@ -57,11 +57,15 @@ impl Response {
             content: html! { h1 { (title) } (content) },
             scripts,
         };
+        Response::html(page.render())
+    }
+
+    fn html(page: String) -> Response {
         Response {
             status: 200,
             content_type: "text/html; charset=utf-8",
             location: None,
-            body: page.render().into_bytes(),
+            body: page.into_bytes(),
         }
     }
 }
@@ -124,16 +128,17 @@ impl Browser {
     /// Compares the runs that a query names, such as `a=echo/TIME&b=echo/TIME`.
     fn compare(&self, query: &str) -> Response {
         let named = |name: &str| {
-            let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
-            let (_, value) = parameters.into_iter().find(|(key, _)| *key == name)?;
+            let mut parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+            let (_, value) = parameters.find(|(key, _)| *key == name)?;
             let place = self.locate(&decoded(value)?)?;
-            run::Run::read(&self.root, &place)
+            run::Run::read(&self.root, &place).map(|_| RunDirectory::open(&place))
         };
-        match (named("a"), named("b")) {
-            (Some(a), Some(b)) => {
-                Response::page("Comparison", page::home(), compare::content(&a, &b), &[])
-            }
-            _ => Response::refusal(404, "There are no such runs to compare."),
+        let (Some(a), Some(b)) = (named("a"), named("b")) else {
+            return Response::refusal(404, "There are no such runs to compare.");
+        };
+        match Comparison::of([&a, &b]) {
+            Ok(comparison) => Response::html(comparison.to_page()),
+            Err(error) => Response::refusal(500, &format!("{error:#}")),
         }
     }
 }

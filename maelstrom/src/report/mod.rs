@@ -1,6 +1,6 @@
 //! What a run leaves to look at.
 //!
-//! The [`Store`] holds a directory for each run. Besides the history, the messages and the results
+//! A run has a [`RunDirectory`] in the store. Besides the history, the messages and the results
 //! there are pages for people, each drawn by one function from what the run left to the text of one
 //! file:
 //!
@@ -18,6 +18,7 @@
 pub mod anomalies;
 mod browse;
 mod charts;
+mod compare;
 mod details;
 mod distribution;
 mod faults;
@@ -28,6 +29,7 @@ mod messages;
 mod page;
 mod plot;
 mod rate;
+mod runs;
 mod store;
 mod style;
 mod svg;
@@ -40,8 +42,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use browse::{Browser, Response};
+pub use compare::{ComparedRow, Comparison, Section};
 pub use messages::{MessageRow, MessageTable};
-pub use store::Store;
+pub use runs::{find_runs, list_runs};
+pub use store::{LineStream, RunDirectory, RunRecord, RunResults, RunState};
 
 use self::faults::Interval;
 use self::latency::Timings;

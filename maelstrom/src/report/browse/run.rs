@@ -1,19 +1,16 @@
 //! The runs of a store, as the list shows them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::check::Verdict;
 use crate::edn::{self, Float, Value};
-use crate::report::MESSAGES_FILE;
+use crate::report::runs::is_run;
 use crate::report::style::verdict_name;
-
-/// The time without a change of its files after which a run that is not over counts as dead.
-const DEAD_AFTER: Duration = Duration::from_secs(60);
+use crate::report::{RunDirectory, RunState};
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -41,19 +38,24 @@ impl Run {
             .iter()
             .map(|name| name.to_str());
         let (workload, time) = (names.next()??, names.next()??);
-        let finished = place.join("history.edn").is_file();
-        if names.next().is_some() || !(finished || place.join("eddy.log").is_file()) {
+        if names.next().is_some() || !is_run(place) {
             return None;
         }
+        let directory = RunDirectory::open(place);
         let results = fs::read_to_string(place.join("results.edn")).ok();
         let results = results.and_then(|text| edn::parse(&text).ok());
-        let status = match &results {
-            Some(results) => verdict_name(Verdict::of_results(results)),
-            None if finished => "broke off",
-            None if is_dead(place) => "died",
-            None => "running",
+        let status = match (&results, directory.state()) {
+            (Some(results), _) => verdict_name(Verdict::of_results(results)),
+            (None, RunState::Running) => "running",
+            (None, RunState::BrokeOff(_)) => "broke off",
+            (None, _) => "died",
         };
-        let (seed, description) = description(place);
+        let record = directory.record().ok().flatten();
+        let (seed, description) = record.map_or_else(Default::default, |record| {
+            let text = record.description;
+            let without_seed = text.split_once(": ").map(|(_, rest)| rest.to_owned());
+            (record.seed.to_string(), without_seed.unwrap_or(text))
+        });
         Some(Run {
             workload: workload.to_owned(),
             time: time.to_owned(),
@@ -114,34 +116,8 @@ pub(super) fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// Whether no file of a run that is not over has changed for a while.
-fn is_dead(place: &Path) -> bool {
-    let files = ["eddy.log", MESSAGES_FILE];
-    let times = files.iter().filter_map(|name| modified(&place.join(name)));
-    let last = times.max().and_then(|time| time.elapsed().ok());
-    last.is_some_and(|age| age > DEAD_AFTER)
-}
-
 fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
-}
-
-/// Returns seed and description, with which the log of a run begins.
-fn description(place: &Path) -> (String, String) {
-    let line = File::open(place.join("eddy.log")).ok().and_then(|file| {
-        let mut line = String::new();
-        BufReader::new(file).read_line(&mut line).ok()?;
-        Some(line)
-    });
-    let line = line.unwrap_or_default();
-    let text = line.split_once('\t').map_or("", |(_, text)| text).trim();
-    match text
-        .strip_prefix("seed ")
-        .and_then(|rest| rest.split_once(": "))
-    {
-        Some((seed, rest)) => (seed.to_owned(), rest.to_owned()),
-        None => (String::new(), text.to_owned()),
-    }
 }
 
 /// Reads the runs of a store, and each run that is over only once.
