@@ -6,10 +6,10 @@ mod tests;
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::{Value as Json, json};
 
-use super::style::PAGE;
+use super::page::{self, Page};
 use super::{RunDirectory, RunRecord, RunState};
 use crate::check::Verdict;
 use crate::edn;
@@ -193,22 +193,17 @@ impl Comparison {
 
     /// Returns the comparison as an HTML page.
     pub fn to_page(&self) -> String {
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { "Eddy: two runs compared" }
-                    style { (PreEscaped(PAGE)) }
-                }
-                body {
-                    h1 { "Two runs compared" }
-                    @for section in &self.sections { (section_markup(section)) }
-                }
-            }
-        }
-        .into_string()
+        let page = Page {
+            title: "Two runs compared · Eddy",
+            style: "",
+            nav: page::home(),
+            content: html! {
+                h1 { "Two runs compared" }
+                @for section in &self.sections { (section_markup(section)) }
+            },
+            scripts: &[],
+        };
+        page.render()
     }
 }
 
@@ -216,7 +211,7 @@ fn section_markup(section: &Section) -> Markup {
     html! {
         h2 { (section.title) }
         @if section.rows.is_empty() { p.quiet { "none" } }
-        table {
+        div.scroll { table {
             @for ComparedRow { name, values, change } in &section.rows {
                 tr {
                     th { (name) }
@@ -224,7 +219,7 @@ fn section_markup(section: &Section) -> Markup {
                     td.n { (change) }
                 }
             }
-        }
+        } }
     }
 }
 
