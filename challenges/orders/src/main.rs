@@ -1,0 +1,39 @@
+//! `orders`, the binary.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use orders::{Options, Orders, REQUEST_TIMEOUT};
+use raft::FileDisk;
+
+/// A shop that never sells what it does not have.
+#[derive(Parser)]
+struct Arguments {
+    /// Directory for the nodes' logs. By default EDDY_DATA_DIR, or a new temporary directory; a node
+    /// in a temporary directory loses its log when it is restarted.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Number of shards. All nodes need the same number.
+    #[arg(long, default_value_t = Options::default().shards, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    shards: u32,
+
+    /// Time after which a request fails.
+    #[arg(long, value_name = "MS", default_value_t = REQUEST_TIMEOUT.as_millis() as u64)]
+    request_timeout: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let options = Options {
+        shards: arguments.shards,
+        request_timeout: Duration::from_millis(arguments.request_timeout),
+        ..Options::default()
+    };
+    glomers::run(move |cx| {
+        let disk = FileDisk::open(&raft::data_dir(arguments.data_dir)?, cx.id())?;
+        Orders::sharded(cx, disk, options)
+    })
+}
