@@ -165,12 +165,11 @@ impl Host {
     async fn turns(&self, cx: &Context, store: &mut Store) -> io::Result<()> {
         let mut tick_at = self.start;
         loop {
-            let mut is_tick = tick_at <= Instant::now();
+            let is_tick = tick_at <= Instant::now();
             if is_tick {
                 // The node may have been suspended. Messages that have arrived meanwhile are handled
                 // before deadlines are acted on.
                 yield_now().await;
-                is_tick = true;
                 tick_at = Instant::now() + TICK_INTERVAL;
             }
             let mut work = self.take_work(is_tick);

@@ -120,3 +120,16 @@ impl Node for Orders {
         self.0.run(cx).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_for_another_node_is_read_from_its_message() {
+        let text = r#"{"type":"shard","shard":1,"ask":{"order":{"begin":
+            {"order":"o1","home":1,"parts":[[0,{"p1":2}]]}}}}"#;
+        let request: Result<Request, _> = serde_json::from_str(text);
+        assert!(matches!(request, Ok(Request::Shard(_))));
+    }
+}

@@ -35,6 +35,7 @@ pub enum Command {
         /// The home shard.
         home: ShardId,
         /// What the order takes from each shard.
+        #[serde(with = "pairs")]
         parts: BTreeMap<ShardId, Quantities>,
     },
     /// Reserves an order's products of this shard, all or none.
@@ -72,6 +73,27 @@ pub enum Command {
         /// Id of the payment.
         payment: String,
     },
+}
+
+/// Parts of an order as a list of pairs. An enum with `#[serde(tag = "type")]` buffers its fields, and
+/// the buffer refuses numbers as the keys of a map.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Quantities, ShardId};
+
+    type Parts = BTreeMap<ShardId, Quantities>;
+
+    pub(super) fn serialize<S: Serializer>(parts: &Parts, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(parts)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Parts, D::Error> {
+        let pairs = Vec::<(ShardId, Quantities)>::deserialize(from)?;
+        Ok(pairs.into_iter().collect())
+    }
 }
 
 impl raft::Command for Command {

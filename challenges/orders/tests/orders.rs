@@ -7,7 +7,6 @@ use eddy::workload;
 use glomers::prelude::*;
 use orders::{Options, Orders};
 use raft::Disks;
-use rand::RngExt as _;
 
 fn simulation(seed: u64) -> Simulation {
     let disks = Disks::new(ms(1));
