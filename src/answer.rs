@@ -1,4 +1,4 @@
-//! What becomes of a request, on its way back to whoever made it.
+//! The way of a handler's outcome back to the client.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -24,8 +24,9 @@ impl<'a> From<&'a Error> for ErrorReply<'a> {
     }
 }
 
-/// Answers a request with the outcome of its handler, if it asked for an answer. If it did not, a
-/// failure is logged, since nobody else would learn of it; and so is a panic, in any case.
+/// Sends the outcome of a handler to the client, if the request carried a `msg_id`.
+///
+/// Without a `msg_id` an error is only logged. A panic is logged in either case.
 pub(crate) fn answer<R: Serialize>(
     cx: &Context,
     client: &str,
@@ -41,14 +42,13 @@ pub(crate) fn answer<R: Serialize>(
         cx.log(&format!("a message from {client} failed: {error}"));
     }
     if let Some(msg_id) = msg_id {
-        send(cx, client, msg_id, &ErrorReply::from(&error)).expect("an error can be written");
+        send(cx, client, msg_id, &ErrorReply::from(&error)).expect("an error can be serialized");
     }
 }
 
-/// A reply that cannot be written, or panics when it should be, is as good as a handler that
-/// crashed.
+/// Sends a reply. Returns a crash error if serializing it fails or panics.
 fn send(cx: &Context, client: &str, msg_id: &RawValue, reply: &impl Serialize) -> Result<()> {
     guarded(|| cx.push(client, reply, Field::InReplyTo(msg_id.get())))
-        .map_err(|panic| Error::crash(format!("writing the reply panicked: {panic}")))?
-        .map_err(|e| Error::crash(format!("the reply cannot be written: {e}")))
+        .map_err(|panic| Error::crash(format!("serializing the reply panicked: {panic}")))?
+        .map_err(|e| Error::crash(format!("the reply cannot be serialized: {e}")))
 }

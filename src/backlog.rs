@@ -1,29 +1,30 @@
-//! Growth that should not happen becomes visible before the memory is gone.
+//! Warnings about queues that keep growing, logged before memory runs out.
 
 use std::cell::Cell;
 
-/// Below this, a backlog is nothing to speak of.
-const UNREMARKABLE: usize = 1024;
+/// The smallest queue length that is worth a warning.
+const FIRST_WARNING: usize = 2048;
 
-/// Watches one number, and speaks up each time it reaches another power of two.
+/// Logs a warning each time the length of a queue reaches another power of two.
 pub(crate) struct Backlog {
     what: &'static str,
     next: Cell<usize>,
 }
 
 impl Backlog {
+    /// Creates a watch on a queue of `what`, a plural noun phrase for the log.
     pub(crate) fn new(what: &'static str) -> Self {
         Self {
             what,
-            next: Cell::new(2 * UNREMARKABLE),
+            next: Cell::new(FIRST_WARNING),
         }
     }
 
-    /// Takes note of the number as it is now.
-    pub(crate) fn observe(&self, now: usize, log: impl FnOnce(&str)) {
-        if now >= self.next.get() {
-            self.next.set((now + 1).next_power_of_two());
-            log(&format!("warning: {now} {}", self.what));
+    /// Records the current length, and logs a warning if it is the largest power of two so far.
+    pub(crate) fn observe(&self, length: usize, log: impl FnOnce(&str)) {
+        if length >= self.next.get() {
+            self.next.set((length + 1).next_power_of_two());
+            log(&format!("warning: {length} {}", self.what));
         }
     }
 }
@@ -33,11 +34,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_warning_comes_at_each_power_of_two_and_only_once() {
+    fn growing_queue_warns_once_per_power_of_two() {
         let backlog = Backlog::new("things");
         let mut warnings = Vec::new();
-        for now in (0..10_000).chain(0..10_000) {
-            backlog.observe(now, |text| warnings.push(text.to_owned()));
+        for length in (0..10_000).chain(0..10_000) {
+            backlog.observe(length, |text| warnings.push(text.to_owned()));
         }
         assert_eq!(
             warnings,

@@ -1,8 +1,7 @@
-//! Requests that a node sends, and the replies that come back.
+//! Requests that a node sends, matched with their replies.
 //!
-//! A call is registered before its request is sent, and its registration is removed by a
-//! synchronous `Drop`: by a reply, a timeout and a cancellation alike. So no reply can come too
-//! early, and nothing stays behind when it comes too late.
+//! A call is registered before its request is sent, so a reply cannot arrive too early. A synchronous
+//! `Drop` removes the registration after a reply, a timeout or a cancellation, so nothing leaks.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ use tokio::time::Sleep;
 use crate::wire::{self, Header};
 use crate::{Error, Result};
 
-/// The calls of a node that wait for a reply.
+/// The pending calls of a node.
 #[derive(Default)]
 pub(crate) struct Calls {
     last_id: Cell<u64>,
@@ -28,19 +27,22 @@ pub(crate) struct Calls {
     late: Cell<u64>,
 }
 
-/// A call on its way: its reply once it has come, and whom to wake then.
+/// A pending call: its reply once there is one, and the waker of the task that awaits it.
 #[derive(Default)]
 struct Waiting {
     reply: Option<Result<Box<RawValue>>>,
     waker: Option<Waker>,
 }
 
-/// Numbers of calls have so many bits at first: JSON readers elsewhere are exact up to 53.
+/// The first call id has at most this many bits. Many JSON parsers are exact only up to 53 bits, which
+/// leaves room for 2^53 - 2^48 calls.
 const FIRST_ID_BITS: u32 = 48;
 
 impl Calls {
-    /// No calls yet. They are numbered from the lowest bits of `seed` on, so that a node that is
-    /// restarted does not take a late reply to its former life for one to its present life.
+    /// Creates an empty table that numbers its calls from the low bits of `seed` on.
+    ///
+    /// A restarted node has another seed, so it does not mistake a late reply to its previous
+    /// incarnation for a reply to one of its own calls.
     pub(crate) fn numbered_from(seed: u64) -> Self {
         Self {
             last_id: Cell::new(seed.wrapping_sub(1) & ((1 << FIRST_ID_BITS) - 1)),
@@ -48,7 +50,7 @@ impl Calls {
         }
     }
 
-    /// Opens a call under a `msg_id` that this node has not used before.
+    /// Registers a call under a `msg_id` that this node has not used before.
     pub(crate) fn open(self: &Rc<Self>) -> OpenCall {
         let id = self.last_id.get() + 1;
         self.last_id.set(id);
@@ -59,8 +61,7 @@ impl Calls {
         }
     }
 
-    /// Hands a reply to the call that waits for it. A reply that nobody waits for is counted, and
-    /// dropped.
+    /// Completes the pending call with this id. A reply without a pending call is counted and dropped.
     pub(crate) fn reply(&self, in_reply_to: &str, header: &Header<'_>, body: &RawValue) {
         let mut waiting = self.waiting.borrow_mut();
         let call = in_reply_to
@@ -71,7 +72,7 @@ impl Calls {
             self.late.set(self.late.get() + 1);
             return;
         };
-        // Errors are told apart here, so that no reply type can mistake one for a success.
+        // Errors are recognised here, so that a permissive reply type cannot mistake one for a success.
         call.reply = Some(match header.kind.as_ref() {
             "error" => Err(wire::error_reply(body)),
             _ => Ok(body.to_owned()),
@@ -83,25 +84,25 @@ impl Calls {
         }
     }
 
-    /// Calls that are open.
+    /// Returns the number of pending calls.
     pub(crate) fn len(&self) -> usize {
         self.waiting.borrow().len()
     }
 
-    /// Replies that came when nobody waited for them any more.
+    /// Returns the number of replies without a pending call so far.
     pub(crate) fn late(&self) -> u64 {
         self.late.get()
     }
 }
 
-/// The registration of one call, which ends when this is dropped.
+/// The registration of one call; dropping it removes the call.
 pub(crate) struct OpenCall {
     pub(crate) id: u64,
     calls: Rc<Calls>,
 }
 
 impl OpenCall {
-    /// Gives the call an outcome of this side's own.
+    /// Completes the call with an error that was detected locally.
     pub(crate) fn fail(&self, error: Error) {
         if let Some(call) = self.calls.waiting.borrow_mut().get_mut(&self.id) {
             call.reply = Some(Err(error));
@@ -129,11 +130,11 @@ impl Drop for OpenCall {
     }
 }
 
-/// A request that has been sent, as the future of its reply.
+/// The future of a reply to a request that has already been sent.
 ///
-/// The request is on its way as soon as this exists, so several calls run side by side before the
-/// first is awaited. Dropping it gives the reply up.
-#[must_use = "the request is sent, but its reply is lost"]
+/// The request is sent when the call is made, so several calls run concurrently even before the first
+/// one is awaited. Dropping the future abandons the reply.
+#[must_use = "the request is sent, but its reply is ignored"]
 pub struct Call<R> {
     open: OpenCall,
     dest: Box<str>,
@@ -160,7 +161,7 @@ impl<R: DeserializeOwned> Future for Call<R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<R>> {
         if let Poll::Ready(reply) = self.open.poll_reply(cx) {
-            return Poll::Ready(reply.and_then(|body| self.understand(&body)));
+            return Poll::Ready(reply.and_then(|body| self.deserialize(&body)));
         }
         self.sleep.as_mut().poll(cx).map(|()| {
             let Self { dest, timeout, .. } = &*self;
@@ -172,10 +173,10 @@ impl<R: DeserializeOwned> Future for Call<R> {
 }
 
 impl<R: DeserializeOwned> Call<R> {
-    /// A reply that is not what was expected still means that something was done: the error is
+    /// Deserializes a reply. An unexpected reply still proves that the other node acted, so the error is
     /// not definite.
-    fn understand(&self, body: &RawValue) -> Result<R> {
+    fn deserialize(&self, body: &RawValue) -> Result<R> {
         serde_json::from_str(body.get())
-            .map_err(|e| Error::crash(format!("the reply of {} is not understood: {e}", self.dest)))
+            .map_err(|e| Error::crash(format!("unexpected reply from {}: {e}", self.dest)))
     }
 }

@@ -1,4 +1,4 @@
-//! What a node can do: who it is, whom it knows, and how it reaches them.
+//! A node's handle to its cluster: identity, messages, calls, tasks, randomness and time.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -17,37 +17,38 @@ use crate::backlog::Backlog;
 use crate::call::{Call, Calls};
 use crate::failure::Failure;
 use crate::guard::Guarded;
+use crate::hash::stable_hash;
 use crate::link::Seams;
 use crate::outbox::{Field, Outbox};
 use crate::service::{Kv, Tso};
 use crate::wire::Init;
 
-/// The name of a node, a client or a service, as in `n1`, `c2`, `lin-kv`.
+/// The name of a node, a client or a service, such as `n1`, `c2` or `lin-kv`.
 pub type NodeId = Rc<str>;
 
-/// How long [`Context::call`] waits for a reply, unless the node says otherwise.
+/// The default time limit of [`Context::call`].
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A node's view of its world. Cheap to clone, for futures that outlive a handler.
+/// A node's handle to its cluster. Clones are cheap; clone it for futures that outlive a handler.
 #[derive(Clone)]
 pub struct Context {
     shared: Rc<Shared>,
     sender: NodeId,
 }
 
-/// What all contexts of a node have in common.
+/// The state that all contexts of one node share.
 struct Shared {
     id: NodeId,
     nodes: Vec<NodeId>,
     peers: Vec<NodeId>,
     outbox: Rc<Outbox>,
+    failure: Rc<Failure>,
     calls: Rc<Calls>,
     call_timeout: Cell<Duration>,
     seams: Seams,
     rng: RefCell<ChaCha8Rng>,
-    /// `None` when the node is gone.
+    /// The spawned tasks; `None` once the node has stopped.
     tasks: RefCell<Option<JoinSet<()>>>,
-    failure: Rc<Failure>,
     calls_backlog: Backlog,
     tasks_backlog: Backlog,
 }
@@ -58,18 +59,18 @@ impl Context {
         let nodes: Vec<NodeId> = init.node_ids.into_iter().map(NodeId::from).collect();
         let peers = nodes.iter().filter(|node| **node != id).cloned().collect();
         let mut rng = ChaCha8Rng::seed_from_u64(seams.seed);
-        rng.set_stream(fnv1a(id.as_bytes()));
+        rng.set_stream(stable_hash(id.as_bytes()));
         let shared = Shared {
             id: id.clone(),
             nodes,
             peers,
             outbox,
+            failure,
             calls: Rc::new(Calls::numbered_from(seams.seed)),
             call_timeout: Cell::new(CALL_TIMEOUT),
             seams,
             rng: RefCell::new(rng),
             tasks: RefCell::new(Some(JoinSet::new())),
-            failure,
             calls_backlog: Backlog::new("calls without a reply"),
             tasks_backlog: Backlog::new("spawned tasks"),
         };
@@ -79,7 +80,7 @@ impl Context {
         }
     }
 
-    /// The same world, as the handler of a request from `sender` sees it.
+    /// Returns the context for the handler of a request from `sender`.
     pub(crate) fn of_request(&self, sender: NodeId) -> Self {
         Self {
             shared: Rc::clone(&self.shared),
@@ -87,43 +88,49 @@ impl Context {
         }
     }
 
-    /// This node's name.
+    /// Returns the name of this node.
     pub fn id(&self) -> &str {
         &self.shared.id
     }
 
-    /// All nodes of the cluster, this one included, in the order of `init`: the same on every node.
+    /// Returns all nodes of the cluster, including this one, in the order of `init`. Every node sees
+    /// the same order.
     pub fn nodes(&self) -> &[NodeId] {
         &self.shared.nodes
     }
 
-    /// All nodes but this one, in the order of `init`.
+    /// Returns all nodes except this one, in the order of `init`.
     pub fn peers(&self) -> &[NodeId] {
         &self.shared.peers
     }
 
-    /// Who sent the request at hand; outside of a handler, this node.
+    /// Returns the sender of the request being handled. Outside of a handler that is this node.
     pub fn sender(&self) -> &str {
         &self.sender
     }
 
-    /// Sends a message, and expects nothing. It may be lost on the way.
+    /// Sends a message without waiting for a reply. The network may lose it.
     ///
-    /// `body` must serialise to an object with a `type`; one of `None` or `()` sends nothing, and
-    /// one that cannot be serialised is logged.
+    /// `body` must serialize to an object with a `type`. A body that serializes to `null`, such as
+    /// `None` or `()`, sends nothing. A body that cannot be serialized is logged.
     pub fn send<B: Serialize + ?Sized>(&self, dest: &str, body: &B) {
         if let Err(e) = self.push(dest, body, Field::None) {
-            self.log(&format!("a message to {dest} cannot be written: {e}"));
+            self.log(&format!("a message to {dest} cannot be serialized: {e}"));
         }
     }
 
-    /// Sends a request, and waits for the reply for a second, or for
-    /// [`set_call_timeout`](Self::set_call_timeout).
+    /// Sends a request and returns the future of its reply.
     ///
-    /// The request is on its way when this returns; await the [`Call`] for its reply. An error
-    /// reply is an `Err` with its code; silence is [`ErrorCode::Timeout`]; a reply that is no `R`
-    /// is [`ErrorCode::Crash`], since something has been done; and if `body` cannot be serialised,
-    /// nothing was sent, and that is [`ErrorCode::MalformedRequest`].
+    /// The request is sent immediately, also if the [`Call`] is never awaited. The time limit is one
+    /// second, or what [`set_call_timeout`](Self::set_call_timeout) says.
+    ///
+    /// # Errors
+    ///
+    /// - The code of the error reply, if there is one.
+    /// - [`ErrorCode::Timeout`] if no reply arrives in time.
+    /// - [`ErrorCode::Crash`] if the reply does not deserialize to `R`. The other node may have acted
+    ///   on the request, so this error is not definite.
+    /// - [`ErrorCode::MalformedRequest`] if `body` cannot be serialized. Nothing was sent then.
     ///
     /// [`ErrorCode::Timeout`]: crate::ErrorCode::Timeout
     /// [`ErrorCode::Crash`]: crate::ErrorCode::Crash
@@ -132,7 +139,7 @@ impl Context {
         self.call_within(self.shared.call_timeout.get(), dest, body)
     }
 
-    /// As [`call`](Self::call), with a time limit of its own.
+    /// Sends a request like [`call`](Self::call), with this time limit instead of the default one.
     pub fn call_within<R>(
         &self,
         timeout: Duration,
@@ -145,19 +152,19 @@ impl Context {
             .observe(self.calls_waiting(), |text| self.log(text));
         if let Err(e) = self.push(dest, body, Field::MsgId(open.id)) {
             open.fail(Error::malformed_request(format!(
-                "the request cannot be written: {e}"
+                "the request cannot be serialized: {e}"
             )));
         }
         Call::new(open, dest, timeout)
     }
 
-    /// Changes how long a [`call`](Self::call) of this node waits, from the next one on.
+    /// Sets the time limit of this node's later [`call`](Self::call)s.
     pub fn set_call_timeout(&self, timeout: Duration) {
         self.shared.call_timeout.set(timeout);
     }
 
-    /// Runs a future beside the handlers. It ends with the node, wherever it may be. If it panics,
-    /// that is logged, and the node lives on.
+    /// Runs a future concurrently with the handlers. It is cancelled when the node stops. A panic in it
+    /// is logged and does not affect the node.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         let Some(tasks) = &mut *self.shared.tasks.borrow_mut() else {
             return;
@@ -174,63 +181,69 @@ impl Context {
             .observe(tasks.len(), |text| self.log(text));
     }
 
-    /// This node's source of random numbers. May be held across an `.await`.
+    /// Stops the node because of an error that it cannot recover from, such as a failed disk.
+    ///
+    /// Messages sent before this call are still written, later ones are dropped, handlers and tasks are
+    /// cancelled, and [`serve`](crate::serve) returns the error. [`run`](crate::run) prints it to
+    /// stderr and exits with code 1. Only the first error counts.
+    ///
+    /// Do not call it for an error of one request: return that from the handler.
+    pub fn fail(&self, error: impl Into<Error>) {
+        self.shared.outbox.seal();
+        self.shared.failure.report(error.into());
+    }
+
+    /// Returns this node's random number generator. It may be held across an `.await`.
     pub fn rng(&self) -> Random<'_> {
         Random(&self.shared.rng)
     }
 
-    /// Time since the Unix epoch, as this node's wall clock shows it: not the same on every node,
-    /// and it may step back. For anything but timestamps use `tokio::time`.
+    /// Returns the time since the Unix epoch according to this node's wall clock.
+    ///
+    /// Clocks of different nodes differ, and a clock may step back. Use it for timestamps only, and
+    /// `tokio::time` to measure or wait.
     pub fn wall_clock(&self) -> Duration {
         (self.shared.seams.wall_clock)()
     }
 
-    /// Writes a line for people into the node's log.
+    /// Writes a line to the node's log.
     pub fn log(&self, line: &str) {
         (self.shared.seams.log)(line);
     }
 
-    /// Ends the node with an error: messages sent so far are written, then [`serve`] returns the
-    /// error, and a program exits with status 1.
-    ///
-    /// For a failure after which the node must not go on, such as a failed disk. Returns at once;
-    /// only the first error counts.
-    ///
-    /// [`serve`]: crate::serve
-    pub fn fail(&self, error: Error) {
-        self.shared.failure.set(error);
-    }
-
-    /// Maelstrom's linearizable store: every operation acts at one moment between its call and
-    /// its reply.
+    /// Returns a client of `lin-kv`, Maelstrom's linearizable store: every operation takes effect at
+    /// one moment between its call and its reply.
     pub fn lin_kv(&self) -> Kv {
         Kv::new(self.clone(), "lin-kv")
     }
 
-    /// Maelstrom's sequentially consistent store: a node sees its own writes, and all nodes see
-    /// the writes in one order, but a read may be **arbitrarily old** if the node itself has not
-    /// changed anything since. Changing something brings it up to date.
+    /// Returns a client of `seq-kv`, Maelstrom's sequentially consistent store.
+    ///
+    /// A node sees its own writes, and all nodes see all writes in one order. A read may be
+    /// **arbitrarily stale** if the node has not written since; a write brings the node up to date.
     pub fn seq_kv(&self) -> Kv {
         Kv::new(self.clone(), "seq-kv")
     }
 
-    /// Maelstrom's store of replicas where the last writer wins: a read may be old, may step back,
-    /// and a write may be **lost** to a concurrent one. Only what merges by itself is safe there.
+    /// Returns a client of `lww-kv`, Maelstrom's replicated store in which the last writer wins.
+    ///
+    /// A read may be stale or go back in time, and a write may be **lost** to a concurrent one. Only
+    /// values that tolerate both are safe there.
     pub fn lww_kv(&self) -> Kv {
         Kv::new(self.clone(), "lww-kv")
     }
 
-    /// Maelstrom's source of timestamps.
+    /// Returns a client of `lin-tso`, Maelstrom's timestamp oracle.
     pub fn lin_tso(&self) -> Tso {
         Tso::new(self.clone())
     }
 
-    /// Calls of this node that wait for a reply.
+    /// Returns the number of this node's calls without a reply so far.
     pub fn calls_waiting(&self) -> usize {
         self.shared.calls.len()
     }
 
-    /// Replies so far that came when nobody waited for them any more.
+    /// Returns the number of replies that arrived after their call had ended.
     pub fn late_replies(&self) -> u64 {
         self.shared.calls.late()
     }
@@ -248,7 +261,7 @@ impl Context {
         self.shared.outbox.push(self.id(), dest, body, field)
     }
 
-    /// Cancels what has been spawned, and spawns no more.
+    /// Cancels all spawned tasks; later ones are dropped at once.
     pub(crate) fn cancel(&self) {
         drop(self.shared.tasks.take());
     }
@@ -263,9 +276,9 @@ impl fmt::Debug for Context {
     }
 }
 
-/// A node's source of random numbers, which its seed and its id determine; see [`Context::rng`].
+/// A node's random number generator, determined by its seed and its id; see [`Context::rng`].
 ///
-/// Use it through `rand`'s traits, as in `cx.rng().random_range(0..10)`.
+/// Use it through the traits of `rand`, for example `cx.rng().random_range(0..10)`.
 pub struct Random<'a>(&'a RefCell<ChaCha8Rng>);
 
 impl TryRng for Random<'_> {
@@ -282,11 +295,4 @@ impl TryRng for Random<'_> {
     fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Infallible> {
         self.0.borrow_mut().try_fill_bytes(dst)
     }
-}
-
-/// The hash of Fowler, Noll and Vo: the same in every build, unlike the standard library's.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

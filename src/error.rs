@@ -1,58 +1,58 @@
-//! Errors as Maelstrom defines them: a code that says what may have happened, and a text.
+//! Maelstrom's errors: a code and a text.
 //!
-//! The one question that matters about an error is whether the operation certainly did not happen
-//! ([`ErrorCode::is_definite`]): only then is it safe to do something else instead. Everything that
-//! is not definite must be treated like a timeout, which may hide a success.
+//! The important property of an error is whether it is definite ([`ErrorCode::is_definite`]): the
+//! operation certainly did not take effect. Only then is it safe to do something else instead. Treat
+//! every other error like a timeout, which may hide a success.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a handler, a call, or a client of a service returns.
+/// The result of a handler, a call, or a service client.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error that travels between nodes, and between nodes and clients.
+/// An error that nodes and clients send each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// What went wrong, and whether it is certain that nothing was done.
+    /// The kind of error, which also says whether the error is definite.
     pub code: ErrorCode,
-    /// The same for people.
+    /// A description for people.
     pub text: String,
 }
 
-/// The codes of Maelstrom's protocol.
+/// The error codes of Maelstrom's protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "i64", into = "i64")]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// 0: no reply came in time. Not definite.
+    /// 0: no reply arrived in time. Not definite.
     Timeout,
-    /// 1: the network knows no such node.
+    /// 1: the destination does not exist.
     NodeNotFound,
-    /// 10: the node does not know this type of message.
+    /// 10: the node does not support this message type.
     NotSupported,
-    /// 11: not now; nothing was done, try again.
+    /// 11: the node cannot serve the request now; it did nothing, and a retry may succeed.
     TemporarilyUnavailable,
-    /// 12: the request does not have the form that its type demands.
+    /// 12: the request body does not match its type.
     MalformedRequest,
-    /// 13: something broke in the middle. Not definite.
+    /// 13: the node failed while it processed the request. Not definite.
     Crash,
-    /// 14: the operation was given up, without any effect.
+    /// 14: the operation was aborted without any effect.
     Abort,
     /// 20: the key does not exist.
     KeyDoesNotExist,
-    /// 21: the key exists already.
+    /// 21: the key already exists.
     KeyAlreadyExists,
-    /// 22: the value is not the one that was expected.
+    /// 22: the current value is not the expected one.
     PreconditionFailed,
-    /// 30: the transaction lost against another one, and had no effect.
+    /// 30: the transaction conflicted with another one and had no effect.
     TxnConflict,
-    /// Any other number. Not definite, since its meaning is not known.
+    /// Any other code. Not definite, because its meaning is unknown.
     Other(i64),
 }
 
 impl ErrorCode {
-    /// Whether the operation certainly did not take effect, and never will.
+    /// Returns whether the operation certainly did not take effect and never will.
     pub fn is_definite(self) -> bool {
         !matches!(self, Self::Timeout | Self::Crash | Self::Other(_))
     }
@@ -99,7 +99,7 @@ impl From<ErrorCode> for i64 {
 macro_rules! constructors {
     ($($name:ident => $code:ident),* $(,)?) => {
         $(
-            #[doc = concat!("An error of code [`ErrorCode::", stringify!($code), "`].")]
+            #[doc = concat!("Creates an error of code [`ErrorCode::", stringify!($code), "`].")]
             pub fn $name(text: impl Into<String>) -> Self {
                 Self::new(ErrorCode::$code, text)
             }
@@ -108,7 +108,7 @@ macro_rules! constructors {
 }
 
 impl Error {
-    /// An error of any code.
+    /// Creates an error of any code.
     pub fn new(code: ErrorCode, text: impl Into<String>) -> Self {
         Self {
             code,
@@ -130,14 +130,13 @@ impl Error {
         txn_conflict => TxnConflict,
     }
 
-    /// Whether the operation certainly did not take effect; see [`ErrorCode::is_definite`].
+    /// Returns whether the operation certainly did not take effect; see [`ErrorCode::is_definite`].
     pub fn is_definite(&self) -> bool {
         self.code.is_definite()
     }
 
-    /// Whether the same request may well succeed later: the outcome is unknown, or the other side
-    /// said that it cannot answer *now*. Repeating after an unknown outcome is safe only for
-    /// requests that may take effect twice.
+    /// Returns whether a retry may succeed: the outcome is unknown, or the other side is temporarily
+    /// unavailable. After an unknown outcome, retry only requests that may take effect twice.
     pub fn is_transient(&self) -> bool {
         !self.is_definite() || self.code == ErrorCode::TemporarilyUnavailable
     }
@@ -151,7 +150,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// An [`Error`] that went through `anyhow` comes back as it was; anything else is a crash.
+/// Restores an [`Error`] that was wrapped in `anyhow`; any other error becomes a crash.
 impl From<anyhow::Error> for Error {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<Self>() {

@@ -1,4 +1,4 @@
-//! The error with which a node ends itself.
+//! The fatal error of a node: it stops the node, and the process exits with an error.
 
 use std::cell::RefCell;
 
@@ -6,28 +6,27 @@ use tokio::sync::Notify;
 
 use crate::Error;
 
-/// The first error given to [`Context::fail`](crate::Context::fail), for the loop that runs the
-/// node.
+/// A slot for the first fatal error of a node.
 #[derive(Default)]
 pub(crate) struct Failure {
     error: RefCell<Option<Error>>,
-    set: Notify,
+    reported: Notify,
 }
 
 impl Failure {
-    /// Sets the error, unless there is one already.
-    pub(crate) fn set(&self, error: Error) {
+    /// Stores the error, unless there is one already, and wakes the server.
+    pub(crate) fn report(&self, error: Error) {
         self.error.borrow_mut().get_or_insert(error);
-        self.set.notify_one();
+        self.reported.notify_one();
     }
 
-    /// Waits until the error is set.
+    /// Waits for a fatal error. Cancel safe.
     pub(crate) async fn wait(&self) -> Error {
         loop {
-            if let Some(error) = &*self.error.borrow() {
-                return error.clone();
+            if let Some(error) = self.error.take() {
+                return error;
             }
-            self.set.notified().await;
+            self.reported.notified().await;
         }
     }
 }

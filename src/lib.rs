@@ -1,8 +1,7 @@
-//! A runtime for nodes that live in [Maelstrom](https://github.com/jepsen-io/maelstrom): JSON
-//! messages on stdin and stdout, requests as enums, calls with timeouts, and clients for
-//! Maelstrom's services.
+//! A runtime for [Maelstrom](https://github.com/jepsen-io/maelstrom) nodes: JSON messages on stdin and
+//! stdout, requests as enums, calls with timeouts, and clients for Maelstrom's services.
 //!
-//! # A whole node
+//! # A complete node
 //!
 //! ```
 //! use glomers::prelude::*;
@@ -31,16 +30,16 @@
 //! }
 //! ```
 //!
-//! The handler *returns* the reply. Whether it is sent is not the handler's business: it is if, and
-//! only if, the request carried a `msg_id`. An `Err` becomes an error reply. So requests and gossip
-//! are one thing, and nothing in a node says "reply". (A node that has nothing to say to gossip
-//! declares `type Reply = Option<Reply>`.)
+//! The handler *returns* the reply. The runtime sends it if and only if the request carried a `msg_id`,
+//! and turns an `Err` into an error reply. So requests and gossip use the same interface. (A node that
+//! does not reply to gossip declares `type Reply = Option<Reply>`.)
 //!
-//! # Reaching others
+//! # Communication
 //!
-//! Everything else goes through the [`Context`]: who one is and whom one knows, [`send`] and
-//! [`call`], [`retry`], [`spawn`], [`rng`], [`wall_clock`], and the services ([`lin_kv`] and its
-//! siblings). [`Node::background`] runs beside the handlers, for gossip and timers:
+//! Handlers use the [`Context`] for everything else: the node's id and peers, [`send`] and [`call`],
+//! [`retry`], [`spawn`], [`rng`], [`wall_clock`], and clients of the services ([`lin_kv`] and others).
+//! [`Node::background`] runs concurrently with the handlers, for gossip and timers. [`fail`] stops a
+//! node that cannot continue.
 //!
 //! ```
 //! # use glomers::prelude::*;
@@ -57,22 +56,22 @@
 //! #   type Reply = Reply;
 //!     // …
 //!     async fn handle(&self, Request::Add { delta }: Request, cx: &Context) -> Result<Reply> {
-//!         // Compare and set until nobody else was faster; a timeout goes to the client as it is.
+//!         // Compares and sets until there is no conflict; a timeout is passed on to the client.
 //!         cx.seq_kv().update("total", |total| total.unwrap_or(0) + delta).await?;
 //!         Ok(Reply::AddOk)
 //!     }
 //! }
 //! ```
 //!
-//! # One thread, three seams
+//! # One thread, three inputs
 //!
-//! A node runs on one thread, inside tokio's `LocalRuntime`: state lives in `Cell` and `RefCell`,
-//! handlers interleave only where they `.await`, and nothing needs to be `Send`.
+//! A node runs on one thread, in tokio's `LocalRuntime`: keep state in `Cell` and `RefCell`; handlers
+//! interleave only where they `.await`; nothing needs to be `Send`.
 //!
-//! It touches the world in three places: a [`Link`] that carries its messages, a clock, and a seed
-//! for its randomness ([`Seams`]). [`run`] takes them from the operating system. [`serve`] takes
-//! any: given two channels, tokio's paused clock and a seed of its own, the same node is
-//! deterministic, and dies when the future is dropped.
+//! A node has three inputs: a [`Link`] that carries its messages, a clock, and a seed for its random
+//! numbers ([`Seams`]). [`run`] takes them from the operating system. [`serve`] accepts any others: with
+//! two channels, tokio's paused clock and a fixed seed, the same node is deterministic. Dropping the
+//! future kills the node.
 //!
 //! ```
 //! # use glomers::prelude::*;
@@ -97,25 +96,35 @@
 //! # });
 //! ```
 //!
-//! # What it promises
+//! # Guarantees
 //!
-//! - A node exists only once `init` has told it who it is, and hears nothing before that.
-//! - Replies of handlers that need not wait keep the order of their requests; a handler that waits
-//!   delays nobody.
-//! - A call ends: with its reply, an error, a timeout, or by being dropped; and is forgotten then.
-//! - Nothing that comes in kills a node. An unknown type is answered with error 10, a bad body with
-//!   12, a panic in a handler with 13; what is no message is logged and skipped. Lines may have any
-//!   length.
-//! - At the end of input, requests that were accepted are finished, within five seconds.
-//! - What grows without bound is warned of on stderr.
+//! - A node is constructed when `init` arrives, and handles no request before that.
+//! - Replies of handlers that do not wait keep the order of their requests. A handler that waits does not
+//!   delay others.
+//! - Every call ends: with a reply, an error, a timeout, or by being dropped. Nothing of it remains.
+//! - No input stops a node. An unknown type is answered with error 10, a malformed body with 12, a panic
+//!   in a handler with 13. A line that is not a message is logged and skipped. Lines may have any length.
+//! - At the end of input, accepted requests are finished within five seconds.
+//! - Queues that keep growing are reported on stderr.
 //!
-//! What it does not promise: memory. A node that is killed comes back without any.
+//! State is not persistent: a killed node restarts empty unless it stores its state itself.
+//!
+//! # Reading order
+//!
+//! 1. `node.rs`, the trait; `context.rs`, what a node can do; `error.rs`.
+//! 2. `serve.rs`, the main loop; `server.rs`, what it does with each line; `answer.rs`, the replies;
+//!    `guard.rs` and `failure.rs`, panics and fatal errors.
+//! 3. `wire/`, parsing of input; `outbox.rs`, the output buffer; `link.rs` and `stdio.rs`, where both
+//!    come from.
+//! 4. `call.rs`, requests to other nodes; `retry.rs`; `service/`, the clients of Maelstrom's services.
+//! 5. `backlog.rs` and `hash.rs`, two small tools.
 //!
 //! [`send`]: Context::send
 //! [`call`]: Context::call
 //! [`retry`]: Context::retry
 //! [`spawn`]: Context::spawn
 //! [`rng`]: Context::rng
+//! [`fail`]: Context::fail
 //! [`wall_clock`]: Context::wall_clock
 //! [`lin_kv`]: Context::lin_kv
 
@@ -126,6 +135,7 @@ mod context;
 mod error;
 mod failure;
 mod guard;
+mod hash;
 mod link;
 mod node;
 mod outbox;
@@ -139,6 +149,7 @@ mod wire;
 pub use call::Call;
 pub use context::{Context, NodeId, Random};
 pub use error::{Error, ErrorCode, Result};
+pub use hash::stable_hash;
 pub use link::{Link, Seams};
 pub use node::{IntoNode, Node};
 pub use retry::Backoff;
@@ -146,7 +157,7 @@ pub use serve::serve;
 pub use service::{Kv, Tso};
 pub use stdio::run;
 
-/// What nearly every node needs, for `use glomers::prelude::*`.
+/// The imports that nearly every node needs: `use glomers::prelude::*`.
 pub mod prelude {
     pub use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! The three places where a node touches the world: a link, a clock, and randomness.
+//! The three inputs of a node: a link to the network, a clock, and a seed for randomness.
 //!
-//! As a binary they are stdin and stdout, the machine's clock, and a seed from the operating
-//! system. A simulator brings its own, and the same node becomes deterministic. (The fourth thing
-//! here, the log, tells the world something and learns nothing from it.)
+//! For a binary these are stdin and stdout, the system clock, and a seed from the operating system. A
+//! simulator supplies its own, which makes the same node deterministic. The log, also defined here, is
+//! an output only.
 
 use std::io::{self, Write};
 use std::rc::Rc;
@@ -12,19 +12,19 @@ use tokio::sync::mpsc;
 
 /// A node's connection to its network.
 ///
-/// Both directions carry lines: a JSON object each, in UTF-8, ended by a newline.
+/// Both directions carry lines: one JSON object each, in UTF-8, terminated by a newline.
 pub struct Link {
     /// Batches of one or more whole lines; the last newline of a batch may be missing. The node
-    /// stops when every sender is gone, as it does at the end of stdin.
+    /// stops when all senders are dropped, which corresponds to the end of stdin.
     pub inbound: mpsc::UnboundedReceiver<Vec<u8>>,
-    /// Takes whole lines, as many as were ready, and is flushed after each batch. The node stops
-    /// quietly when it says [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+    /// Receives batches of whole lines, each followed by a flush. The node stops without an error when
+    /// a write fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
     pub outbound: Box<dyn Write>,
 }
 
 impl Link {
-    /// A link in memory, and its other end: a sender of lines to the node, and a receiver that
-    /// yields each line of the node by itself, without its newline.
+    /// Creates a link in memory and its other end: a sender of lines to the node, and a receiver of
+    /// the node's lines, one at a time and without the newline.
     pub fn in_memory() -> (
         Self,
         mpsc::UnboundedSender<Vec<u8>>,
@@ -43,7 +43,7 @@ impl Link {
     }
 }
 
-/// Hands over line by line what is written in whole lines.
+/// A writer that splits batches into lines and sends each of them to a channel.
 struct Lines(mpsc::UnboundedSender<String>);
 
 impl Write for Lines {
@@ -62,25 +62,28 @@ impl Write for Lines {
     }
 }
 
-/// Everything else that a node gets from outside.
+/// The other inputs of a node: clock and seed; and its log.
 #[derive(Clone)]
 pub struct Seams {
-    /// Time since the Unix epoch, as this node's wall clock shows it. It may be wrong, and step
-    /// back.
+    /// Returns the time since the Unix epoch according to this node's wall clock. It may be wrong and
+    /// may step back.
     pub wall_clock: Rc<dyn Fn() -> Duration>,
-    /// Where this node's randomness starts. A node that is restarted needs another seed, as it
-    /// would get one from the operating system; nodes with the same seed and different ids draw
-    /// different numbers. The numbers of a node's calls begin with its seed, too.
+    /// The seed of this node's random numbers and of its call ids.
+    ///
+    /// A restarted node needs another seed, as it would get from the operating system. Nodes with the
+    /// same seed and different ids draw different numbers.
     pub seed: u64,
-    /// Takes one line that is meant for people.
+    /// Receives log lines.
     pub log: Rc<dyn Fn(&str)>,
 }
 
 impl Seams {
-    /// Seams for a simulated node: a wall clock that follows tokio's clock from the Unix epoch
-    /// on, and a log on stderr.
+    /// Creates the inputs of a simulated node: a wall clock that starts at the Unix epoch now and
+    /// follows tokio's clock, and a log on stderr.
     ///
-    /// The clock starts when this is called, inside a tokio runtime.
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub fn simulated(seed: u64) -> Self {
         let start = tokio::time::Instant::now();
         Self {

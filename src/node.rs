@@ -1,4 +1,4 @@
-//! What a node is: a type that answers requests, and perhaps does something in between.
+//! The trait that every node implements: request handlers and a background task.
 
 use std::rc::Rc;
 
@@ -9,52 +9,53 @@ use crate::{Context, Error, Result};
 
 /// A node of the cluster.
 ///
-/// A node lives on one thread: state belongs in `Cell` and `RefCell`, and no future needs to be
-/// `Send`. Handlers of several requests interleave where they `.await`, and nowhere else.
+/// A node runs on one thread: keep its state in `Cell` and `RefCell`; no future needs to be `Send`.
+/// Handlers interleave only where they `.await`.
 ///
-/// All of it is memory: a node that is killed comes back empty, unless it has written to a disk or
-/// to one of Maelstrom's services.
+/// State is lost when the process is killed, unless the node writes it to a disk or to one of
+/// Maelstrom's services.
 #[allow(
     async_fn_in_trait,
     reason = "nodes are single-threaded, so no bound is missing"
 )]
 pub trait Node: 'static {
-    /// What others may ask: an enum with `#[serde(tag = "type", rename_all = "snake_case")]`.
+    /// The requests that the node accepts: an enum with
+    /// `#[serde(tag = "type", rename_all = "snake_case")]`.
     ///
-    /// A message of a type that is no variant is answered with error 10, a known type with a bad
-    /// body with error 12; the handler sees neither. Numbers that do not fit in 64 bits become
-    /// floats, if the field allows it.
+    /// The runtime answers an unknown type with error 10, and a known type with a malformed body with
+    /// error 12; the handler sees neither. Numbers beyond 64 bits become floats where the field allows
+    /// it.
     type Request: DeserializeOwned;
 
-    /// What the node answers: an enum of the same form, or an `Option` of one.
+    /// The replies: an enum of the same form, or an `Option` of one.
     ///
-    /// A reply that serialises to `null`, as `None` and `()` do, is not sent. So a node whose
-    /// peers gossip says `type Reply = Option<Reply>` and returns `Ok(None)` for gossip.
+    /// A reply that serializes to `null`, such as `None` or `()`, is not sent. A node that also receives
+    /// gossip declares `type Reply = Option<Reply>` and returns `Ok(None)` for gossip.
     type Reply: Serialize;
 
-    /// Answers a request.
+    /// Handles a request and returns the reply.
     ///
-    /// The reply is sent if, and only if, the request carried a `msg_id`; an `Err` is sent as an
-    /// error reply under the same condition, and logged otherwise. A handler that panics answers
-    /// with error 13, and the node lives on.
+    /// The reply is sent if and only if the request carried a `msg_id`. An `Err` is sent as an error
+    /// reply under the same condition, and logged otherwise. A panic is answered with error 13 and does
+    /// not stop the node.
     ///
-    /// Requests are handled in the order in which they came. A handler that finishes without
-    /// waiting has its reply sent in that order too, and delays nobody when it has to wait.
+    /// Handlers start in the order in which requests arrive. Replies of handlers that finish without
+    /// waiting keep that order. A handler that waits does not delay others.
     async fn handle(&self, request: Self::Request, cx: &Context) -> Result<Self::Reply>;
 
-    /// Runs beside the handlers from the moment when the node has answered `init`: gossip,
-    /// elections, timers. Ends with the node.
+    /// Runs concurrently with the handlers from `init_ok` on, for gossip, elections and timers. It is
+    /// cancelled when the node stops. Report an unrecoverable error with [`Context::fail`].
     async fn background(&self, _cx: &Context) {}
 }
 
-/// What the function given to [`run`](crate::run) may return: a node, or a `Result` with one.
+/// The result types of the function passed to [`run`](crate::run): a node, or a `Result` with one.
 ///
-/// An `Err` is the answer to `init`, so that a node that cannot start says why.
+/// An `Err` becomes the reply to `init`, which tells the workbench why the node cannot start.
 pub trait IntoNode {
-    /// The node.
+    /// The type of the node.
     type Node: Node;
 
-    /// The node, or what kept it from being made.
+    /// Converts to a node or the error that prevented its construction.
     fn into_node(self) -> Result<Self::Node>;
 }
 
@@ -74,7 +75,7 @@ impl<N: Node, E: Into<Error>> IntoNode for Result<N, E> {
     }
 }
 
-/// The handler of one request as a future that owns all it needs.
+/// Runs the handler of one request, as a future that owns everything it needs.
 pub(crate) async fn handling<N: Node>(
     node: Rc<N>,
     request: N::Request,

@@ -1,7 +1,7 @@
-//! Where a node's messages wait until they are written: one buffer of whole lines.
+//! The output buffer of a node.
 //!
-//! Messages are serialised straight into it, and it is written out once when nothing more is
-//! ready. A message is there as a whole or not at all, even if serialising it fails or panics.
+//! Messages are serialized directly into one buffer of lines, which is written when no more work is
+//! ready. A message is added completely or not at all, even if serializing it fails or panics.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, Write};
@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Waker};
 
 use serde::Serialize;
 
-/// A buffer that grew beyond this for one long line is given back, and a batch of this size is
-/// written even if more is ready.
+/// The size at which a batch is written even if more messages are ready. Twice this much memory stays
+/// allocated between batches; what a long line needed beyond that is released.
 pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 
+/// Messages that are not yet written.
 #[derive(Default)]
 pub(crate) struct Outbox {
     buffer: RefCell<Vec<u8>>,
@@ -20,16 +21,20 @@ pub(crate) struct Outbox {
     closed: Cell<bool>,
 }
 
-/// The field that the runtime adds to a body.
+/// The header field that the runtime adds to a body.
 pub(crate) enum Field<'a> {
     None,
     MsgId(u64),
-    /// A `msg_id` in JSON, verbatim: whatever a client numbers its requests with, it gets back.
+    /// The `msg_id` of the request as raw JSON, so that a client gets back exactly what it sent.
     InReplyTo(&'a str),
 }
 
 impl Outbox {
-    /// Adds a message. A body of `null` stands for no message; any other body must be an object.
+    /// Adds a message. A body that serializes to `null` adds nothing.
+    ///
+    /// # Errors
+    ///
+    /// The body cannot be serialized, or is not an object.
     pub(crate) fn push<B: Serialize + ?Sized>(
         &self,
         src: &str,
@@ -59,9 +64,9 @@ impl Outbox {
                 ));
             }
         }
-        add(line, body_start, &field)?;
+        add_field(line, body_start, &field)?;
         line.extend_from_slice(b"}\n");
-        draft.whole = true;
+        draft.complete = true;
         drop(draft);
         if was_empty && let Some(writer) = self.writer.take() {
             writer.wake();
@@ -69,12 +74,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// Bytes that wait to be written.
+    /// Returns the number of bytes that are not yet written.
     pub(crate) fn len(&self) -> usize {
         self.buffer.borrow().len()
     }
 
-    /// Ready when there is something to write. One task may wait for it.
+    /// Is ready when there is something to write. Only one task may wait.
     pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.len() > 0 {
             return Poll::Ready(());
@@ -89,7 +94,7 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Writes everything that waits, and flushes.
+    /// Writes and flushes all messages.
     pub(crate) fn write_to(&self, link: &mut dyn Write) -> io::Result<()> {
         let mut buffer = self.buffer.borrow_mut();
         if buffer.is_empty() {
@@ -102,15 +107,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Drops what waits, and all that is added later: the node is gone.
-    pub(crate) fn close(&self) {
+    /// Drops all messages that are added from now on, and keeps those that are already there.
+    pub(crate) fn seal(&self) {
         self.closed.set(true);
+    }
+
+    /// Drops all messages, including those that are added later.
+    pub(crate) fn close(&self) {
+        self.seal();
         self.buffer.borrow_mut().clear();
     }
 }
 
-/// Adds a field to the object that starts at `start`, and ends the line so far.
-fn add(line: &mut Vec<u8>, start: usize, field: &Field<'_>) -> serde_json::Result<()> {
+/// Adds a field to the JSON object that reaches from `start` to the end of the line.
+fn add_field(line: &mut Vec<u8>, start: usize, field: &Field<'_>) -> serde_json::Result<()> {
     if matches!(field, Field::None) {
         return Ok(());
     }
@@ -133,11 +143,11 @@ fn add(line: &mut Vec<u8>, start: usize, field: &Field<'_>) -> serde_json::Resul
     Ok(())
 }
 
-/// A line that is being written, and vanishes unless it is finished.
+/// A line under construction; dropping it removes the line unless it is complete.
 struct Draft<'a> {
     buffer: RefMut<'a, Vec<u8>>,
     start: usize,
-    whole: bool,
+    complete: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -146,14 +156,14 @@ impl<'a> Draft<'a> {
         Self {
             buffer,
             start,
-            whole: false,
+            complete: false,
         }
     }
 }
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        if !self.whole {
+        if !self.complete {
             self.buffer.truncate(self.start);
         }
     }

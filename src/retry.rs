@@ -1,4 +1,4 @@
-//! Trying again: not at once, not all together, and only when it may help.
+//! Retries with exponential backoff and jitter.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{Context, Error, Result};
 
-/// How long to wait between attempts: twice as long each time up to a limit, of which a random
-/// half is left out, so that nodes that failed together do not come back together.
+/// The pauses between attempts: they double up to a limit, and each is shortened at random by up to
+/// half, so that nodes that failed together do not retry together.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -17,14 +17,14 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// From 50 milliseconds up to a second, for ever.
+    /// Starts at 50 ms, grows up to 1 s, without a time limit.
     fn default() -> Self {
         Self::new(Duration::from_millis(50), Duration::from_secs(1))
     }
 }
 
 impl Backoff {
-    /// From `first` up to `most`, for ever.
+    /// Creates a backoff that starts at `first` and grows up to `most`, without a time limit.
     pub fn new(first: Duration, most: Duration) -> Self {
         Self {
             first,
@@ -33,7 +33,7 @@ impl Backoff {
         }
     }
 
-    /// The same, but no longer than `limit` in all, the last attempt included.
+    /// Limits the total time, including the last attempt.
     pub fn within(self, limit: Duration) -> Self {
         Self {
             within: Some(limit),
@@ -41,7 +41,7 @@ impl Backoff {
         }
     }
 
-    /// The pause after `failures` failed attempts in a row.
+    /// Returns the pause after `failures` consecutive failures.
     pub(crate) fn pause(&self, failures: u32, cx: &Context) -> Duration {
         let doubled = self
             .first
@@ -53,12 +53,16 @@ impl Backoff {
 }
 
 impl Context {
-    /// Repeats `attempt` until it succeeds, or fails in a way that no repetition will mend.
+    /// Repeats `attempt` until it succeeds or fails with an error that is not transient.
     ///
-    /// Errors that [are transient](Error::is_transient) are retried: timeouts, crashes and unknown
-    /// codes, after which the operation **may have taken effect**, and "temporarily unavailable".
-    /// So `attempt` must be something that may take effect twice. Any other error is returned at
-    /// once; the last transient one is returned when the backoff's limit has passed.
+    /// [Transient](Error::is_transient) errors are retried: "temporarily unavailable", and timeouts,
+    /// crashes and unknown codes, after which the operation **may have taken effect**. So `attempt` must
+    /// be safe to apply more than once.
+    ///
+    /// # Errors
+    ///
+    /// The first error that is not transient, or the last transient one when the time limit of the
+    /// backoff has passed.
     ///
     /// ```no_run
     /// # use glomers::prelude::*;
@@ -88,7 +92,9 @@ impl Context {
             None => attempts.await,
             Some(deadline) => match timeout_at(deadline, attempts).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(last.unwrap_or_else(|| Error::timeout("no attempt came to an end"))),
+                Err(_) => {
+                    Err(last.unwrap_or_else(|| Error::timeout("no attempt finished in time")))
+                }
             },
         }
     }

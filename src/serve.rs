@@ -1,5 +1,5 @@
-//! The life of a node: it reads while there is something to read, writes when there is nothing
-//! more to read, and finishes what it has begun when its input ends.
+//! The main loop of a node: it reads all available input, then writes all output, and finishes
+//! accepted requests when its input ends.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,19 +15,21 @@ use crate::outbox::BATCH_BYTES;
 use crate::server::Server;
 use crate::{Context, Error, IntoNode, Node, Result};
 
-/// How long handlers may go on after the end of input. As long as Maelstrom's clients wait.
-const GRACE: Duration = Duration::from_secs(5);
+/// The time that handlers get to finish after the end of input: as long as Maelstrom's clients wait
+/// for a reply.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs a node on a link until its input ends: requests that were accepted are finished then, and
-/// what they say is written.
+/// Runs a node on a link until its input ends, all accepted requests are finished, and all messages are
+/// written.
 ///
-/// `make` is called when `init` arrives. All that the node spawns lives inside this future:
-/// dropping it kills the node. Uses no thread, no global state, and no clock but tokio's. Must run
-/// inside a `LocalRuntime` or a `LocalSet` of tokio.
+/// `make` is called when `init` arrives. Everything that the node spawns runs inside this future:
+/// dropping it kills the node. It uses no thread, no global state, and no clock but tokio's, and must
+/// run inside tokio's `LocalRuntime` or `LocalSet`.
 ///
 /// # Errors
-/// The link cannot be written to, or the node failed ([`Context::fail`]). A link that is closed on
-/// the other side is no error.
+///
+/// The node called [`Context::fail`], or the link cannot be written to. A link that was closed by the
+/// other side is not an error.
 pub async fn serve<M: IntoNode>(
     link: Link,
     seams: Seams,
@@ -42,7 +44,7 @@ pub async fn serve<M: IntoNode>(
     }
 }
 
-/// Returns the error with which the node ended itself, if it did.
+/// Runs the main loop. Returns the node's fatal error, if it had one.
 async fn run<N, F>(mut server: Server<'_, N, F>, mut link: Link) -> io::Result<Option<Error>>
 where
     N: Node,
@@ -50,29 +52,30 @@ where
 {
     let outbox = Rc::clone(server.outbox());
     let failure = Rc::clone(server.failure());
+    let mut fatal = None;
     let mut end = None;
     let mut burst = 0;
     loop {
         let given_up = end.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
-            failure = failure.wait() => {
-                outbox.write_to(&mut link.outbound)?;
-                return Ok(Some(failure));
+            error = failure.wait() => {
+                fatal = Some(error);
+                break;
             }
             batch = link.inbound.recv(), if end.is_none() => match batch {
                 Some(batch) => {
                     server.watch_backlog(link.inbound.len());
-                    server.take(&batch);
+                    server.receive(&batch);
                     burst += batch.len();
                     if burst >= BATCH_BYTES || outbox.len() >= BATCH_BYTES {
-                        // However much comes in, replies go out, and timers have their turn.
+                        // Write replies and let timers run, however much input there is.
                         burst = 0;
                         outbox.write_to(&mut link.outbound)?;
                         yield_now().await;
                     }
                 }
-                None => end = Some(Instant::now() + GRACE),
+                None => end = Some(Instant::now() + SHUTDOWN_TIMEOUT),
             },
             () = poll_fn(|cx| outbox.poll_ready(cx)) => {
                 burst = 0;
@@ -84,11 +87,11 @@ where
                 }
             }
             () = sleep_until(given_up), if end.is_some() => {
-                server.log(&format!("{} requests are given up", server.waiting.len()));
+                server.log(&format!("abandoned {} unfinished requests", server.waiting.len()));
                 break;
             }
         }
     }
     outbox.write_to(&mut link.outbound)?;
-    Ok(None)
+    Ok(fatal)
 }

@@ -1,9 +1,10 @@
-//! A node and its inbox: each line becomes a request that is handled, a reply that somebody waits
-//! for, or a line in the log.
+//! Dispatch of incoming lines: each is a request for a handler, a reply to a pending call, or an error.
 //!
-//! A handler is polled once where it stands, in an allocation that is used again and again. Most
-//! finish there, so that a reply costs neither a task nor an allocation, and replies keep the order
-//! of their requests. A handler that has to wait moves into a task of its own, and delays nobody.
+//! A handler is polled once in place, in an allocation that is reused. Most handlers finish there, so a
+//! reply needs neither a task nor an allocation, and replies keep the order of their requests. A handler
+//! that is not ready moves to a task of its own and does not delay others.
+//!
+//! POLL_REASON
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -25,13 +26,13 @@ use crate::outbox::{Field, Outbox};
 use crate::wire::{self, Envelope, Header, Init, Message, MsgId};
 use crate::{Context, Error, Node, Result};
 
-/// A node from its first message on. `F` is the future of a reply.
+/// The state of a node between messages. `F` is the future of a reply.
 pub(crate) struct Server<'m, N: Node, F> {
     state: State<'m, N>,
     start: fn(Rc<N>, N::Request, Context) -> F,
-    /// Where the next handler is polled for the first time.
+    /// The place in which the next handler is polled for the first time.
     slot: Guarded<F>,
-    /// The handlers that wait for something.
+    /// The handlers that are not yet finished.
     pub(crate) waiting: JoinSet<()>,
     outbox: Rc<Outbox>,
     failure: Rc<Failure>,
@@ -81,8 +82,8 @@ where
         &self.failure
     }
 
-    /// Takes a batch of lines, one after the other. A line that is no text is skipped.
-    pub(crate) fn take(&mut self, batch: &[u8]) {
+    /// Processes a batch of lines in order. A line that is not UTF-8 is skipped.
+    pub(crate) fn receive(&mut self, batch: &[u8]) {
         match std::str::from_utf8(batch) {
             Ok(text) => text.split('\n').for_each(|line| self.line(line)),
             Err(_) => {
@@ -96,16 +97,14 @@ where
         }
     }
 
-    /// Takes a line. Not even a panic in the node's own way of reading requests gets past it.
+    /// Processes a line. A panic in the node's own `Deserialize` code skips the line.
     fn line(&mut self, line: &str) {
         let line = line.trim_ascii();
         if line.is_empty() {
             return;
         }
         if let Err(panic) = guarded(|| self.read(line)) {
-            self.log(&format!(
-                "skipped a line, since reading it panicked: {panic}"
-            ));
+            self.log(&format!("skipped a line: parsing it panicked: {panic}"));
         }
     }
 
@@ -117,11 +116,14 @@ where
         }
         match serde_json::from_str(line) {
             Ok(message) => self.message(&message),
-            Err(e) => self.log(&format!("skipped what is no message ({e}): {}", head(line))),
+            Err(e) => self.log(&format!(
+                "skipped a line that is not a message ({e}): {}",
+                head(line)
+            )),
         }
     }
 
-    /// Takes what is not simply a proper request.
+    /// Processes a message that is not a valid request, or that arrives before `init`.
     fn message(&mut self, message: &Envelope<'_, &RawValue>) {
         let header = match serde_json::from_str::<Header<'_>>(message.body.get()) {
             Ok(header) => header,
@@ -139,23 +141,23 @@ where
                     let request = wire::request(&header.kind, message.body);
                     return self.handle(&message.src, header.msg_id, request);
                 }
-                State::New(_) => "this node waits for its init".to_owned(),
-                State::Failed(error) => format!("this node could not start: {error}"),
+                State::New(_) => "the node waits for init".to_owned(),
+                State::Failed(error) => format!("the node failed to start: {error}"),
             };
             self.refuse(message, header.msg_id, &Error::temporarily_unavailable(why));
         }
     }
 
-    /// Answers a body without a proper header, if it says at least where the answer goes.
+    /// Refuses a body with a malformed header, if it has a `msg_id` to reply to.
     fn refuse_body(&mut self, message: &Envelope<'_, &RawValue>, why: &serde_json::Error) {
         match serde_json::from_str::<MsgId<'_>>(message.body.get()) {
             Ok(MsgId {
                 msg_id: Some(msg_id),
             }) => {
-                let error = Error::malformed_request(format!("not a proper body: {why}"));
+                let error = Error::malformed_request(format!("malformed body: {why}"));
                 self.refuse(message, Some(msg_id), &error);
             }
-            _ => self.log(&format!("skipped a message without a proper body: {why}")),
+            _ => self.log(&format!("skipped a message with a malformed body: {why}")),
         }
     }
 
@@ -163,12 +165,12 @@ where
         let init = match serde_json::from_str::<Init>(message.body.get()) {
             Ok(init) => init,
             Err(e) => {
-                let error = Error::malformed_request(format!("not a proper init: {e}"));
+                let error = Error::malformed_request(format!("malformed init: {e}"));
                 return self.refuse(message, header.msg_id, &error);
             }
         };
-        let being_made = State::Failed(Error::crash("the node is being made"));
-        match std::mem::replace(&mut self.state, being_made) {
+        let starting = State::Failed(Error::crash("the node is starting"));
+        match std::mem::replace(&mut self.state, starting) {
             State::New(make) => {
                 let cx = Context::new(
                     init,
@@ -178,12 +180,14 @@ where
                 );
                 self.log(&format!("node {}, seed {}", cx.id(), self.seams.seed));
                 let made = guarded(|| make(&cx)).unwrap_or_else(|panic| {
-                    Err(Error::crash(format!("making the node panicked: {panic}")))
+                    Err(Error::crash(format!(
+                        "constructing the node panicked: {panic}"
+                    )))
                 });
                 match made {
                     Ok(node) => self.begin(message, header, node, cx),
                     Err(error) => {
-                        self.log(&format!("the node cannot start: {error}"));
+                        self.log(&format!("the node failed to start: {error}"));
                         cx.cancel();
                         self.refuse(message, header.msg_id, &error);
                         self.state = State::Failed(error);
@@ -192,7 +196,7 @@ where
             }
             State::Running(node, cx) => {
                 self.state = State::Running(node, cx);
-                let error = Error::precondition_failed("this node has its init already");
+                let error = Error::precondition_failed("the node is already initialized");
                 self.refuse(message, header.msg_id, &error);
             }
             State::Failed(error) => {
@@ -224,10 +228,10 @@ where
         self.state = State::Running(node, cx);
     }
 
-    /// Starts the handler of a request, and answers if that is all it takes.
+    /// Starts the handler of a request, and replies at once if the handler is ready.
     fn handle(&mut self, src: &str, msg_id: Option<&RawValue>, request: Result<N::Request>) {
         let State::Running(node, cx) = &self.state else {
-            unreachable!("requests are handled by a running node")
+            unreachable!("only a running node handles requests")
         };
         let request = match request {
             Ok(request) => request,
@@ -253,7 +257,7 @@ where
         }
     }
 
-    /// Refuses a message on behalf of a node that may not exist yet.
+    /// Replies with an error, also before the node exists. Logs it if there is no `msg_id`.
     fn refuse(&self, message: &Envelope<'_, &RawValue>, msg_id: Option<&RawValue>, error: &Error) {
         match msg_id {
             Some(msg_id) => self.push(message, &ErrorReply::from(error), msg_id),
@@ -261,7 +265,7 @@ where
         }
     }
 
-    /// Before `init` the node speaks under the name by which it was addressed, having no other.
+    /// Sends one of the runtime's own replies. Before `init` the sender is the name in `dest`.
     fn push(&self, to: &Envelope<'_, &RawValue>, body: &impl Serialize, msg_id: &RawValue) {
         let field = Field::InReplyTo(msg_id.get());
         let id = match &self.state {
@@ -269,7 +273,7 @@ where
             State::New(_) | State::Failed(_) => &to.dest,
         };
         let sent = self.outbox.push(id, &to.src, body, field);
-        sent.expect("the runtime's own replies can be written");
+        sent.expect("the runtime's own replies can be serialized");
     }
 
     pub(crate) fn watch_backlog(&self, batches: usize) {
@@ -282,7 +286,7 @@ where
 }
 
 impl<N: Node, F> Drop for Server<'_, N, F> {
-    /// The node ends with its server, even if somebody still holds a context.
+    /// Stops the node, even if clones of its context still exist.
     fn drop(&mut self) {
         if let State::Running(_, cx) = &self.state {
             self.outbox.close();
@@ -291,7 +295,7 @@ impl<N: Node, F> Drop for Server<'_, N, F> {
     }
 }
 
-/// As much of a line as a log can bear.
+/// Returns the first 200 characters of a line, for the log.
 fn head(line: &str) -> Cow<'_, str> {
     match line.char_indices().nth(200) {
         Some((end, _)) => Cow::Owned(format!("{}…", &line[..end])),

@@ -1,7 +1,7 @@
-//! A node as a program: messages on stdin and stdout, everything for people on stderr.
+//! A node as a process: messages on stdin and stdout, the log on stderr.
 //!
-//! A plain thread reads stdin, since tokio's reader cannot be cancelled and would hold up the
-//! exit. It reads as much as there is at a time, so a burst of requests costs one hand-over.
+//! A separate thread reads stdin, because tokio's reader cannot be cancelled and would delay the exit.
+//! It reads as much as is available, so a burst of requests is handed over in one batch.
 
 use std::io::{self, BufRead, BufReader};
 use std::process::ExitCode;
@@ -16,13 +16,16 @@ use tokio::sync::mpsc;
 use crate::link::{Link, Seams};
 use crate::{Context, IntoNode, serve};
 
-/// How much the reader takes at a time.
+/// The size of the reader's buffer, and of the largest batch apart from longer lines.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Runs a node on stdin and stdout until stdin ends; this is all that a node's `main` does.
+/// Runs a node on stdin and stdout until stdin ends. This is all that the `main` of a node calls.
 ///
-/// `make` is called when `init` arrives, with a context that knows the node's id and its peers, so
-/// no node is ever half made. It returns the node, or a `Result` with one.
+/// `make` is called when `init` arrives, with a context that knows the node's id and peers, so a node
+/// is never partly initialized. It returns the node, or a `Result` with one.
+///
+/// The exit code is 1 if the node calls [`Context::fail`] or stdout cannot be written to, with the
+/// reason on stderr; and 0 otherwise.
 pub fn run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> ExitCode {
     match try_run(make) {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,11 +41,11 @@ fn try_run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> anyhow::Result<()> 
         .enable_time()
         .build_local(Default::default())
         .context("starting the runtime")?;
-    let seams = from_the_system()?;
+    let seams = system_seams()?;
     runtime.block_on(serve(stdio(), seams, make))
 }
 
-/// The link of a program.
+/// Connects a link to stdin and stdout.
 fn stdio() -> Link {
     let (lines, inbound) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
@@ -56,7 +59,8 @@ fn stdio() -> Link {
     }
 }
 
-/// Hands over whole lines until the input ends, or nobody wants more. Lines may have any length.
+/// Sends batches of whole lines until the input ends or the receiver is dropped. Lines may have any
+/// length.
 fn read_lines(mut input: impl BufRead, lines: &mpsc::UnboundedSender<Vec<u8>>) -> io::Result<()> {
     let mut batch = Vec::new();
     loop {
@@ -75,7 +79,7 @@ fn read_lines(mut input: impl BufRead, lines: &mpsc::UnboundedSender<Vec<u8>>) -
             return Ok(());
         }
         if length == 0 {
-            // The last line may lack its newline; if nobody wants it, that is no matter any more.
+            // The last line may lack its newline. If the receiver is gone, nothing is left to do.
             let _ = lines.send(batch);
             return Ok(());
         }
@@ -84,14 +88,14 @@ fn read_lines(mut input: impl BufRead, lines: &mpsc::UnboundedSender<Vec<u8>>) -
     }
 }
 
-/// The clock and the randomness of the machine, and stderr.
-fn from_the_system() -> anyhow::Result<Seams> {
+/// Returns the system clock, a seed from the operating system, and a log on stderr.
+fn system_seams() -> anyhow::Result<Seams> {
     let seed = SysRng
         .try_next_u64()
         .context("a seed from the operating system")?;
     #[allow(
         clippy::disallowed_methods,
-        reason = "this is where the real clock comes in"
+        reason = "the only place that reads the real clock"
     )]
     let now = || UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
     Ok(Seams {
@@ -112,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// An input that comes in pieces, and is interrupted between them.
+    /// A reader that returns its pieces one at a time, with an interruption between them.
     struct Pieces(VecDeque<Vec<u8>>);
 
     impl Read for Pieces {
@@ -135,7 +139,7 @@ mod tests {
         #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
 
         #[test]
-        fn lines_are_handed_over_whole_and_unchanged_in_whatever_pieces_they_come(
+        fn lines_in_arbitrary_pieces_arrive_complete_and_unchanged(
             pieces in vec("[ab\n]{0,12}", 0..12),
             capacity in 1..20_usize,
         ) {
@@ -143,7 +147,7 @@ mod tests {
             let pieces = pieces.into_iter().map(String::into_bytes).collect();
             let (lines, mut batches) = mpsc::unbounded_channel();
             let input = BufReader::with_capacity(capacity, Pieces(pieces));
-            read_lines(input, &lines).expect("an interruption is no error");
+            read_lines(input, &lines).expect("an interruption is not an error");
             drop(lines);
             let mut read = Vec::new();
             while let Some(batch) = batches.blocking_recv() {

@@ -1,7 +1,7 @@
 //! One seed, and everything drawn from it.
 //!
-//! A run has one [`Seed`]. Each part that needs randomness asks for a stream by name, so that a
-//! draw more in one part (a latency, say) does not shift the draws of another.
+//! A run has one [`Seed`]. Each part that needs randomness has a stream of its own, by name, so that
+//! one more draw in one part (of a latency, say) does not change the draws of another.
 
 use std::fmt;
 
@@ -13,18 +13,18 @@ pub use rand_chacha::ChaCha8Rng;
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// A seed from the operating system, for runs that name none.
+    /// Draws a seed from the operating system, for runs without one.
     pub fn from_entropy() -> Seed {
-        // Short enough to type again.
+        // 32 bits, which are short enough to type.
         Seed(u64::from(rand::make_rng::<ChaCha8Rng>().next_u32()))
     }
 
-    /// The generator of this run for the part called `name`. Equal names give equal streams.
+    /// Returns the random stream of the part called `name`. Equal names give equal streams.
     pub fn stream(self, name: &str) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(self.derive(name).0)
     }
 
-    /// A seed of its own for the part called `name`.
+    /// Returns the seed of the part called `name`.
     pub fn derive(self, name: &str) -> Seed {
         // FNV-1a: stable across releases of the standard library, which its own hasher is not.
         let hash = name

@@ -1,7 +1,7 @@
-//! Key-value stores: one interface, three levels of consistency.
+//! The client of the key-value stores: one interface for three levels of consistency.
 //!
-//! Keys and values are any JSON. Maelstrom compares them with their types: `1`, `1.0` and `"1"` are
-//! three different values.
+//! Keys and values are arbitrary JSON. Maelstrom compares them including their types: `1`, `1.0` and
+//! `"1"` are three different values.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::retry::Backoff;
 use crate::{Context, ErrorCode, Result};
 
 /// A client of one of the stores; see [`Context::lin_kv`], [`Context::seq_kv`] and
-/// [`Context::lww_kv`] for what each of them promises.
+/// [`Context::lww_kv`] for their guarantees.
 #[derive(Clone, Debug)]
 pub struct Kv {
     cx: Context,
@@ -45,7 +45,7 @@ struct ReadOk<V> {
     value: V,
 }
 
-/// A reply that says no more than that it was done.
+/// A reply without content.
 #[derive(Deserialize)]
 struct Done {}
 
@@ -58,8 +58,7 @@ impl Kv {
         }
     }
 
-    /// The same store, with another time limit for each request than
-    /// [`Context::call`] has.
+    /// Sets the time limit of each request, instead of that of [`Context::call`].
     pub fn within(self, timeout: Duration) -> Self {
         Self {
             timeout: Some(timeout),
@@ -67,7 +66,7 @@ impl Kv {
         }
     }
 
-    /// The value of a key; `None` if there is no such key.
+    /// Returns the value of a key, or `None` if the key does not exist.
     pub async fn read<T: DeserializeOwned>(&self, key: impl Serialize) -> Result<Option<T>> {
         match self
             .call::<ReadOk<T>>(&Request::<_, ()>::Read { key })
@@ -79,18 +78,20 @@ impl Kv {
         }
     }
 
-    /// Sets the value of a key, whatever it was.
+    /// Sets the value of a key unconditionally.
     pub async fn write(&self, key: impl Serialize, value: impl Serialize) -> Result<()> {
         self.call(&Request::Write { key, value })
             .await
             .map(|Done {}| ())
     }
 
-    /// Changes the value of a key from `from` to `to`, as one step.
+    /// Changes the value of a key from `from` to `to` atomically.
     ///
-    /// [`ErrorCode::PreconditionFailed`] if the value is another, [`ErrorCode::KeyDoesNotExist`]
-    /// if there is none: nothing has changed then. On seq-kv both may be the judgement on an old
-    /// state. After an error that is not definite, the change may have been made.
+    /// # Errors
+    ///
+    /// [`ErrorCode::PreconditionFailed`] if the value is not `from`, and
+    /// [`ErrorCode::KeyDoesNotExist`] if the key does not exist; nothing has changed then. On seq-kv both
+    /// may refer to a stale state. After an error that is not definite, the change may have been made.
     pub async fn compare_and_set<V: Serialize>(
         &self,
         key: impl Serialize,
@@ -100,8 +101,8 @@ impl Kv {
         self.cas(key, from, to, false).await
     }
 
-    /// As [`compare_and_set`](Self::compare_and_set), but a key that does not exist is created
-    /// with the value `to`. (lww-kv does not create: there the error is `KeyDoesNotExist`.)
+    /// Works like [`compare_and_set`](Self::compare_and_set), but creates a missing key with the value
+    /// `to`. (lww-kv cannot create keys and returns `KeyDoesNotExist`.)
     pub async fn compare_and_set_or_create<V: Serialize>(
         &self,
         key: impl Serialize,
@@ -111,18 +112,24 @@ impl Kv {
         self.cas(key, from, to, true).await
     }
 
-    /// Creates a key with this value. It is a success, too, if the key has this very value
-    /// already, so this may be repeated; [`ErrorCode::PreconditionFailed`] if it has another.
+    /// Creates a key with this value. Succeeds also if the key already has this value, so it is safe to
+    /// retry.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::PreconditionFailed`] if the key has another value.
     pub async fn create_if_absent(&self, key: impl Serialize, value: impl Serialize) -> Result<()> {
         self.cas(key, &value, &value, true).await
     }
 
-    /// Replaces the value of a key by a function of it, and returns the new value.
+    /// Replaces the value of a key with a function of it, and returns the new value.
     ///
-    /// Reads, computes, compares and sets, again and again until nobody else changed the value in
-    /// between. Only conflicts are repeated, which are certain not to have changed anything. Any
-    /// other error is returned, and if it is not definite, the update may have been made.
-    /// (lww-kv cannot create keys: there the update of one that does not exist is an error.)
+    /// Reads the value, computes the new one, and compares and sets it; repeats this after a conflict
+    /// with another writer. (lww-kv cannot create keys: updating a missing key is an error there.)
+    ///
+    /// # Errors
+    ///
+    /// Any error but a conflict. If it is not definite, the update may have been made.
     pub async fn update<T: Serialize + DeserializeOwned>(
         &self,
         key: impl Serialize,
@@ -131,7 +138,7 @@ impl Kv {
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(100));
         let mut conflicts = 0;
         loop {
-            // What was read goes back as it came: a `T` may write `1` as `1.0`.
+            // Compare with the raw JSON that was read: a `T` may serialize `1` as `1.0`.
             let before = self.read::<Box<RawValue>>(&key).await?;
             let old = before
                 .as_ref()
@@ -144,7 +151,7 @@ impl Kv {
             match self.cas(&key, from, after, is_new).await {
                 Ok(()) => return Ok(new),
                 Err(error) if error.code == ErrorCode::PreconditionFailed => {}
-                // seq-kv may judge by a state from before the key was created.
+                // seq-kv may use a stale state from before the key was created.
                 Err(error) if error.code == ErrorCode::KeyDoesNotExist && !is_new => {}
                 Err(error) => return Err(error),
             }

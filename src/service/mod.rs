@@ -1,7 +1,7 @@
-//! Clients of the services that Maelstrom runs beside the nodes.
+//! Clients of the services that Maelstrom provides to nodes.
 //!
-//! They are reached over the same network as everything else: each operation costs two messages
-//! and their latency, and a timeout leaves open whether it happened.
+//! Services are reached over the simulated network: each operation costs two messages and their
+//! latency, and after a timeout it is unknown whether the operation took effect.
 
 mod kv;
 mod tso;

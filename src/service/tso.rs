@@ -1,10 +1,10 @@
-//! The timestamp oracle.
+//! The client of the timestamp oracle.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Context, Result};
 
-/// A client of `lin-tso`, which counts 0, 1, 2, … for all nodes together.
+/// A client of `lin-tso`, which counts 0, 1, 2, … across all nodes.
 #[derive(Clone, Debug)]
 pub struct Tso {
     cx: Context,
@@ -24,7 +24,7 @@ impl Tso {
         Self { cx }
     }
 
-    /// A timestamp greater than all that were handed out before this was called.
+    /// Returns a timestamp greater than all those returned before this call began.
     pub async fn next(&self) -> Result<u64> {
         let TsOk { ts } = self.cx.call("lin-tso", &Ts {}).await?;
         Ok(ts)

@@ -1,7 +1,9 @@
-//! A request and its header in a single pass.
+//! Parses a request and its header in a single pass.
 //!
-//! The body's fields go by once. Those that belong to the runtime are kept here, and the others
-//! handed on, so that a node's own type sees its own fields and its type only.
+//! A wrapper around the deserializer consumes the runtime's own fields (`msg_id`, `in_reply_to`) and
+//! passes the others on, so that a node's request type sees only its own fields and `type`.
+//!
+//! BODY_REASON
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +13,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, Visito
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
-/// The body of a request that is not `init`.
+/// The body of a request other than `init`.
 pub(crate) struct Body<'a, R> {
     pub(crate) msg_id: Option<&'a RawValue>,
     pub(crate) request: R,
@@ -28,7 +30,7 @@ impl<'de: 'a, 'a, R: DeserializeOwned> Deserialize<'de> for Body<'a, R> {
     }
 }
 
-/// A deserialiser, visitor or map of a node's own fields: all but the runtime's.
+/// A deserializer, visitor or map that hides the runtime's fields.
 struct Fields<'h, 'de, T> {
     of: T,
     msg_id: &'h mut Option<&'de RawValue>,
@@ -70,7 +72,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<'_, 'de, V> {
     }
 }
 
-/// The fields, and the type on its way from key to value.
+/// The remaining fields, and the value of `type` between its key and its value being requested.
 struct Map<'h, 'de, A> {
     fields: Fields<'h, 'de, A>,
     kind: Option<Text<'de>>,
@@ -95,37 +97,37 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Map<'_, 'de, A> {
                 "msg_id" => *self.fields.msg_id = map.next_value()?,
                 "in_reply_to" => {
                     if map.next_value::<Option<&RawValue>>()?.is_some() {
-                        return Err(A::Error::custom("a reply"));
+                        return Err(A::Error::custom("this is a reply"));
                     }
                 }
                 "type" => {
                     let kind = map.next_value::<Text<'de>>()?;
                     if kind.0 == "init" {
-                        return Err(A::Error::custom("an init"));
+                        return Err(A::Error::custom("this is an init"));
                     }
                     self.kind = Some(kind);
-                    return key.hand_on(seed).map(Some);
+                    return key.pass_to(seed).map(Some);
                 }
-                _ => return key.hand_on(seed).map(Some),
+                _ => return key.pass_to(seed).map(Some),
             }
         }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
         match self.kind.take() {
-            Some(kind) => kind.hand_on(seed),
+            Some(kind) => kind.pass_to(seed),
             None => self.fields.of.next_value_seed(seed),
         }
     }
 }
 
-/// A string that borrows from the line where it can.
+/// A string that borrows from the line if it contains no escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Text<'de> {
-    fn hand_on<S: DeserializeSeed<'de>, E: serde::de::Error>(self, seed: S) -> Result<S::Value, E> {
+    fn pass_to<S: DeserializeSeed<'de>, E: serde::de::Error>(self, seed: S) -> Result<S::Value, E> {
         match self.0 {
             Cow::Borrowed(text) => seed.deserialize(BorrowedStrDeserializer::new(text)),
             Cow::Owned(text) => seed.deserialize(StringDeserializer::new(text)),

@@ -1,9 +1,9 @@
-//! Messages as they come in: an envelope, the header of its body, and the request inside.
+//! Parsing of incoming messages: the envelope, the header of the body, and the request.
 //!
-//! There are two ways to read a line. [`Message`] takes a request that is in order in a single
-//! pass, which is nearly all a busy node ever reads. Whatever that cannot take (replies, `init`,
-//! requests that must be refused) is read with care: an [`Envelope`] around a raw body, then its
-//! [`Header`], and then what the header says it is.
+//! A line is parsed in one of two ways. [`Message`] parses a valid request in a single pass; these are
+//! nearly all messages of a busy node. Everything else (replies, `init`, requests to be refused) is
+//! parsed step by step: an [`Envelope`] with a raw body, then the body's [`Header`], then the content
+//! that the header announces.
 
 mod body;
 mod variant;
@@ -18,7 +18,7 @@ pub(crate) use self::body::Body;
 use self::variant::is_variant;
 use crate::{Error, ErrorCode};
 
-/// A message. Other fields, as the `id` that Maelstrom adds, are of no interest to a node.
+/// A message. Other fields, such as the `id` that Maelstrom adds, are ignored.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a, B> {
     #[serde(borrow)]
@@ -28,10 +28,10 @@ pub(crate) struct Envelope<'a, B> {
     pub(crate) body: B,
 }
 
-/// A message whose request has been read already.
+/// A message with a request, parsed in a single pass.
 pub(crate) type Message<'a, R> = Envelope<'a, Body<'a, R>>;
 
-/// What every body has in common. A `msg_id` may be any JSON, and is given back as it came.
+/// The fields that all bodies share. A `msg_id` may be any JSON; replies repeat it verbatim.
 #[derive(Deserialize)]
 pub(crate) struct Header<'a> {
     #[serde(borrow, rename = "type")]
@@ -42,7 +42,7 @@ pub(crate) struct Header<'a> {
     pub(crate) in_reply_to: Option<&'a RawValue>,
 }
 
-/// The least that an answer needs, for a body whose header is not in order.
+/// The `msg_id` alone, for replies to bodies with a malformed header.
 #[derive(Deserialize)]
 pub(crate) struct MsgId<'a> {
     #[serde(borrow)]
@@ -56,7 +56,7 @@ pub(crate) struct Init {
     pub(crate) node_ids: Vec<String>,
 }
 
-/// The error in the body of an error reply. A reply without a proper code is as good as a crash.
+/// Parses an error reply. A reply without a valid code becomes a crash, which is not definite.
 pub(crate) fn error_reply(body: &RawValue) -> Error {
     #[derive(Deserialize)]
     struct ErrorReply {
@@ -66,18 +66,23 @@ pub(crate) fn error_reply(body: &RawValue) -> Error {
     }
     match serde_json::from_str(body.get()) {
         Ok(ErrorReply { code, text }) => Error { code, text },
-        Err(_) => Error::crash(format!("an error without a proper code: {body}")),
+        Err(_) => Error::crash(format!("an error reply without a valid code: {body}")),
     }
 }
 
-/// The request in a body; or why there is none: its type is not one of `R` (error 10), or the
-/// rest of it is not what its type demands (error 12).
+/// Parses the request in a body.
+///
+/// # Errors
+///
+/// Error 10 if `R` has no such type, error 12 if the body does not match its type.
 pub(crate) fn request<R: DeserializeOwned>(kind: &str, body: &RawValue) -> Result<R, Error> {
     match serde_json::from_str::<Body<'_, R>>(body.get()) {
         Ok(body) => Ok(body.request),
-        Err(e) if is_variant::<R>(kind) => Err(Error::malformed_request(format!(
-            "not a proper {kind}: {e}"
+        Err(e) if is_variant::<R>(kind) => {
+            Err(Error::malformed_request(format!("malformed {kind}: {e}")))
+        }
+        Err(_) => Err(Error::not_supported(format!(
+            "unknown request type: {kind}"
         ))),
-        Err(_) => Err(Error::not_supported(format!("no such request: {kind}"))),
     }
 }

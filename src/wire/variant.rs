@@ -1,23 +1,25 @@
-//! Whether an enum of requests knows a type of message.
+//! Decides whether a request enum has a variant for a message type: error 10 or error 12.
 //!
-//! Found out without a look at error texts: the enum is given a body of nothing but the type, with
-//! an error type that remembers whether the variant was at fault, or something after it.
+//! A derived `Deserialize` reports an unknown variant only by calling `Error::unknown_variant`.
+//! `serde_json` turns that into text, and its wording is not part of its contract. So the enum is
+//! deserialized once more, from a body with nothing but the type, with an error type that records
+//! which function was called. This happens only for requests that are refused.
 
 use std::fmt;
 
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned};
 
-/// Whether `R`, an enum tagged by `type`, has a variant for `kind`.
+/// Returns whether `R`, an enum tagged by `type`, has a variant for `kind`.
 pub(super) fn is_variant<R: DeserializeOwned>(kind: &str) -> bool {
     let body = MapDeserializer::<_, Fault>::new(std::iter::once(("type", kind)));
-    !matches!(R::deserialize(body), Err(Fault::Variant))
+    !matches!(R::deserialize(body), Err(Fault::UnknownVariant))
 }
 
-/// What a deserialiser found wrong.
+/// The kind of error that a deserializer reported.
 #[derive(Debug)]
 enum Fault {
-    Variant,
+    UnknownVariant,
     Other,
 }
 
@@ -27,14 +29,14 @@ impl de::Error for Fault {
     }
 
     fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
-        Self::Variant
+        Self::UnknownVariant
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Variant => "unknown variant",
+            Self::UnknownVariant => "unknown variant",
             Self::Other => "malformed",
         })
     }
@@ -50,7 +52,7 @@ mod tests {
 
     #[derive(Deserialize)]
     #[serde(tag = "type", rename_all = "snake_case")]
-    #[allow(dead_code, reason = "only read into")]
+    #[allow(dead_code, reason = "only deserialized")]
     enum Request {
         Read,
         WriteAll { mode: Mode },
@@ -63,16 +65,19 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_is_known_by_its_name_on_the_wire_whatever_its_fields() {
+    fn variant_is_recognised_by_wire_name_without_its_fields() {
         assert!(is_variant::<Request>("read"));
         assert!(is_variant::<Request>("write_all"));
         assert!(!is_variant::<Request>("WriteAll"));
-        assert!(!is_variant::<Request>("fast"), "a name from deeper down");
+        assert!(
+            !is_variant::<Request>("fast"),
+            "a variant of a field's type"
+        );
         assert!(!is_variant::<Request>(""));
     }
 
     #[test]
-    fn an_unknown_variant_deeper_down_does_not_make_the_type_unknown() {
+    fn unknown_variant_in_a_field_does_not_make_the_type_unknown() {
         let body = MapDeserializer::<_, de::value::Error>::new(
             [("type", "write_all"), ("mode", "slow")].into_iter(),
         );
@@ -81,7 +86,7 @@ mod tests {
         let Request::WriteAll { mode: Mode::Fast } =
             serde_json::from_str(r#"{"type":"write_all","mode":"fast"}"#).unwrap()
         else {
-            panic!("a proper request is read")
+            panic!("a valid request must deserialize")
         };
     }
 }

@@ -1,5 +1,4 @@
-//! The star as most people build it: values wait a fixed time for others, and every batch is
-//! acknowledged.
+//! The usual star: values wait a fixed time to share a message, and every batch is acknowledged.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,10 +8,10 @@ use glomers::prelude::*;
 use serde_json::value::RawValue;
 use tokio::time::sleep;
 
-use crate::flood::insist;
+use crate::flood::send_until_acknowledged;
 use crate::values::Values;
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -23,7 +22,7 @@ pub enum Request {
     Read,
 }
 
-/// What they are answered.
+/// The replies to clients and nodes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -40,7 +39,7 @@ struct Batch {
     messages: Vec<i64>,
 }
 
-/// Passes values on by the batch, over a star around the first node.
+/// A node that forwards values in batches, over a star around the first node.
 pub struct Batches {
     values: RefCell<Values>,
     waiting: RefCell<BTreeMap<NodeId, Vec<i64>>>,
@@ -48,7 +47,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// A node that passes on what it has once in every `window`.
+    /// Creates a node that forwards its values once in every `window`.
     pub fn new(window: Duration) -> Self {
         Self {
             values: RefCell::default(),
@@ -101,7 +100,8 @@ impl Node for Batches {
         loop {
             sleep(self.window).await;
             for (neighbour, messages) in self.waiting.take() {
-                cx.spawn(insist(cx.clone(), neighbour, Batch { messages }));
+                let batch = Batch { messages };
+                cx.spawn(send_until_acknowledged(cx.clone(), neighbour, batch));
             }
         }
     }

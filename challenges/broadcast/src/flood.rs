@@ -1,7 +1,8 @@
-//! Where the story begins: every value crosses every edge of a graph.
+//! The simplest strategy: every value crosses every edge of a graph.
 //!
-//! A node that learns a value passes it on to its neighbours, all but the one it came from. What
-//! the graph is decides what that costs; whether a node insists decides what it survives.
+//! A node that learns a value forwards it to all neighbours but the one it came from. The graph
+//! decides the cost. Whether a node repeats a message until it is acknowledged decides which faults
+//! it survives.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,22 +13,22 @@ use serde_json::value::RawValue;
 
 use crate::values::Values;
 
-/// Who is whose neighbour.
+/// The graph whose edges carry the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Graph {
-    /// What the `topology` message says.
-    Told,
-    /// A tree of four children per node.
+    /// The graph that the `topology` message describes.
+    Topology,
+    /// A tree with four children per node.
     Tree,
-    /// The first node of the list, and everybody else around it.
+    /// A star around the first node of the list.
     Star,
 }
 
 impl Graph {
-    /// The node's neighbours, unless somebody else has to tell.
+    /// Returns the node's neighbours; none if the `topology` message has to name them.
     fn neighbours(self, cx: &Context) -> Vec<NodeId> {
         let arity = match self {
-            Self::Told => return Vec::new(),
+            Self::Topology => return Vec::new(),
             Self::Tree => 4,
             Self::Star => cx.nodes().len().max(1),
         };
@@ -41,7 +42,7 @@ impl Graph {
     }
 }
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -58,7 +59,7 @@ pub enum Request {
     Read,
 }
 
-/// What they are answered.
+/// The replies to clients and nodes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -75,22 +76,22 @@ struct Forward {
     message: i64,
 }
 
-/// Passes on every value by itself.
+/// A node that forwards every value in a message of its own.
 pub struct Flood {
     values: RefCell<Values>,
     neighbours: RefCell<Vec<NodeId>>,
     graph: Graph,
-    insists: bool,
+    retries: bool,
 }
 
 impl Flood {
-    /// A node that sends each value once; one that `insists` sends it until it is acknowledged.
-    pub fn new(cx: &Context, graph: Graph, insists: bool) -> Self {
+    /// Creates a node. If it `retries`, it repeats each message until it is acknowledged.
+    pub fn new(cx: &Context, graph: Graph, retries: bool) -> Self {
         Self {
             values: RefCell::default(),
             neighbours: RefCell::new(graph.neighbours(cx)),
             graph,
-            insists,
+            retries,
         }
     }
 
@@ -102,8 +103,12 @@ impl Flood {
             if **neighbour == *cx.sender() {
                 continue;
             }
-            if self.insists {
-                cx.spawn(insist(cx.clone(), neighbour.clone(), Forward { message }));
+            if self.retries {
+                cx.spawn(send_until_acknowledged(
+                    cx.clone(),
+                    neighbour.clone(),
+                    Forward { message },
+                ));
             } else {
                 cx.send(neighbour, &Forward { message });
             }
@@ -112,10 +117,14 @@ impl Flood {
 }
 
 /// Sends a request until it is acknowledged.
-pub(crate) async fn insist(cx: Context, neighbour: NodeId, request: impl Serialize) {
+pub(crate) async fn send_until_acknowledged(
+    cx: Context,
+    neighbour: NodeId,
+    request: impl Serialize,
+) {
     let attempt = async || cx.call::<Value>(&neighbour, &request).await;
     if let Err(error) = cx.retry(Backoff::default(), attempt).await {
-        cx.log(&format!("{neighbour} refuses what it is told: {error}"));
+        cx.log(&format!("{neighbour} rejected a message: {error}"));
     }
 }
 
@@ -126,9 +135,10 @@ impl Node for Flood {
     async fn handle(&self, request: Request, cx: &Context) -> Result<Reply> {
         Ok(match request {
             Request::Topology { topology } => {
-                if self.graph == Graph::Told {
-                    let told = topology.get(cx.id()).into_iter().flatten();
-                    *self.neighbours.borrow_mut() = told.map(|node| node.as_str().into()).collect();
+                if self.graph == Graph::Topology {
+                    let named = topology.get(cx.id()).into_iter().flatten();
+                    *self.neighbours.borrow_mut() =
+                        named.map(|node| node.as_str().into()).collect();
                 }
                 Reply::TopologyOk
             }

@@ -1,8 +1,9 @@
-//! Challenges 3a to 3e: every value told to one node must reach all of them.
+//! Challenges 3a to 3e: every value sent to one node must reach all nodes.
 //!
-//! What is hard about it, getting every value everywhere for few messages and in spite of faults,
-//! is shared with other challenges and lives in the crate [`dissemination`]. What is left here is
-//! the set of values itself. [`flood`] and [`batches`] are the steps that led there.
+//! The hard part, delivering every value with few messages and despite faults, is shared with other
+//! challenges and lives in the crate [`dissemination`]. This module keeps the set of values and
+//! answers clients. [`flood`] and [`batches`] are the simpler strategies that the README starts
+//! from; read them first.
 
 pub mod batches;
 pub mod flood;
@@ -18,7 +19,7 @@ use serde_json::value::RawValue;
 pub use dissemination::Windows;
 use values::Values;
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -29,7 +30,7 @@ pub enum Request {
     Gossip(Gossip<i64>),
 }
 
-/// What clients are answered.
+/// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -39,14 +40,14 @@ pub enum Reply {
     ReadOk { messages: Rc<RawValue> },
 }
 
-/// Tells every node every value.
+/// A node that delivers every value to all nodes.
 pub struct Broadcast {
     values: RefCell<Values>,
     spread: Dissemination<i64>,
 }
 
 impl Broadcast {
-    /// A node that makes its values wait for each other as long as `windows` allows.
+    /// Creates a node whose values wait to share messages as long as `windows` allows.
     pub fn new(cx: &Context, windows: Windows) -> Self {
         Self {
             values: RefCell::default(),
@@ -63,7 +64,7 @@ impl Node for Broadcast {
         Ok(match request {
             Request::Topology => Some(Reply::TopologyOk),
             Request::Broadcast { message } => {
-                // A value that is known is on its way already.
+                // A value that this node knows is on its way already.
                 if self.values.borrow_mut().insert(message) {
                     self.spread.publish(message);
                 }

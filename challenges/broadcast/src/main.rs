@@ -1,4 +1,4 @@
-//! `broadcast`, the binary: the solution, and the steps that led to it.
+//! The `broadcast` binary: the solution and the strategies that lead to it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,37 +9,40 @@ use broadcast::{Broadcast, Windows};
 use clap::{Parser, ValueEnum};
 use glomers::run;
 
-/// A node that tells every node every value.
+/// A node that delivers every value to all nodes.
 #[derive(Parser)]
 struct Arguments {
-    /// How values travel.
+    /// How values travel between nodes.
     #[arg(long, value_enum, default_value = "rounds")]
     strategy: Strategy,
-    /// What rounds shall save: messages, or time.
+    /// Whether rounds save messages or time.
     #[arg(long, value_enum, default_value = "balanced")]
     profile: Profile,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Strategy {
-    /// Over every edge of the topology, once.
+    /// Send every value over every edge of the topology, once.
     Flood,
-    /// The same, until acknowledged.
+    /// Like flood, but repeat until acknowledged.
     Retry,
-    /// Over a tree, until acknowledged.
+    /// Send every value over a tree, until acknowledged.
     Tree,
-    /// Over a star, until acknowledged.
+    /// Send every value over a star, until acknowledged.
     Star,
-    /// Over a star, in batches of 200 ms, until acknowledged.
+    /// Send batches of 200 ms over a star, until acknowledged.
     Batches,
-    /// Over a star, in rounds with a timetable.
+    /// Send rounds over a star, with a timetable.
     Rounds,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Profile {
+    /// Fewest messages, within 1.6 s at 100 ms per hop.
     Frugal,
+    /// Few messages, within 590 ms at 100 ms per hop.
     Balanced,
+    /// One hop, at one message per value and node.
     Swift,
 }
 
@@ -51,8 +54,8 @@ fn main() -> ExitCode {
         Profile::Swift => Windows::swift(),
     };
     match strategy {
-        Strategy::Flood => run(|cx| Flood::new(cx, Graph::Told, false)),
-        Strategy::Retry => run(|cx| Flood::new(cx, Graph::Told, true)),
+        Strategy::Flood => run(|cx| Flood::new(cx, Graph::Topology, false)),
+        Strategy::Retry => run(|cx| Flood::new(cx, Graph::Topology, true)),
         Strategy::Tree => run(|cx| Flood::new(cx, Graph::Tree, true)),
         Strategy::Star => run(|cx| Flood::new(cx, Graph::Star, true)),
         Strategy::Batches => run(|_| Batches::new(Duration::from_millis(200))),

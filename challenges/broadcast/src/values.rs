@@ -1,14 +1,14 @@
-//! The values that a node has seen, ready to be read.
+//! The values that a node knows, ready to be read.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde_json::value::{RawValue, to_raw_value};
 
-/// A set of values in the order in which they came.
+/// A set of values in the order of their arrival.
 ///
-/// Reads outnumber the moments when something new arrives, since that comes in batches, and a read
-/// lists everything. So the list is written as JSON once, and copied from then on.
+/// A read lists all values. There are more reads than changes, since values arrive in batches, so
+/// the list is serialized once per change and shared by the replies.
 #[derive(Default)]
 pub(crate) struct Values {
     known: BTreeSet<i64>,
@@ -17,7 +17,7 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Adds a value; tells whether it is new.
+    /// Adds a value. Returns whether it is new.
     pub(crate) fn insert(&mut self, value: i64) -> bool {
         let new = self.known.insert(value);
         if new {
@@ -27,7 +27,7 @@ impl Values {
         new
     }
 
-    /// All values, as a JSON array.
+    /// Returns all values as a JSON array.
     pub(crate) fn as_json(&mut self) -> Rc<RawValue> {
         let json = self.json.get_or_insert_with(|| {
             let json = to_raw_value(&self.in_order).expect("integers can be written as JSON");

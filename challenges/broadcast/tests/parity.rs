@@ -1,4 +1,4 @@
-//! The simulation and the real thing: from the same options the same verdict, and the same cost.
+//! Simulation and real processes give the same verdict and the same cost for the same options.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use eddy::workload;
 use glomers::{Context, IntoNode};
 
-/// So much may figures differ.
+/// The greatest relative difference between figures of the two.
 const TOLERANCE: f64 = 0.10;
 
-/// Few enough operations for a machine that has other things to do, on links that are slow enough
-/// for its moods not to matter.
+/// Runs the same load on both. It is small enough for a busy machine, and its links are slow enough
+/// for late processes not to matter.
 fn both<M: IntoNode + 'static>(
     make: impl Fn(&Context) -> M + Clone + 'static,
     arguments: &[&str],
@@ -62,9 +62,9 @@ fn assert_equal((simulated, real): (Run, Run)) {
     }
 }
 
-/// Every value crosses every edge of a tree once, and is acknowledged: nothing to do with time.
+/// Every value crosses every edge of a tree once and is acknowledged, so time does not matter.
 #[test]
-fn a_tree_costs_the_same_on_real_processes() {
+fn tree_costs_the_same_on_real_processes() {
     let tree = |cx: &Context| Flood::new(cx, Graph::Tree, true);
     assert_equal(both(tree, &["--strategy", "tree"]));
 }

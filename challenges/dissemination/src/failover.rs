@@ -47,6 +47,7 @@ impl<T: Item> Star<T> {
 
     /// Follows a better hub that can be reached again, and informs the old one.
     pub(crate) fn change_hub(&mut self, hub_before: usize, now: Instant) {
+        self.up.waiting_since = now.checked_sub(self.waited_before_reconnect());
         self.send_news(self.hub(), Wants::Confirmation, now);
         if hub_before != self.me {
             self.send_state(hub_before, now);

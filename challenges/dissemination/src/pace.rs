@@ -4,10 +4,11 @@
 //! one before. So a single item is not delayed at all, and under load rounds follow each other at a
 //! constant interval that the hub announces.
 //!
-//! Two rules bound the time that an item waits in all, at its node and at the hub together:
+//! Three rules bound the time that an item waits in all, at its node and at the hub together:
 //!
 //! * An item that missed its round, because its message was late, departs once it has waited for
-//!   `Windows::round`, in a round of its own. The message says how long it has waited before.
+//!   `Windows::round`, in an extra round. The message says how long it has waited before.
+//! * After a partition, the items of the other side depart within 300 ms.
 //! * Until the hub has measured that messages take equally long, rounds are shorter and are not
 //!   announced, so no node holds items back. When a cluster starts, messages may be late by as much
 //!   as they normally take.
@@ -39,18 +40,27 @@ const OVERDUE_TOLERANCE: Duration = Duration::from_millis(30);
 /// The time that an overdue item waits for others, since late messages come together.
 const OVERDUE_DELAY: Duration = Duration::from_millis(5);
 
+/// The longest time that items wait for a round after a partition. When it heals, nodes reconnect
+/// one after the other, so a shorter time would cost many rounds.
+const RECONNECT_DELAY: Duration = Duration::from_millis(300);
+
 impl<T: Item> Star<T> {
     /// Returns the earliest time at which the next round may depart.
     pub(crate) fn round_possible_at(&self) -> Instant {
-        let regular = match self.down.last_round {
-            Some(last) => last + self.interval(),
-            None if self.windows.direct.is_some() => self.start,
-            None => self.start + FIRST_ROUND_AFTER.min(self.windows.round),
-        };
+        let regular = self.regular_round_at();
         let overdue = self.down.overdue_at;
         overdue
             .filter(|&at| at + OVERDUE_TOLERANCE < regular)
             .unwrap_or(regular)
+    }
+
+    /// Returns the earliest time of the next round on schedule.
+    fn regular_round_at(&self) -> Instant {
+        match self.down.last_round {
+            Some(last) => last + self.interval(),
+            None if self.windows.direct.is_some() => self.start,
+            None => self.start + FIRST_ROUND_AFTER.min(self.windows.round),
+        }
     }
 
     /// Returns the time of the next round if nodes may rely on it.
@@ -69,11 +79,25 @@ impl<T: Item> Star<T> {
         self.down.overdue_at = Some(self.down.overdue_at.map_or(at, |other| other.min(at)));
     }
 
-    /// Notes that a round departs.
+    /// Notes that items arrived over a link that has just been restored. They are taken to have
+    /// waited so long that only [`RECONNECT_DELAY`] is left.
+    pub(crate) fn note_reconnect(&mut self, now: Instant) {
+        self.note_waited(self.waited_before_reconnect(), now);
+    }
+
+    /// Returns how long items are taken to have waited that a restored link delivers.
+    pub(crate) fn waited_before_reconnect(&self) -> Duration {
+        self.windows.round.saturating_sub(RECONNECT_DELAY)
+    }
+
+    /// Notes that a round departs. A round for overdue items does not change the schedule that the
+    /// other nodes aim by.
     pub(crate) fn note_round(&mut self, now: Instant) {
-        self.down.last_round = Some(now);
-        self.down.round_count += 1;
         self.down.overdue_at = None;
+        if now >= self.regular_round_at() {
+            self.down.last_round = Some(now);
+            self.down.round_count += 1;
+        }
     }
 
     fn interval(&self) -> Duration {

@@ -28,6 +28,7 @@ impl<T: Item> Star<T> {
         gossip: Gossip<T>,
         now: Instant,
     ) -> Vec<(Origin, T)> {
+        let was_suspected = self.links[from].is_suspected();
         let was_asked = self.links[from].is_asked();
         let waited = Duration::from_millis(gossip.head.as_ref().map_or(0, |head| head.waited));
         let direct = gossip.head.is_none();
@@ -49,6 +50,9 @@ impl<T: Item> Star<T> {
         }
         if !learnt.is_empty() {
             self.note_waited(waited, now);
+            if was_suspected && !self.links[from].is_suspected() {
+                self.note_reconnect(now);
+            }
             self.schedule_send_to_hub(now);
         }
         learnt

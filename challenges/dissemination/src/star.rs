@@ -57,7 +57,7 @@ pub(crate) struct Up {
 /// The way of items down from this node, if it serves others.
 #[derive(Default)]
 pub(crate) struct Down {
-    /// The time at which the last round departed.
+    /// The time at which the last round on schedule departed, and the number of these.
     pub(crate) last_round: Option<Instant>,
     pub(crate) round_count: u32,
     /// The time at which an item that missed the last round should depart.

@@ -1,9 +1,9 @@
-//! A set that only grows, without asking anybody.
+//! A grow-only set without coordination.
 //!
-//! The union of two sets is the same whichever comes first, and however often: so a node adds what
-//! its clients tell it, tells the others by and by, and in the end all hold the same. That is a
-//! G-set, the simplest conflict-free replicated data type. How elements travel is the business of
-//! [`dissemination`].
+//! The union of sets depends neither on their order nor on repetition. So a node adds the elements
+//! of its clients at once and sends them to the other nodes later, and all nodes end with the same
+//! set. This is a G-set, the simplest conflict-free replicated data type. The crate
+//! [`dissemination`] delivers the elements.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,47 +12,48 @@ use std::rc::Rc;
 use dissemination::{Dissemination, Gossip, Windows};
 use glomers::prelude::*;
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Add this.
+    /// Adds an element.
     Add {
-        /// What.
+        /// The element.
         element: i64,
     },
-    /// What is in it?
+    /// Lists the elements.
     Read,
-    /// From another node.
+    /// A message from another node.
     Gossip(Gossip<i64>),
 }
 
-/// What clients get.
+/// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// This node has added it. It tells the others within a [round](ROUND).
+    /// This node has added the element. The other nodes learn it within a [round](ROUND) and two
+    /// hops.
     AddOk {},
-    /// All this, as far as this node has heard.
+    /// The elements that this node knows.
     ReadOk {
         /// The elements.
         value: Rc<BTreeSet<i64>>,
     },
 }
 
-/// How far apart messages to the same node are. At 100 ms a hop half of all elements are known
-/// everywhere within a second then, even by the longest way round a partition; the README derives it.
+/// The time between two rounds. At 100 ms per hop, half of all elements are known everywhere within
+/// a second even by the longest way round a partition; the README derives it.
 pub const ROUND: Duration = Duration::from_millis(400);
 
-/// One life of a node that holds a set.
+/// One incarnation of a node that holds a set.
 pub struct GSet {
-    /// Shared with the replies that are being written just now.
+    /// The elements, shared with the replies that are being written.
     elements: RefCell<Rc<BTreeSet<i64>>>,
     spread: Dissemination<i64>,
 }
 
 impl GSet {
-    /// A node to which nobody has told anything yet.
+    /// Creates a node with an empty set.
     pub fn new(cx: &Context, windows: Windows) -> Self {
         Self {
             elements: RefCell::default(),
@@ -60,7 +61,7 @@ impl GSet {
         }
     }
 
-    /// Adds an element; tells whether it is new here.
+    /// Adds an element. Returns whether it is new.
     fn insert(&self, element: i64) -> bool {
         Rc::make_mut(&mut self.elements.borrow_mut()).insert(element)
     }
@@ -73,7 +74,7 @@ impl Node for GSet {
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         Ok(match request {
             Request::Add { element } => {
-                // One that is known is on its way already.
+                // An element that this node knows is on its way already.
                 if self.insert(element) {
                     self.spread.publish(element);
                 }

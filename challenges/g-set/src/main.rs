@@ -1,4 +1,4 @@
-//! `g-set`, the binary.
+//! The `g-set` binary.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use clap::Parser;
 use dissemination::Windows;
 use g_set::{GSet, ROUND};
 
-/// A set that only grows, without asking anybody.
+/// A grow-only set without coordination.
 #[derive(Parser)]
 struct Args {
-    /// Milliseconds between two rounds of messages: longer is cheaper, and later.
+    /// Milliseconds between two rounds; longer ones cost less and deliver later.
     #[arg(long, value_name = "MS", default_value_t = ROUND.as_millis() as u64)]
     round: u64,
 }

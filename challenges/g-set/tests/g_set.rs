@@ -1,4 +1,4 @@
-//! The grow-only set, as it must behave.
+//! The specification of the grow-only set.
 
 mod limit;
 
@@ -39,7 +39,7 @@ fn report(run: &Run) {
 }
 
 #[test]
-fn an_element_is_everywhere_within_a_second_for_a_quarter_of_a_message() {
+fn elements_are_delivered_within_a_second_for_a_quarter_of_a_message() {
     for_each_seed(|seed| {
         let run = nodes(seed).run(load());
         report(&run);
@@ -51,10 +51,10 @@ fn an_element_is_everywhere_within_a_second_for_a_quarter_of_a_message() {
     });
 }
 
-/// With partitions as upstream makes them, half of all elements are everywhere within a second of
-/// the moment when they could be.
+/// With upstream's partitions, half of all elements are everywhere within a second of the moment at
+/// which the network allows it.
 #[test]
-fn a_partition_loses_nothing_and_costs_little() {
+fn partitions_lose_nothing_and_cost_little() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
@@ -72,9 +72,9 @@ fn a_partition_loses_nothing_and_costs_little() {
     });
 }
 
-/// In a ring everybody hears just two neighbours, so that the star has become a chain.
+/// In a ring every node hears just two neighbours, so the star becomes a chain.
 #[test]
-fn by_the_long_way_round_a_partition_half_of_all_take_less_than_a_second() {
+fn ring_delivers_half_of_the_elements_within_a_second() {
     for_each_seed(|seed| {
         let ring = Partition::of([PartitionKind::MajoritiesRing]);
         let run = nodes(seed)
@@ -89,7 +89,7 @@ fn by_the_long_way_round_a_partition_half_of_all_take_less_than_a_second() {
 }
 
 #[test]
-fn two_seconds_after_a_partition_everybody_knows_everything() {
+fn partition_is_caught_up_within_two_seconds_of_its_heal() {
     for_each_seed(|seed| {
         let (from, to) = (secs(5), secs(12));
         let run = nodes(seed)
@@ -103,7 +103,7 @@ fn two_seconds_after_a_partition_everybody_knows_everything() {
 }
 
 #[test]
-fn loss_repetition_and_disorder_lose_nothing() {
+fn loss_duplication_and_reordering_lose_nothing() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .latency(Latency::exponential(ms(100)))
@@ -120,7 +120,7 @@ fn loss_repetition_and_disorder_lose_nothing() {
 }
 
 #[test]
-fn a_node_that_was_paused_catches_up() {
+fn paused_node_catches_up() {
     for_each_seed(|seed| {
         let run = nodes(seed).nemesis(Pause::one().every(secs(2))).run(load());
         report(&run);
@@ -129,37 +129,36 @@ fn a_node_that_was_paused_catches_up() {
     });
 }
 
-/// When nodes died, and which.
-fn deaths(run: &Run) -> Vec<(usize, Duration)> {
-    let died = |op: &Operation| match &op.value {
+/// Returns the kills of a run: the node and the time.
+fn kills(run: &Run) -> Vec<(usize, Duration)> {
+    let killed = |op: &Operation| match &op.value {
         Value::Map(nodes) => nodes.keys().cloned().collect(),
         _ => Vec::new(),
     };
     let kills = run.history().iter().filter(|op| op.f == "kill");
     kills
-        .flat_map(|op| died(op).into_iter().map(|name| (name, op.time)))
+        .flat_map(|op| killed(op).into_iter().map(|name| (name, op.time)))
         .map(|(name, time)| {
             let number = (0..NODES).find(|node| name == Value::from(format!("n{node}").as_str()));
-            (number.expect("a node died"), time)
+            (number.expect("the name of a node"), time)
         })
         .collect()
 }
 
-/// A node that dies takes along what it has acknowledged and not yet told anybody: the last round,
-/// and nothing older.
+/// A killed node loses what it acknowledged and has not sent yet: at most the last round.
 #[test]
-fn a_death_loses_nothing_that_is_older_than_a_round() {
+fn killed_node_loses_nothing_older_than_a_round() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Kill::one().between(secs(8), secs(9)))
             .run(load());
         assert!(run.failure().is_none(), "{:?}", run.failure());
-        let [(dead, time)] = deaths(&run)[..] else {
-            panic!("one node dies once");
+        let [(victim, time)] = kills(&run)[..] else {
+            panic!("one node is killed once");
         };
         let element = |op: &Operation| op.value.as_int().expect("elements are integers");
         let at_risk = |op: &Operation| {
-            node_of(op) == dead && op.time <= time && op.time + ROUND + ms(50) > time
+            node_of(op) == victim && op.time <= time && op.time + ROUND + ms(50) > time
         };
         let ok = |op: &&Operation| op.kind == Kind::Ok;
         let adds = run
@@ -182,7 +181,7 @@ fn a_death_loses_nothing_that_is_older_than_a_round() {
 }
 
 #[test]
-fn a_set_that_nobody_uses_is_silent() {
+fn idle_set_is_silent() {
     for_each_seed(|seed| {
         let messages = |lasting| {
             let run = nodes(seed).run(load().rate(0.0).time_limit(lasting));

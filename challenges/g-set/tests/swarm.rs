@@ -1,4 +1,4 @@
-//! The grow-only set in worlds that a seed has drawn.
+//! The grow-only set in clusters, networks and faults drawn from a seed.
 
 use dissemination::Windows;
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
@@ -6,7 +6,7 @@ use eddy::workload;
 use g_set::GSet;
 use glomers::prelude::*;
 
-/// But for deaths: a node takes along what it has told nobody yet.
+/// All faults but crashes, which lose what only the crashed node knew.
 fn swarm() -> Swarm {
     Swarm::of(workload::GSet)
         .nodes(1..=9)
@@ -25,11 +25,11 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_loses_an_element() {
+fn random_faults_lose_no_element() {
     swarm().for_each(10, |drawn| run(drawn).assert_valid());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn equal_seeds_give_equal_runs() {
     swarm().assert_repeatable(2, run);
 }

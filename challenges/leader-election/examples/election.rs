@@ -7,7 +7,7 @@ use std::io::{self, Write, stdout};
 use std::time::Duration;
 
 use eddy::nemesis::Fault;
-use eddy::simulation::{Run, ms, secs};
+use eddy::simulation::{Run, secs};
 
 use cluster::{Blow, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second};
 
@@ -80,7 +80,7 @@ fn main() -> io::Result<()> {
                         }
                         None => simulation,
                     };
-                    let load = load(count).time_limit(secs(30)).fault_free_tail(ms(0));
+                    let load = load(count).time_limit(secs(30)).fault_free_tail(secs(3));
                     figures.add(&simulation.run(load), count);
                 }
                 let [median, max] = [0.5, 1.0].map(|quantile| figures.failover(quantile));

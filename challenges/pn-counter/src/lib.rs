@@ -1,10 +1,10 @@
-//! A counter that goes up and down, without asking anybody.
+//! A counter that goes up and down without coordination.
 //!
-//! Every life of every node has a total of its own: the sum of what clients told it. The counter is
-//! the sum of all totals. Nobody else changes a total, so of two that a node has heard of one life
-//! the later one is right, and needs nothing of the earlier: a message may be lost, repeated or
-//! overtaken, and whatever comes next repairs it. That is a PN-counter, a conflict-free replicated
-//! data type; how totals travel is the business of [`dissemination`].
+//! Each incarnation of each node has a total of its own: the sum of its clients' adds. The counter
+//! is the sum of all totals. No other node changes a total, so the later of two is right and does
+//! not depend on the earlier: a lost, repeated or overtaken message is repaired by the next. This is
+//! a PN-counter, a conflict-free replicated data type. The crate [`dissemination`] delivers the
+//! totals.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,38 +12,39 @@ use std::collections::BTreeMap;
 use dissemination::{Dissemination, Gossip, Item, Origin, Windows};
 use glomers::prelude::*;
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Add this much.
+    /// Adds to the counter.
     Add {
-        /// How much; perhaps less than nothing.
+        /// The amount; negative to subtract.
         delta: i64,
     },
-    /// How much is it?
+    /// Returns the counter.
     Read,
-    /// From another node.
+    /// A message from another node.
     Gossip(Gossip<Total>),
 }
 
-/// What clients get.
+/// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// This node has added it. It tells the others within a [round](ROUND).
+    /// This node has added the amount. The other nodes learn it within a [round](ROUND) and two
+    /// hops.
     AddOk {},
-    /// So much, as far as this node has heard.
+    /// The counter as this node knows it.
     ReadOk {
         /// The sum of all totals.
         value: i64,
     },
 }
 
-/// The sum of what clients told one life of one node.
+/// The sum of the adds of one incarnation of one node.
 ///
-/// The textbook keeps two sums, one that grows and one that shrinks, and merges each by its
-/// maximum. Here totals are numbered by their origin, so that the latest is known without them.
+/// The textbook keeps two sums, one of additions and one of subtractions, and merges each by its
+/// maximum. Here the origin numbers its totals, so the latest is known without that.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Total(i64);
@@ -51,27 +52,26 @@ pub struct Total(i64);
 impl Item for Total {
     type Key = ();
 
-    /// All totals of a life are about the same thing: only the latest is kept, and sent.
+    /// Returns the one key that all totals share, so only the latest of an origin is kept and sent.
     fn keys(&self) -> Vec<()> {
         vec![()]
     }
 }
 
-/// How far apart messages to the same node are. At 100 ms a hop an add is known everywhere within
-/// 0.7 s then, and half of them within a second even by the longest way round a partition; the
-/// README derives it.
+/// The time between two rounds. At 100 ms per hop, an add is known everywhere within 0.7 s, and half
+/// of them within a second even by the longest way round a partition; the README derives it.
 pub const ROUND: Duration = Duration::from_millis(400);
 
-/// One life of a node that counts.
+/// One incarnation of a node that counts.
 pub struct PnCounter {
     own: Cell<i64>,
-    /// The latest totals of all other lives, those before this node's present one included.
+    /// The latest totals of all other origins, this node's former incarnations included.
     others: RefCell<BTreeMap<Origin, Total>>,
     spread: Dissemination<Total>,
 }
 
 impl PnCounter {
-    /// A node to which nobody has told anything yet.
+    /// Creates a node that counts from 0.
     pub fn new(cx: &Context, windows: Windows) -> Self {
         Self {
             own: Cell::new(0),

@@ -1,4 +1,4 @@
-//! The counter that goes up and down, as it must behave.
+//! The specification of the counter that goes up and down.
 
 mod sums;
 
@@ -12,7 +12,7 @@ use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
 use eddy::workload;
 use glomers::Context;
 use pn_counter::{PnCounter, ROUND};
-use sums::{NODES, assert_reads_are_recent, assert_the_dead_count_once};
+use sums::{NODES, assert_killed_node_counts_once, assert_reads_are_recent};
 
 /// Five nodes, 100 ms apart.
 fn nodes(seed: Seed) -> Simulation {
@@ -30,7 +30,7 @@ fn load() -> Load {
 }
 
 #[test]
-fn an_add_is_everywhere_within_a_second_for_a_quarter_of_a_message() {
+fn adds_are_delivered_within_a_second_for_a_quarter_of_a_message() {
     for_each_seed(|seed| {
         let run = nodes(seed).run(load());
         run.assert_valid();
@@ -41,7 +41,7 @@ fn an_add_is_everywhere_within_a_second_for_a_quarter_of_a_message() {
 }
 
 #[test]
-fn a_partition_loses_nothing_and_costs_little() {
+fn partitions_lose_nothing_and_cost_little() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
@@ -54,7 +54,7 @@ fn a_partition_loses_nothing_and_costs_little() {
 }
 
 #[test]
-fn two_seconds_after_a_partition_everybody_knows_everything() {
+fn partition_is_caught_up_within_two_seconds_of_its_heal() {
     for_each_seed(|seed| {
         let (from, to) = (secs(5), secs(12));
         let run = nodes(seed)
@@ -67,7 +67,7 @@ fn two_seconds_after_a_partition_everybody_knows_everything() {
 }
 
 #[test]
-fn loss_repetition_and_disorder_count_nothing_twice() {
+fn loss_duplication_and_reordering_count_nothing_twice() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .latency(Latency::exponential(ms(100)))
@@ -83,7 +83,7 @@ fn loss_repetition_and_disorder_count_nothing_twice() {
 }
 
 #[test]
-fn a_node_that_was_paused_catches_up() {
+fn paused_node_catches_up() {
     for_each_seed(|seed| {
         let run = nodes(seed).nemesis(Pause::one().every(secs(2))).run(load());
         run.assert_valid();
@@ -91,21 +91,20 @@ fn a_node_that_was_paused_catches_up() {
     });
 }
 
-/// What a dead node has told the others counts for ever, once, and not as a part of what it counts
-/// when it is back.
+/// What a killed node has sent counts once, and independently of what it counts after its restart.
 #[test]
-fn a_death_loses_nothing_that_is_older_than_a_round_and_repeats_nothing() {
+fn killed_node_loses_nothing_older_than_a_round_and_repeats_nothing() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Kill::one().between(secs(8), secs(9)))
             .run(load());
         assert!(run.failure().is_none(), "{:?}", run.failure());
-        assert_the_dead_count_once(&run, ROUND + ms(50));
+        assert_killed_node_counts_once(&run, ROUND + ms(50));
     });
 }
 
 #[test]
-fn a_counter_that_nobody_uses_is_silent() {
+fn idle_counter_is_silent() {
     for_each_seed(|seed| {
         let messages = |lasting| {
             let run = nodes(seed).run(load().rate(0.0).time_limit(lasting));

@@ -1,4 +1,4 @@
-//! The counter that goes up and down in worlds that a seed has drawn.
+//! The counter in clusters, networks and faults drawn from a seed.
 
 use dissemination::Windows;
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
@@ -6,7 +6,7 @@ use eddy::workload;
 use glomers::prelude::*;
 use pn_counter::PnCounter;
 
-/// But for deaths: a node takes along what it has told nobody yet.
+/// All faults but crashes, which lose what only the crashed node knew.
 fn swarm() -> Swarm {
     Swarm::of(workload::PnCounter)
         .nodes(1..=9)
@@ -25,11 +25,11 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_changes_the_sum() {
+fn random_faults_keep_the_sum() {
     swarm().for_each(10, |drawn| run(drawn).assert_valid());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn equal_seeds_give_equal_runs() {
     swarm().assert_repeatable(2, run);
 }

@@ -6,6 +6,7 @@
 mod cluster;
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use cluster::{Cluster, InFlight, Invariants, Op, describe};
 use datadriven::{TestCase, walk};
@@ -205,124 +206,122 @@ impl Scenario {
         self.note(&text);
     }
 
+    /// Delivers all messages to a server, whose write of the result then takes long.
+    fn deliver_slowly(&mut self, to: usize) {
+        for message in std::mem::take(&mut self.cluster.network) {
+            if message.to == to {
+                self.cluster.deliver(message);
+                self.cluster.begin_write(to);
+            } else {
+                self.cluster.network.push(message);
+            }
+        }
+    }
+
+    fn wait(&mut self, i: usize, time: Duration) {
+        if self.cluster.servers[i].writing.is_some() {
+            // A driver does not call `tick` during a write.
+            self.cluster.servers[i].now += time;
+        } else {
+            self.cluster.pass(i, time);
+        }
+        self.react(i);
+    }
+
+    fn read(&mut self, i: usize, ids: Vec<String>) {
+        for id in ids {
+            let id = id.parse().expect("a number");
+            self.invariants.ask(id);
+            if let Err(e) = self.cluster.raft(i).read(id) {
+                let name = self.cluster.names[i].clone();
+                self.note(&format!("{name} returns {e:?}"));
+            }
+        }
+        self.put_out(i);
+    }
+
+    fn compact(&mut self, i: usize) {
+        self.cluster.compact(i);
+        let name = self.cluster.names[i].clone();
+        let included = self.cluster.raft(i).persistent().log.last_included_index();
+        self.note(&format!(
+            "{name} replaces its log up to {included} by a snapshot"
+        ));
+        self.put_out(i);
+    }
+
+    fn isolate(&mut self, i: usize) {
+        for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
+            self.cut.extend([(i, other), (other, i)]);
+        }
+    }
+
+    /// Performs a directive of the whole cluster. The others are performed for each server named.
     fn run(&mut self, case: &mut TestCase) -> String {
         self.transcript.clear();
         let mut args: Vec<(String, Vec<String>)> = case.args.drain().collect();
         args.sort();
-        let server = |name: &str, scenario: &Self| scenario.cluster.number(name);
         match case.directive.as_str() {
-            "log" => {
-                for (name, terms) in args {
-                    let mut terms: Vec<u64> =
-                        terms.iter().map(|t| t.parse().expect("a term")).collect();
-                    let current = terms.pop().expect("the current term comes last");
-                    self.write_log(server(&name, self), current, &terms);
-                }
-            }
-            "timeout" => {
-                for (name, _) in args {
-                    let i = server(&name, self);
-                    self.cluster.pass_to_deadline(i);
-                    self.put_out(i);
-                }
-            }
-            "wait" => {
-                for (name, ms) in args {
-                    let i = server(&name, self);
-                    let ms: u64 = ms[0].parse().expect("milliseconds");
-                    let time = std::time::Duration::from_millis(ms);
-                    if self.cluster.servers[i].writing.is_some() {
-                        // A driver does not call `tick` during a write.
-                        self.cluster.servers[i].now += time;
-                    } else {
-                        self.cluster.pass(i, time);
-                    }
-                    self.react(i);
-                }
-            }
             "settle" => self.settle(),
             "deliver" => self.take(&args, true),
-            "deliver-slowly" => {
-                for message in std::mem::take(&mut self.cluster.network) {
-                    let to = message.to;
-                    if args
-                        .iter()
-                        .all(|(_, names)| self.cluster.number(&names[0]) == to)
-                    {
-                        self.cluster.deliver(message);
-                        self.cluster.begin_write(to);
-                    } else {
-                        self.cluster.network.push(message);
-                    }
-                }
-            }
             "lose" => self.take(&args, false),
-            "propose" => {
-                for (name, commands) in args {
-                    let i = server(&name, self);
-                    self.propose(i, commands);
-                    self.put_out(i);
-                }
-            }
-            "propose-slowly" => {
-                for (name, commands) in args {
-                    let i = server(&name, self);
-                    self.propose(i, commands);
-                    self.cluster.begin_write(i);
-                }
-            }
-            "read" => {
-                for (name, ids) in args {
-                    let i = server(&name, self);
-                    for id in ids {
-                        let id = id.parse().expect("a number");
-                        self.invariants.ask(id);
-                        if let Err(e) = self.cluster.raft(i).read(id) {
-                            self.note(&format!("{name} returns {e:?}"));
-                        }
-                    }
-                    self.put_out(i);
-                }
-            }
-            "crash" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.cluster.crash(i, false);
-            }),
-            "start" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.cluster.start(i);
-                self.put_out(i);
-            }),
-            "compact" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.cluster.compact(i);
-                let name = self.cluster.names[i].clone();
-                let included = self.cluster.raft(i).persistent().log.last_included_index();
-                self.note(&format!(
-                    "{name} replaces its log up to {included} by a snapshot"
-                ));
-                self.put_out(i);
-            }),
-            "isolate" => {
-                for (name, _) in args {
-                    let i = server(&name, self);
-                    for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
-                        self.cut.extend([(i, other), (other, i)]);
-                    }
-                }
+            "deliver-slowly" => {
+                let to = args
+                    .first()
+                    .map(|(_, names)| self.cluster.number(&names[0]));
+                self.deliver_slowly(to.expect("the receiver is given"));
             }
             "heal" => self.cut.clear(),
-            "finish-write" => args.iter().for_each(|(name, _)| {
-                let i = server(name, self);
-                self.put_out(i);
-            }),
             "show" => (0..self.cluster.names.len()).for_each(|i| self.show(i)),
-            other => panic!("there is no directive {other}"),
+            directive => {
+                for (name, values) in args {
+                    let i = self.cluster.number(&name);
+                    self.run_on(i, directive, values);
+                }
+            }
         }
         if self.transcript.is_empty() {
             self.note("ok");
         }
         self.transcript.clone()
+    }
+
+    /// Performs a directive on one server.
+    fn run_on(&mut self, i: usize, directive: &str, values: Vec<String>) {
+        let numbers = || values.iter().map(|value| value.parse().expect("a number"));
+        match directive {
+            "log" => {
+                let mut terms: Vec<u64> = numbers().collect();
+                let current = terms.pop().expect("the current term comes last");
+                self.write_log(i, current, &terms);
+            }
+            "timeout" => {
+                self.cluster.pass_to_deadline(i);
+                self.put_out(i);
+            }
+            "wait" => {
+                let ms = numbers().next().expect("milliseconds are given");
+                self.wait(i, Duration::from_millis(ms));
+            }
+            "propose" => {
+                self.propose(i, values);
+                self.put_out(i);
+            }
+            "propose-slowly" => {
+                self.propose(i, values);
+                self.cluster.begin_write(i);
+            }
+            "finish-write" => self.put_out(i),
+            "read" => self.read(i, values),
+            "crash" => self.cluster.crash(i, false),
+            "start" => {
+                self.cluster.start(i);
+                self.put_out(i);
+            }
+            "compact" => self.compact(i),
+            "isolate" => self.isolate(i),
+            other => panic!("there is no directive {other}"),
+        }
     }
 }
 

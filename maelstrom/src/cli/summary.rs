@@ -196,7 +196,8 @@ mod tests {
             [
                 "a test",
                 "2 operations, 100 % ok; latency 10 ms median, 10 ms 99 %, 10 ms max; stable latency \
-                 0 ms median, 0 ms max",
+                 0 ms median, 0 ms max; stable-latency-bound-median-ms 20; \
+                 stable-latency-bound-max-ms 20",
                 "VALID",
                 "repeat: eddy test -w g-set",
                 "page:   store/index.html",

@@ -1,4 +1,4 @@
-//! How long operations took.
+//! The latencies of operations.
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use super::{History, Kind};
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    /// The latency at the floor of the rank, as upstream takes its quantiles; `None` if there are no
-    /// operations.
+    /// Returns the latency at the floor of the rank, as upstream does; `None` without operations.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
         let last = self.0.len().checked_sub(1)?;
         let rank = (self.0.len() as f64 * quantile) as usize;
@@ -19,7 +18,7 @@ impl Latencies {
 }
 
 impl History {
-    /// The latencies of the operations that ended ok: of those called `f`, or of all.
+    /// Returns the latencies of the operations that ended ok: of those called `f`, or of all.
     pub fn ok_latencies(&self, f: Option<&str>) -> Latencies {
         let pairs = self.pairs();
         let pairs = pairs.filter(|(invocation, _)| f.is_none_or(|f| invocation.f == f));

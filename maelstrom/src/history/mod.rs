@@ -1,6 +1,6 @@
-//! What the clients saw: every operation's invocation and completion, in order.
+//! Histories: the invocation and completion of every operation, in order.
 //!
-//! A history is the only thing that checkers look at. Eddy writes it while a run is under way, and
+//! A history is all that checkers look at. Eddy records it during a run, and
 //! reads it back from Jepsen's `history.edn` (plain or gzipped) or from its own `history.jsonl`.
 
 mod latencies;
@@ -20,10 +20,10 @@ use crate::edn::Value;
 pub use latencies::Latencies;
 pub use read::{read_edn, read_file, read_jsonl};
 
-/// Who performed an operation.
+/// The process that performed an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Process {
-    /// A logical client process. A worker whose operation ends `info` goes on as a new process.
+    /// A logical client process. A client thread whose operation ends `info` continues as a new one.
     Client(u64),
     /// The fault injector.
     Nemesis,
@@ -38,21 +38,21 @@ impl fmt::Display for Process {
     }
 }
 
-/// What an entry of the history says about its operation.
+/// The kind of an entry of the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// It begins.
+    /// The operation begins.
     Invoke,
-    /// It happened.
+    /// The operation took effect.
     Ok,
-    /// It certainly did not happen.
+    /// The operation certainly did not take effect.
     Fail,
-    /// Nobody knows; it may still happen.
+    /// Whether the operation took effect is unknown, and it may still do so.
     Info,
 }
 
 impl Kind {
-    /// The name in a history.
+    /// Returns the name in a history.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Invoke => "invoke",
@@ -66,17 +66,17 @@ impl Kind {
 /// One entry of a history: an invocation or a completion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
-    /// Position in the history, from 0.
+    /// The position in the history, from 0.
     pub index: usize,
-    /// Time since the run's origin.
+    /// The time since the run's origin.
     pub time: Duration,
-    /// Invocation, or how the operation ended.
+    /// Whether it is an invocation, or how the operation ended.
     pub kind: Kind,
-    /// Who did it.
+    /// The process that performed it.
     pub process: Process,
     /// The function invoked, such as `read`.
     pub f: Cow<'static, str>,
-    /// Its argument (in an invocation) or result (in an `ok`).
+    /// The argument (of an invocation) or the result (of an `ok`).
     pub value: Value,
     /// Why it did not end `ok`.
     pub error: Option<Value>,
@@ -99,7 +99,7 @@ impl Operation {
             .any(|(k, v)| k == "final?" && *v == Value::Bool(true))
     }
 
-    /// The class of the exception, for grouping.
+    /// Returns the class of the exception, by which exceptions are grouped.
     pub fn exception_class(&self) -> Option<String> {
         let exception = self.exception.as_ref()?;
         let via = exception
@@ -116,14 +116,14 @@ impl Operation {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     operations: Vec<Operation>,
-    /// For each entry its counterpart: of an invocation its completion, and the other way round.
+    /// For each entry its counterpart: the completion of an invocation, and the other way round.
     counterparts: Vec<Option<usize>>,
     /// The invocations that have no completion yet: a process has one at a time.
     open: BTreeMap<Process, usize>,
 }
 
 impl History {
-    /// A history of these operations. Their indices are renewed so that they count from 0.
+    /// Creates a history of these operations, and sets their indices.
     pub fn new(operations: impl IntoIterator<Item = Operation>) -> History {
         let mut history = History::default();
         for operation in operations {
@@ -137,7 +137,7 @@ impl History {
         let index = self.operations.len();
         operation.index = index;
         let invocation = match (operation.process, operation.kind) {
-            // The fault injector notes what it asks for and what came of it, both as `info`.
+            // The fault injector records a request and its result, both as `info`.
             (Process::Nemesis, _) => None,
             (process, Kind::Invoke) => {
                 self.open.insert(process, index);
@@ -153,46 +153,46 @@ impl History {
         &self.operations[index]
     }
 
-    /// Every entry, in order.
+    /// Returns every entry, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Operation> + Clone {
         self.operations.iter()
     }
 
-    /// The entries of clients, in order.
+    /// Returns the entries of clients, in order.
     pub fn clients(&self) -> impl DoubleEndedIterator<Item = &Operation> + Clone {
         self.operations.iter().filter(|op| op.is_client())
     }
 
-    /// The invocations of clients, in order, each with its completion if it has one.
+    /// Returns the invocations of clients, in order, each with its completion if it has one.
     pub fn pairs(&self) -> impl Iterator<Item = (&Operation, Option<&Operation>)> {
         self.clients()
             .filter(|op| op.kind == Kind::Invoke)
             .map(|invocation| (invocation, self.completion(invocation)))
     }
 
-    /// The completion of an invocation; `None` if it never came.
+    /// Returns the completion of an invocation; `None` if there is none.
     pub fn completion(&self, invocation: &Operation) -> Option<&Operation> {
         let index = self.counterparts[invocation.index].filter(|i| *i > invocation.index);
         index.map(|i| &self.operations[i])
     }
 
-    /// The invocation of a completion.
+    /// Returns the invocation of a completion; `None` if there is none.
     pub fn invocation(&self, completion: &Operation) -> Option<&Operation> {
         let index = self.counterparts[completion.index].filter(|i| *i < completion.index);
         index.map(|i| &self.operations[i])
     }
 
-    /// The entry at an index.
+    /// Returns the entry at an index.
     pub fn get(&self, index: usize) -> Option<&Operation> {
         self.operations.get(index)
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.operations.len()
     }
 
-    /// Whether nothing happened.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }

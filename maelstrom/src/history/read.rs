@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail};
 use super::{History, Kind, Operation, Process};
 use crate::edn::{self, Value};
 
-/// Reads a history from a file: `*.jsonl` as Eddy writes it, anything else as Jepsen's EDN, either
-/// of them gzipped or not.
+/// Reads a history from a file, gzipped or not: `*.jsonl` as Eddy writes it, anything else as
+/// Jepsen's EDN.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@ use super::*;
 use crate::check::tests::{history, operation};
 
 #[test]
-fn a_completion_belongs_to_the_open_invocation_of_its_process() {
+fn completion_belongs_to_the_open_invocation_of_its_process() {
     let history = history(
         "0 invoke read nil
          1 invoke read nil
@@ -21,7 +21,7 @@ fn a_completion_belongs_to_the_open_invocation_of_its_process() {
 }
 
 #[test]
-fn a_completion_without_an_invocation_stands_alone() {
+fn completion_without_an_invocation_stands_alone() {
     let history = history(
         "0 ok read [1]
          0 invoke read nil
@@ -36,7 +36,7 @@ fn a_completion_without_an_invocation_stands_alone() {
 }
 
 #[test]
-fn what_is_written_reads_back_the_same() {
+fn written_history_reads_back_the_same() {
     let history = history(
         r#"0 invoke txn [[:r 1 nil]] :final? true
            0 info txn nil :error [:timeout "late"] :exception {:via [{:type a.B}]}
@@ -50,7 +50,7 @@ fn what_is_written_reads_back_the_same() {
 }
 
 #[test]
-fn a_history_may_be_one_vector_of_operations() {
+fn history_may_be_one_vector_of_operations() {
     let text = "[{:type :invoke, :process 0, :f :read, :value nil}
                  {:type :ok, :process 0, :f :read, :value 3}]";
     let history = read_edn(text).unwrap();
@@ -59,7 +59,7 @@ fn a_history_may_be_one_vector_of_operations() {
 }
 
 #[test]
-fn a_line_that_is_no_operation_is_refused_with_its_number() {
+fn line_that_is_not_an_operation_is_refused_with_its_number() {
     let good = "{:type :ok, :process 0, :f :read, :value 1}\n";
     for (bad, complaint) in [
         ("{:type :ok, :process 0", "expected '}'"),
@@ -77,7 +77,7 @@ fn a_line_that_is_no_operation_is_refused_with_its_number() {
 }
 
 #[test]
-fn an_exception_is_grouped_by_its_outermost_class() {
+fn exception_is_grouped_by_its_outermost_class() {
     let op = operation("0 info read nil :exception {:via [{:type a.B} {:type c.D}]}");
     assert_eq!(op.exception_class().as_deref(), Some("a.B"));
     let op = operation("0 info read nil :exception \"odd\"");

@@ -1,4 +1,4 @@
-//! Writing histories: as EDN, as text, as JSON lines.
+//! Writing histories as EDN, as text, and as JSON lines.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use super::{History, Operation, Process};
 use crate::edn::Value;
 
 impl Operation {
-    /// The operation as an EDN record, as it stands in results.
+    /// Returns the operation as an EDN record, as results contain it.
     pub fn to_edn(&self) -> Value {
         Value::Tagged(
             "jepsen.history.Op".into(),
@@ -19,7 +19,7 @@ impl Operation {
         )
     }
 
-    /// The operation's fields in the order in which they are printed.
+    /// Returns the fields in the order in which they are printed.
     fn entries(&self) -> Vec<(String, Value)> {
         let process = match self.process {
             Process::Client(id) => Value::from(id),
@@ -44,7 +44,7 @@ impl Operation {
         entries
     }
 
-    /// The operation as one line of `history.edn`.
+    /// Returns the operation as one line of `history.edn`.
     pub fn edn_line(&self) -> String {
         let mut line = String::from("{");
         for (i, (key, value)) in self.entries().into_iter().enumerate() {
@@ -55,7 +55,7 @@ impl Operation {
         line
     }
 
-    /// The operation as one line of `history.txt`: process, type, function, value and error,
+    /// Returns the operation as one line of `history.txt`: process, type, function, value and error,
     /// separated by tabs.
     pub fn text_line(&self) -> String {
         let Operation {
@@ -73,7 +73,7 @@ impl Operation {
         line
     }
 
-    /// The operation as one line of `history.jsonl`: readable fields, and the EDN for exactness.
+    /// Returns the operation as one line of `history.jsonl`: readable fields, and the exact EDN.
     pub fn json_line(&self) -> String {
         let mut fields = serde_json::Map::new();
         for (key, value) in self.entries() {
@@ -85,7 +85,7 @@ impl Operation {
 }
 
 impl History {
-    /// The history with one line an operation, each written by `line`.
+    /// Returns the history with one line per operation, each written by `line`.
     pub fn to_lines(&self, line: impl Fn(&Operation) -> String) -> String {
         self.iter().map(|op| line(op) + "\n").collect()
     }

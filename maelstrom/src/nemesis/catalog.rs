@@ -86,7 +86,7 @@ impl FaultSpec {
         }
     }
 
-    /// Says that real processes cannot be affected.
+    /// Marks the kind as one that cannot affect real processes.
     pub fn simulated_only(self) -> FaultSpec {
         FaultSpec {
             is_simulated_only: true,

@@ -1,4 +1,4 @@
-//! What was sent and received: counted always, kept in full only where something needs it.
+//! The messages that were sent and received: counted always, kept only where something needs them.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::message::{EndpointId, Message};
 use crate::edn::Value;
 
-/// A message's place in the statistics.
+/// The group in which a message is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traffic {
     /// From or to a client.
@@ -15,7 +15,7 @@ pub enum Traffic {
     Server,
 }
 
-/// Sent or received.
+/// Whether a message was sent or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// The network accepted the message.
@@ -27,9 +27,9 @@ pub enum EventKind {
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Sent or received.
+    /// Whether the message was sent or received.
     pub kind: EventKind,
-    /// Time since the network started.
+    /// The time since the network started.
     pub time: Duration,
     /// The message.
     pub message: Message,
@@ -38,16 +38,16 @@ pub struct Event {
 /// How much of the traffic is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recording {
-    /// The first events only, as many as given.
+    /// This many events, the first ones.
     First(usize),
-    /// Everything: to compare two runs message for message.
+    /// Every event, to compare two runs message for message.
     All,
 }
 
-/// Counts of one group of messages.
+/// The counts of one group of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Messages sent. Every message has a number of its own, so this is the number of messages too.
+    /// Messages sent. No message is sent twice, so this is the number of messages too.
     pub sent: u64,
     /// Messages received.
     pub received: u64,
@@ -61,7 +61,7 @@ impl Counts {
         }
     }
 
-    /// Messages per operation, in upstream's 32-bit arithmetic; none without operations.
+    /// Returns the messages per operation, in upstream's 32-bit arithmetic; `None` without operations.
     pub fn per_op(&self, operations: usize) -> Option<f32> {
         (operations > 0).then(|| (self.sent as f64 / operations as f64) as f32)
     }
@@ -86,7 +86,7 @@ pub struct Journal {
     pub servers: Counts,
     recording: Recording,
     events: Vec<Event>,
-    /// The names of all endpoints there ever were.
+    /// The names of all endpoints, also of those that are gone.
     names: Vec<Rc<str>>,
     origin: Duration,
 }
@@ -138,22 +138,22 @@ impl Journal {
         }
     }
 
-    /// The events kept, in order.
+    /// Returns the events that were kept, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// The name of an endpoint of the run.
+    /// Returns the name of an endpoint.
     pub fn name(&self, endpoint: EndpointId) -> &str {
         &self.names[endpoint.index()]
     }
 
-    /// The time of the events at which the history began.
+    /// Returns the time at which the history began, on the clock of the events.
     pub fn origin(&self) -> Duration {
         self.origin
     }
 
-    /// All messages.
+    /// Returns the counts of all messages.
     pub fn all(&self) -> Counts {
         Counts {
             sent: self.clients.sent + self.servers.sent,
@@ -161,7 +161,7 @@ impl Journal {
         }
     }
 
-    /// The results under `:net`, for a run of so many operations.
+    /// Returns the results under `:net`, for a run of this many operations.
     pub fn to_edn(&self, operations: usize) -> Value {
         Value::map([
             ("all", self.all().to_edn(self.all().per_op(operations))),

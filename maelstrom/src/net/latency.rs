@@ -9,15 +9,15 @@ use rand_distr::{Distribution as _, Exp};
 
 use crate::seed::ChaCha8Rng;
 
-/// The shape of the latency's distribution.
+/// The distribution of latencies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Distribution {
-    /// Always the mean.
+    /// Every latency is the mean.
     #[default]
     Constant,
-    /// Whole milliseconds in [0, 2 · mean).
+    /// Latencies are whole milliseconds in [0, 2 · mean).
     Uniform,
-    /// Exponential, rounded down to whole milliseconds.
+    /// Latencies are exponential, rounded down to whole milliseconds.
     Exponential,
 }
 
@@ -42,7 +42,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Latencies of this mean and shape.
+    /// Creates latencies with a mean in milliseconds and a distribution.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl Latency {
         })
     }
 
-    /// Always this long (in whole milliseconds).
+    /// Creates latencies that are all the same, in whole milliseconds.
     pub fn constant(mean: Duration) -> Latency {
         Latency {
             mean_ms: mean.as_millis() as u64,
@@ -67,12 +67,12 @@ impl Latency {
         }
     }
 
-    /// Uniform in [0, 2 · mean); a mean of 0 is constant.
+    /// Creates latencies that are uniform in [0, 2 · mean), or constant if the mean is 0.
     pub fn uniform(mean: Duration) -> Latency {
         Latency::random(mean, Distribution::Uniform)
     }
 
-    /// Exponential with this mean; a mean of 0 is constant.
+    /// Creates exponential latencies, or constant ones if the mean is 0.
     pub fn exponential(mean: Duration) -> Latency {
         Latency::random(mean, Distribution::Exponential)
     }
@@ -82,12 +82,12 @@ impl Latency {
         Latency::new(mean_ms, distribution).unwrap_or(Latency::constant(mean))
     }
 
-    /// The mean.
+    /// Returns the mean.
     pub fn mean(self) -> Duration {
         Duration::from_millis(self.mean_ms)
     }
 
-    /// The latency of one message.
+    /// Draws the latency of one message.
     pub fn draw(self, rng: &mut ChaCha8Rng) -> Duration {
         let mean = self.mean_ms;
         Duration::from_millis(match self.distribution {

@@ -1,4 +1,4 @@
-//! What can go wrong in a swarm, and how badly.
+//! The kinds of faults that a swarm draws from, with their severity and times.
 
 use std::time::Duration;
 
@@ -13,26 +13,26 @@ use crate::seed::ChaCha8Rng;
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultKind {
-    /// The network falls apart.
+    /// Some nodes do not hear others.
     Partition,
-    /// A node does not hear another.
+    /// One node does not hear another, which hears it.
     OneWay,
     /// Messages are lost.
     Loss,
-    /// Messages come twice.
+    /// Messages arrive twice.
     Duplication,
-    /// Messages are overtaken.
+    /// Messages are overtaken by later ones.
     Delays,
-    /// Nodes die, and come back without memory.
+    /// Nodes are killed, and started again without their memory.
     Kill,
-    /// Nodes stop, and go on without noticing.
+    /// Nodes stop, and continue with their memory.
     Pause,
     /// Wall clocks are wrong.
     ClockSkew,
 }
 
 impl FaultKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [FaultKind; 8] = [
         FaultKind::Partition,
         FaultKind::OneWay,
@@ -44,7 +44,7 @@ impl FaultKind {
         FaultKind::ClockSkew,
     ];
 
-    /// Those that befall messages between nodes.
+    /// The kinds that affect messages between nodes.
     pub const OF_LINKS: [FaultKind; 5] = [
         FaultKind::Partition,
         FaultKind::OneWay,
@@ -66,8 +66,8 @@ impl FaultKind {
         }
     }
 
-    /// How often it struck in some runs.
-    pub(super) fn strikes(self, tally: &Totals) -> u64 {
+    /// Returns how often it had an effect.
+    pub(super) fn effects(self, tally: &Totals) -> u64 {
         match self {
             FaultKind::Partition | FaultKind::OneWay => tally.dropped,
             FaultKind::Loss => tally.lost,
@@ -79,7 +79,7 @@ impl FaultKind {
         }
     }
 
-    /// How badly it strikes, and when: by turns, or once, before `end`.
+    /// Draws its severity and its times: by turns, or once, before `end`.
     pub(super) fn draw(self, end: Duration, rng: &mut ChaCha8Rng) -> ScheduledFault {
         let end_ms = end.as_millis() as u64;
         let severity = rng.random::<f64>();
@@ -97,11 +97,11 @@ impl FaultKind {
     }
 }
 
-/// A kind, as drawn.
+/// A kind of fault with the severity and the times that were drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScheduledFault {
     pub(super) kind: FaultKind,
-    /// Between 0, which is hardly worth mentioning, and 1.
+    /// From 0, which has hardly any effect, to 1.
     severity: f64,
     timing: Timing,
 }

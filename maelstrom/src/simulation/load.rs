@@ -22,13 +22,13 @@ pub struct Load {
 }
 
 impl Load {
-    /// The workload's clients, one per node, at 10 operations per second for 10 seconds; everything
+    /// Creates a load of the workload's clients, one per node, at 10 operations per second for 10 seconds; everything
     /// else as upstream has it by default.
     pub fn of(workload: impl Workload + 'static) -> Load {
         Load::of_any(Arc::new(workload))
     }
 
-    /// The same for a workload whose type is not known.
+    /// Creates the same load for a workload whose type is not known.
     pub fn of_any(workload: AnyWorkload) -> Load {
         Load {
             workload,
@@ -58,17 +58,17 @@ impl Load {
         self
     }
 
-    /// Operations a second, over all clients.
+    /// Sets the number of operations per second, over all clients.
     pub fn rate(self, rate: f64) -> Load {
         Load { rate, ..self }
     }
 
-    /// How long the main phase lasts.
+    /// Sets how long the main phase lasts.
     pub fn time_limit(self, time_limit: Duration) -> Load {
         Load { time_limit, ..self }
     }
 
-    /// At the end of the main phase, so long without faults: everything must work again there.
+    /// Sets how long the end of the main phase is free of faults. Everything must work again there.
     pub fn fault_free_tail(self, fault_free_tail: Duration) -> Load {
         Load {
             fault_free_tail,
@@ -76,7 +76,7 @@ impl Load {
         }
     }
 
-    /// How many client threads there are; thread *i* talks to node *i* mod the number of nodes.
+    /// Sets the number of client threads. Thread *i* sends to node *i* mod the number of nodes.
     pub fn concurrency(self, concurrency: usize) -> Load {
         Load {
             concurrency: Some(concurrency),
@@ -104,8 +104,8 @@ impl Load {
         self.option("topology", topology)
     }
 
-    /// At the very end, once faults are healed and the cluster had time to recover, every client
-    /// thread performs this, instead of what the workload has for that phase.
+    /// Sets the operation of the final phase, in place of the workload's own: every client thread
+    /// performs it once, after all faults are over and the cluster had time to recover.
     pub fn final_operation(self, invocation: Invocation) -> Load {
         Load {
             final_operation: Some(invocation),

@@ -64,19 +64,19 @@ use crate::seed::Seed;
 use crate::service::ServiceOptions;
 use crate::workload::Settings;
 
-/// So many milliseconds.
+/// Returns a duration in milliseconds.
 pub const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// So many seconds.
+/// Returns a duration in seconds.
 pub const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
 type Script = Box<dyn FnOnce(NetworkControl) -> std::pin::Pin<Box<dyn Future<Output = ()>>>>;
 
-/// A run to be simulated.
+/// A run that can be simulated.
 pub struct Simulation {
     seed: Seed,
     count: usize,
@@ -90,7 +90,7 @@ pub struct Simulation {
     notes: Vec<String>,
 }
 
-/// What a script of faults can reach.
+/// The network as a script of faults sees it.
 #[derive(Clone)]
 pub struct NetworkControl {
     faults: Rc<RefCell<Faults>>,
@@ -125,7 +125,7 @@ impl NetworkControl {
 }
 
 impl Simulation {
-    /// A run without nodes, latency or faults.
+    /// Creates a run without nodes, latency or faults.
     pub fn new(seed: impl Into<Seed>) -> Simulation {
         Simulation {
             seed: seed.into(),
@@ -141,7 +141,7 @@ impl Simulation {
         }
     }
 
-    /// So many nodes, `n0`, `n1`, …, made by `make`.
+    /// Sets the number of nodes, which are called `n0`, `n1`, …, and what makes them.
     pub fn nodes<M: IntoNode + 'static>(
         self,
         count: usize,
@@ -154,12 +154,12 @@ impl Simulation {
         }
     }
 
-    /// How long messages between servers take.
+    /// Sets how long messages between servers take.
     pub fn latency(self, latency: Latency) -> Simulation {
         Simulation { latency, ..self }
     }
 
-    /// Adds something that goes wrong; may be called several times.
+    /// Adds a fault with its times. May be called several times.
     pub fn nemesis(mut self, schedule: Schedule) -> Simulation {
         self.schedules.push(schedule);
         self
@@ -188,18 +188,18 @@ impl Simulation {
         }
     }
 
-    /// Adds to what the run says of itself: what else was drawn from the seed.
+    /// Adds a note to the run's description, such as what else was drawn from the seed.
     pub fn note(mut self, note: impl fmt::Display) -> Simulation {
         self.notes.push(note.to_string());
         self
     }
 
-    /// Simulates the run and checks it. A run that is replayed (`EDDY_SEED=n`), or fails, says first
-    /// what it is to do.
+    /// Simulates the run and checks it. The description of a run that is replayed (`EDDY_SEED=n`) is
+    /// printed first.
     ///
     /// # Panics
     ///
-    /// If no nodes were given, or the load is not one for so many clients.
+    /// If no nodes were given, or the workload cannot run with these settings.
     pub fn run(mut self, load: Load) -> Run {
         let factory = self.factory.take().expect("a simulation needs nodes");
         let (names, seed) = (self.names(), self.seed);
@@ -216,8 +216,8 @@ impl Simulation {
         })
     }
 
-    /// The same run on real processes, in real time, each with a log in `logs`: what a simulation
-    /// must agree with. Scripts are left out, and clocks are not skewed.
+    /// Performs the same run on real processes, in real time, each with a log in `logs`, to compare
+    /// simulations with. Scripts are left out, and clocks are not skewed.
     ///
     /// # Errors
     ///
@@ -273,7 +273,7 @@ impl Simulation {
         load.concurrency.unwrap_or_else(default)
     }
 
-    /// In one line, what the run is to do.
+    /// Describes the run in one line.
     fn describe(&self, load: &Load) -> String {
         let mut parts = vec![
             load.workload.name().to_owned(),

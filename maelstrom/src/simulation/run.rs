@@ -7,10 +7,10 @@ use crate::check::set_full::SetAnalysis;
 use crate::check::{Results, Verdict};
 use crate::history::History;
 use crate::net::{FaultCounts, Journal};
-use crate::runner::Outcome;
+use crate::runner::{Outcome, Warning};
 use crate::seed::Seed;
 
-/// What came of a simulated run.
+/// The outcome of a simulated run, with its verdict.
 pub struct Run {
     seed: Seed,
     description: String,
@@ -19,7 +19,7 @@ pub struct Run {
     virtual_time: Duration,
 }
 
-/// Where two lists differ first, and what each has there.
+/// Returns the first position at which two lists differ, and what each has there.
 fn first_difference<T: PartialEq>([a, b]: [&[T]; 2]) -> Option<(usize, [Option<&T>; 2])> {
     let pairs = (0..a.len().max(b.len())).map(|at| (at, [a.get(at), b.get(at)]));
     pairs.into_iter().find(|(_, [a, b])| a != b)
@@ -44,15 +44,15 @@ impl Run {
         run
     }
 
-    /// Panics unless the run came to its end and its verdict is valid; the message explains what
-    /// was seen.
+    /// Panics unless the run came to its end and its verdict is valid. The message explains what was
+    /// wrong.
     pub fn assert_valid(&self) {
         self.assert_ended();
         self.assert_verdict(self.verdict(), self.results.explanation());
     }
 
-    /// The same of the workload's own checker alone: of a run that may be too rough for any
-    /// operation of some kind to succeed.
+    /// Panics unless the run came to its end and the workload's own checker finds it valid. That some
+    /// kind of operation never succeeded is allowed: faults may be too frequent for that.
     pub fn assert_safe(&self) {
         self.assert_ended();
         let analysis = self.results.workload();
@@ -72,7 +72,7 @@ impl Run {
         let finding = match verdict {
             Verdict::Valid => return,
             Verdict::Invalid => "the run is invalid",
-            Verdict::Unknown => "nobody can tell whether the run is valid",
+            Verdict::Unknown => "it is unknown whether the run is valid",
         };
         panic!(
             "seed {}: {}\n{finding}: {}",
@@ -97,7 +97,7 @@ impl Run {
         assert_eq!(self.virtual_time, other.virtual_time, "seed {seed}");
     }
 
-    /// The verdict; invalid if the run broke off.
+    /// Returns the verdict, which is invalid if the run broke off.
     pub fn verdict(&self) -> Verdict {
         match self.outcome.failure {
             Some(_) => Verdict::Invalid,
@@ -105,57 +105,62 @@ impl Run {
         }
     }
 
-    /// Why the run broke off, if it did.
+    /// Returns why the run broke off, if it did.
     pub fn failure(&self) -> Option<&anyhow::Error> {
         self.outcome.failure.as_ref()
     }
 
-    /// All that the checkers say.
+    /// Returns the results of all checkers.
     pub fn results(&self) -> &Results {
         &self.results
     }
 
-    /// What the clients saw.
+    /// Returns the operations of the clients.
     pub fn history(&self) -> &History {
         &self.outcome.history
     }
 
-    /// What went over the network.
+    /// Returns the messages on the network.
     pub fn journal(&self) -> &Journal {
         &self.outcome.journal
     }
 
-    /// How often network faults struck.
+    /// Returns how many messages the faults of the network affected.
     pub fn net(&self) -> FaultCounts {
         self.outcome.fault_counts
     }
 
-    /// How many times a node was killed.
+    /// Returns how many times a node was killed.
     pub fn kills(&self) -> usize {
         self.outcome.kills
     }
 
-    /// How many times a node was paused.
+    /// Returns how many times a node was paused.
     pub fn pauses(&self) -> usize {
         self.outcome.pauses
     }
 
-    /// How many times a node did what the protocol forbids.
+    /// Returns what the user should know whatever the verdict is, such as that replies came late.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.outcome.warnings
+    }
+
+    /// Returns how many times a node did what the protocol forbids.
     pub fn protocol_violations(&self) -> usize {
         self.outcome.protocol_violations()
     }
 
-    /// How much time passed for the nodes.
+    /// Returns how much time passed for the nodes.
     pub fn virtual_time(&self) -> Duration {
         self.virtual_time
     }
 
-    /// How many operations the clients began.
+    /// Returns how many operations the clients began.
     pub fn operations(&self) -> usize {
         self.outcome.operations()
     }
 
-    /// Messages between servers for each operation of a client.
+    /// Returns the messages between servers per operation of a client.
     ///
     /// # Panics
     ///
@@ -169,7 +174,7 @@ impl Run {
         f64::from(per_op.expect("the run had operations"))
     }
 
-    /// The time after which this fraction of the values of a set was seen by every read.
+    /// Returns the time after which this fraction of a set's values was in every read.
     ///
     /// # Panics
     ///
@@ -181,12 +186,12 @@ impl Run {
             .expect("some value became stable")
     }
 
-    /// The fraction of operations that ended ok.
+    /// Returns the fraction of operations that ended ok.
     pub fn ok_fraction(&self) -> f64 {
         f64::from(self.results.availability().ok_fraction())
     }
 
-    /// The time that this fraction of the ok operations called `f` took at most.
+    /// Returns the time that this fraction of the ok operations called `f` took at most.
     ///
     /// # Panics
     ///

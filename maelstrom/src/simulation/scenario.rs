@@ -1,7 +1,7 @@
-//! A scenario as people see it: where cargo finds it, how far it is, and how it ended.
+//! What the user sees of a scenario: its progress, its result, and the command that replays a failure.
 //!
-//! Under `EDDY_SIM_REPORT` (as `make sim` sets it) each scenario is a line, and a failure a paragraph,
-//! written past the test harness, which would keep them to itself.
+//! With `EDDY_SIM_REPORT` set (as `make sim` does) each scenario is a line, and a failure a paragraph.
+//! They are written to stderr directly, since the test harness shows nothing of tests that pass.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,24 +17,25 @@ use crate::seed::Seed;
 pub(super) struct Scenario {
     /// The path of the test within its program.
     pub(super) name: String,
-    /// How cargo, or whoever started us, is asked for nothing but this test's program.
+    /// The command that runs this test's program.
     command: String,
-    /// Whose tests these are.
+    /// The package, and the program if it has another name.
     heading: String,
     reports: bool,
 }
 
-/// What becomes of a seed for which the scenario panicked.
+/// The failure of a seed for which the scenario panicked.
 pub(super) struct Failure<'a> {
     pub(super) seed: Seed,
-    /// What the panic said.
+    /// The panic's message.
     pub(super) message: &'a str,
-    /// What the last run was to do, if there was one.
+    /// The description of the seed's last run, if there was one.
     pub(super) description: Option<&'a str>,
 }
 
 impl Scenario {
-    /// The test that the current thread runs, as the harness named it.
+    /// Returns the scenario of the test that the current thread runs, after which the harness named
+    /// the thread.
     pub(super) fn current() -> Scenario {
         let name = std::thread::current()
             .name()
@@ -64,7 +65,7 @@ impl Scenario {
         }
     }
 
-    /// The command that runs one seed again.
+    /// Returns the command that runs one seed again.
     fn replay(&self, seed: Seed) -> String {
         let Scenario { name, command, .. } = self;
         let separator = if command.starts_with("cargo ") {
@@ -75,17 +76,17 @@ impl Scenario {
         format!("EDDY_SEED={seed} {command} {name} {separator}--exact --nocapture")
     }
 
-    /// Ends the process: a seed hangs, and nothing else can stop it.
+    /// Ends the process: a seed hangs, and its thread cannot be stopped.
     pub(super) fn give_up(&self, seed: Seed) -> ! {
         tell(&format!(
-            "\nseed {seed} of {} does not end: a node spins\nreplay: {}\n",
+            "\nseed {seed} of {} does not end\nreplay: {}\n",
             self.name,
             self.replay(seed)
         ));
         std::process::exit(101);
     }
 
-    /// A bar that counts seeds; indicatif draws nothing where there is no terminal.
+    /// Returns a bar that counts seeds. Without a terminal nothing is drawn.
     pub(super) fn progress_bar(&self, seeds: u64) -> ProgressBar {
         if !self.reports {
             return ProgressBar::hidden();
@@ -98,13 +99,13 @@ impl Scenario {
             .with_message(self.name.clone())
     }
 
-    /// Writes the heading, above the program's first scenario.
+    /// Writes the heading above the program's first scenario.
     fn begin(&self) {
         static HEADING: Once = Once::new();
         HEADING.call_once(|| tell(&format!("\n{}\n", self.heading)));
     }
 
-    /// The scenario's line, and what is to be known of its failure.
+    /// Writes the scenario's line, and the paragraph of its failure.
     pub(super) fn end(&self, tally: &Totals, wall: Duration, failure: Option<Failure>) {
         let replay = failure
             .as_ref()
@@ -132,7 +133,7 @@ impl Scenario {
     }
 }
 
-/// A failure in full, indented.
+/// Returns the paragraph of a failure, indented.
 fn paragraph(failure: &Failure, replay: &str) -> String {
     let mut lines = Vec::new();
     let headline = format!("seed {}", failure.seed);
@@ -148,13 +149,13 @@ fn paragraph(failure: &Failure, replay: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Writes to stderr itself: what goes through `eprintln` in a test that passes, nobody sees.
+/// Writes to stderr directly: the harness captures `eprintln`, and drops it if the test passes.
 fn tell(text: &str) {
-    // Whoever has closed stderr does not want to know.
+    // A closed stderr is no reason to fail.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// The name of a test program: that of its file, without the hash that cargo appends.
+/// Returns the name of a test program: that of its file, without the hash that cargo appends.
 fn program_name(executable: &Path) -> String {
     let stem = executable.file_stem().unwrap_or_default().to_string_lossy();
     match stem.rsplit_once('-') {
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_begins_with_the_seed_and_the_options_and_ends_with_the_replay() {
+    fn failure_begins_with_the_seed_and_the_options_and_ends_with_the_replay() {
         let asserted = failure("too slow", Some("echo, 3 nodes"));
         let lines: Vec<String> = paragraph(&asserted, "replay: …")
             .lines()
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_is_asked_for_this_very_test() {
+    fn replay_command_names_only_this_test() {
         let scenario = Scenario {
             name: "faults::nothing_is_lost".to_owned(),
             command: "cargo test -q -p g-set --test g_set".to_owned(),

@@ -15,10 +15,10 @@ use super::tally::{self, Totals};
 use super::watchdog::Watchdog;
 use crate::seed::Seed;
 
-/// So many seeds are tried unless `EDDY_SEEDS` or `EDDY_SEED` says otherwise.
-const SEEDS_DEFAULT: u64 = 10;
+/// The number of seeds if neither `EDDY_SEEDS` nor `EDDY_SEED` is set.
+const DEFAULT_SEEDS: u64 = 10;
 
-/// A seed for which the scenario panicked, what the last run was to do, and the panic.
+/// A seed for which the scenario panicked, with the description of its last run.
 struct Panicked {
     seed: u64,
     description: Option<String>,
@@ -31,7 +31,7 @@ struct Panicked {
 ///
 /// If the scenario does, for the smallest seed for which it does.
 pub fn for_each_seed(scenario: impl Fn(Seed) + Sync) -> Totals {
-    for_seeds(SEEDS_DEFAULT, scenario)
+    for_seeds(DEFAULT_SEEDS, scenario)
 }
 
 /// As [`for_each_seed`], with another number of seeds by default: for long scenarios.
@@ -46,7 +46,7 @@ pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Totals {
     };
     #[expect(
         clippy::disallowed_methods,
-        reason = "how long a simulation takes is told to people"
+        reason = "the report shows how long a simulation takes"
     )]
     let begin = Instant::now();
     let described = Scenario::current();
@@ -63,8 +63,8 @@ pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Totals {
     total
 }
 
-/// Runs all seeds, or until one fails: seeds are begun in order, and those that have begun are
-/// finished, so that the failure is that of the smallest seed that fails.
+/// Runs all seeds, or until one fails. Seeds begin in order, and those that have begun are finished,
+/// so that the failure is that of the smallest seed that fails.
 fn run_all(
     seeds: Range<u64>,
     described: &Scenario,
@@ -79,16 +79,26 @@ fn run_all(
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end || failure.lock().expect("nobody panics here").is_some() {
+            if seed >= seeds.end
+                || failure
+                    .lock()
+                    .expect("the lock is not held while a scenario runs")
+                    .is_some()
+            {
                 break;
             }
             watchdog.begin(seed);
             let outcome = catch_unwind(AssertUnwindSafe(|| scenario(Seed(seed))));
             watchdog.end(seed);
             let (tally, description) = tally::take();
-            total.lock().expect("nobody panics here").add(&tally);
+            total
+                .lock()
+                .expect("the lock is not held while a scenario runs")
+                .add(&tally);
             if let Err(panic) = outcome {
-                let mut failure = failure.lock().expect("nobody panics here");
+                let mut failure = failure
+                    .lock()
+                    .expect("the lock is not held while a scenario runs");
                 if failure.as_ref().is_none_or(|first| seed < first.seed) {
                     *failure = Some(Panicked {
                         seed,
@@ -121,19 +131,26 @@ fn run_all(
         watchdog.dismiss();
     });
     bar.finish_and_clear();
-    let total = total.into_inner().expect("nobody panics here");
-    (total, failure.into_inner().expect("nobody panics here"))
+    let total = total
+        .into_inner()
+        .expect("the lock is not held while a scenario runs");
+    (
+        total,
+        failure
+            .into_inner()
+            .expect("the lock is not held while a scenario runs"),
+    )
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> &str {
     let literal = panic.downcast_ref::<&str>().copied();
     literal
         .or(panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it panicked without words")
+        .unwrap_or("it panicked without a message")
 }
 
-/// The number that an environment variable holds, if it is set.
+/// Returns the number in an environment variable, if it is set.
 fn number_from_env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(

@@ -1,8 +1,8 @@
 //! Runs whose very configuration is drawn from the seed.
 //!
-//! Scenarios written by hand hold what their author thought of. A swarm draws the rest: the size of
-//! the cluster, the load, the network, and a *subset* of what can go wrong, since faults that are
-//! always there hide what happens without them (swarm testing: Groce et al., ISSTA 2012).
+//! A scenario written by hand tests what its author thought of. A swarm draws the rest: the size of
+//! the cluster, the load, the network, and a *subset* of the faults, since a fault that is always
+//! there hides what happens without it (swarm testing: Groce et al., ISSTA 2012).
 //!
 //! ```no_run
 //! # use eddy::workload::GSet;
@@ -34,10 +34,10 @@ use crate::net::Latency;
 use crate::seed::{ChaCha8Rng, Seed};
 use crate::workload::{AnyWorkload, Workload};
 
-/// A kind that so many configurations contain must strike in some of them.
+/// A kind that this many configurations contain must have an effect in some of them.
 const DRAWN_OFTEN: usize = 5;
 
-/// What configurations are drawn from.
+/// The ranges that configurations are drawn from.
 #[derive(Clone, Debug)]
 pub struct Swarm {
     workload: AnyWorkload,
@@ -51,9 +51,9 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// Between one and seven nodes, with up to three clients each; 10 to 100 operations a second
-    /// for 15 s, of which the last 5 are fault_free_tail; latencies of any distribution with a mean of 100 ms
-    /// at most; and every kind.
+    /// Creates a swarm of one to seven nodes with up to three clients each, 10 to 100 operations per
+    /// second for 15 s, of which the last 5 s are free of faults, latencies of any distribution with a
+    /// mean of up to 100 ms, and every kind of fault.
     pub fn of(workload: impl Workload + 'static) -> Swarm {
         Swarm {
             workload: Arc::new(workload),
@@ -67,12 +67,12 @@ impl Swarm {
         }
     }
 
-    /// How many nodes there may be.
+    /// Sets how many nodes there may be.
     pub fn nodes(self, nodes: RangeInclusive<usize>) -> Swarm {
         Swarm { nodes, ..self }
     }
 
-    /// How many clients each node may have.
+    /// Sets how many clients each node may have.
     pub fn clients_per_node(self, clients_per_node: RangeInclusive<usize>) -> Swarm {
         Swarm {
             clients_per_node,
@@ -80,12 +80,12 @@ impl Swarm {
         }
     }
 
-    /// How many operations a second there may be, over all clients.
+    /// Sets how many operations per second there may be, over all clients.
     pub fn rate(self, rate: RangeInclusive<f64>) -> Swarm {
         Swarm { rate, ..self }
     }
 
-    /// How long messages between servers may take in the mean.
+    /// Sets the largest mean latency of messages between servers.
     pub fn latency_up_to(self, latency_max: Duration) -> Swarm {
         Swarm {
             latency_max,
@@ -93,7 +93,7 @@ impl Swarm {
         }
     }
 
-    /// How long the main phase lasts, and how much of that, at its end, is without faults.
+    /// Sets how long the main phase lasts, and how much of its end is free of faults.
     pub fn time_limit(self, time_limit: Duration, fault_free_tail: Duration) -> Swarm {
         Swarm {
             time_limit,
@@ -102,13 +102,13 @@ impl Swarm {
         }
     }
 
-    /// Leaves out kinds that the nodes do not claim to survive.
+    /// Leaves out kinds of faults that the nodes do not claim to survive.
     pub fn without(mut self, kinds: &[FaultKind]) -> Swarm {
         self.kinds.retain(|kind| !kinds.contains(kind));
         self
     }
 
-    /// The configuration that a seed stands for.
+    /// Draws the configuration of a seed.
     pub fn draw(&self, seed: Seed) -> Configuration {
         let mut rng = seed.stream("configuration");
         let nodes = rng.random_range(self.nodes.clone());
@@ -123,7 +123,7 @@ impl Swarm {
         };
         let faults_end = self.time_limit.saturating_sub(self.fault_free_tail);
         let faults = self.kinds.iter().filter_map(|kind| {
-            // Dice of its own, so that a kind more or less does not change the others.
+            // A stream of its own, so that one kind more or less does not change the others.
             let mut rng = seed.stream(kind.name());
             let is_there: bool = rng.random();
             is_there.then(|| kind.draw(faults_end, &mut rng))
@@ -142,33 +142,33 @@ impl Swarm {
         }
     }
 
-    /// Runs a scenario for the configuration of each seed, of so many seeds by default.
+    /// Runs a scenario for the configuration of each seed, by default for this many seeds.
     ///
     /// # Panics
     ///
-    /// If the scenario does, or if a kind was drawn time and again and never struck.
+    /// If the scenario does, or if a kind of fault was drawn several times and never had an effect.
     pub fn for_each(&self, seeds: u64, scenario: impl Fn(&Configuration) + Sync) {
         let drawn: Mutex<BTreeMap<FaultKind, usize>> = Mutex::default();
         let total = for_seeds(seeds, |seed| {
             let configuration = self.draw(seed);
-            let mut drawn_so_far = drawn.lock().expect("nobody panics here");
+            let mut drawn_so_far = drawn.lock().expect("counting does not panic");
             for fault in &configuration.faults {
                 *drawn_so_far.entry(fault.kind).or_default() += 1;
             }
             drop(drawn_so_far);
             scenario(&configuration);
         });
-        for (kind, count) in drawn.into_inner().expect("nobody panics here") {
+        for (kind, count) in drawn.into_inner().expect("counting does not panic") {
             assert!(
-                count < DRAWN_OFTEN || kind.strikes(&total) > 0,
-                "{} was drawn {count} times and never struck: {total}",
+                count < DRAWN_OFTEN || kind.effects(&total) > 0,
+                "{} was drawn {count} times and never had an effect: {total}",
                 kind.name()
             );
         }
     }
 
-    /// From the same seed the same run, message for message: of nodes that draw from their own
-    /// randomness only, and go by their own clocks.
+    /// Checks that two runs of a seed are the same, message for message. They are if nodes use only
+    /// their own randomness and clocks.
     ///
     /// # Panics
     ///
@@ -180,13 +180,13 @@ impl Swarm {
                 ..self.draw(seed)
             };
             let first = run(&configuration);
-            assert!(!first.journal().events().is_empty(), "nothing was said");
+            assert!(!first.journal().events().is_empty(), "no message was sent");
             first.assert_same(&run(&configuration));
         });
     }
 }
 
-/// A run as a seed has it.
+/// The configuration of one seed.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     /// The seed.
@@ -204,7 +204,7 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The run, but for its nodes. Like every run it says what it is to do before it does it.
+    /// Returns the simulation, to which nodes must be added.
     pub fn simulation(&self) -> Simulation {
         let mut simulation = Simulation::new(self.seed).latency(self.latency);
         if self.records_all_messages {
@@ -214,12 +214,12 @@ impl Configuration {
         schedules.fold(simulation, Simulation::nemesis)
     }
 
-    /// What the clients do.
+    /// Returns what the clients do.
     pub fn load(&self) -> Load {
         self.load_like(Load::of_any(self.workload.clone()))
     }
 
-    /// A load that is like another in everything that was not drawn.
+    /// Returns a load that is like another in everything that was not drawn.
     pub fn load_like(&self, load: Load) -> Load {
         load.concurrency(self.clients)
             .rate(self.rate)
@@ -227,7 +227,7 @@ impl Configuration {
             .fault_free_tail(self.fault_free_tail)
     }
 
-    /// Dice for what else the scenario wants to draw.
+    /// Returns the randomness for whatever else the scenario draws.
     pub fn rng(&self) -> ChaCha8Rng {
         self.seed.stream("scenario")
     }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_hazard_is_drawn_about_half_of_the_time() {
+    fn every_kind_is_drawn_about_half_of_the_time() {
         let swarm = Swarm::of(GSet);
         let mut drawn: BTreeMap<FaultKind, usize> = BTreeMap::new();
         for seed in 0..400 {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_never_drawn_and_the_rest_is_the_same() {
+    fn kind_that_is_left_out_is_not_drawn_and_the_rest_is_the_same() {
         let all = Swarm::of(GSet);
         let some = all.clone().without(&[FaultKind::Loss]);
         for seed in 0..50 {

@@ -1,4 +1,4 @@
-//! What the runs of one scenario add up to: how much was simulated, and what went wrong in it.
+//! The sums over the runs of one scenario: how much was simulated, and which faults had an effect.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -10,23 +10,23 @@ use crate::seed::Seed;
 /// The sums over the runs of a scenario.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
-    /// Runs.
+    /// The number of runs.
     pub runs: u64,
-    /// How much time passed for the nodes.
+    /// The time that passed for the nodes.
     pub virtual_time: Duration,
-    /// Messages that a partition kept from arriving.
+    /// Messages dropped by a partition.
     pub dropped: u64,
     /// Messages lost.
     pub lost: u64,
-    /// Messages that came twice.
+    /// Messages delivered twice.
     pub duplicated: u64,
-    /// Messages held back.
+    /// Messages held back, or slowed down.
     pub delayed: u64,
-    /// Nodes killed.
+    /// How often a node was killed.
     pub kills: u64,
-    /// Nodes paused.
+    /// How often a node was paused.
     pub pauses: u64,
-    /// How often wall clocks were set off.
+    /// How often wall clocks were changed.
     pub clock_bumps: u64,
 }
 
@@ -34,7 +34,7 @@ pub struct Totals {
 #[derive(Default)]
 struct Latest {
     tally: Totals,
-    /// What the last of them was to do.
+    /// The description of the last run.
     description: Option<String>,
 }
 
@@ -42,8 +42,8 @@ thread_local! {
     static LATEST: RefCell<Latest> = RefCell::default();
 }
 
-/// Says what the current thread is about to simulate: at once if somebody is watching a single
-/// seed, and otherwise in case that it comes to no good end.
+/// Notes the description of the run that the current thread begins, for the report if it fails. It is
+/// printed at once if a single seed is replayed.
 pub(super) fn announce(seed: Seed, description: &str) {
     if std::env::var_os("EDDY_SEED").is_some() {
         eprintln!("seed {seed}: {description}");
@@ -56,7 +56,8 @@ pub(super) fn count(run: &Run) {
     LATEST.with_borrow_mut(|latest| latest.tally.add(&Totals::of(run)));
 }
 
-/// What the current thread has simulated since it was last asked, and what its last run was to do.
+/// Returns the sums over the runs of the current thread since the last call, and the description of
+/// its last run.
 pub(super) fn take() -> (Totals, Option<String>) {
     let Latest { tally, description } = LATEST.take();
     (tally, description)
@@ -75,7 +76,7 @@ impl Totals {
             delayed: net.delayed,
             kills: run.kills() as u64,
             pauses: run.pauses() as u64,
-            // The history holds both what was asked for and what came of it.
+            // The history holds both the request and the result of each change.
             clock_bumps: bumps.count() as u64 / 2,
         }
     }
@@ -94,7 +95,7 @@ impl Totals {
 }
 
 impl fmt::Display for Totals {
-    /// The faults that struck: `104 dropped, 3 kills`.
+    /// Writes the faults that had an effect, such as `104 dropped, 3 kills`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults = [
             (self.dropped, "dropped"),
@@ -105,15 +106,15 @@ impl fmt::Display for Totals {
             (self.pauses, "pauses"),
             (self.clock_bumps, "clock bumps"),
         ];
-        let struck: Vec<String> = faults
+        let effective: Vec<String> = faults
             .iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, name)| format!("{count} {name}"))
             .collect();
-        if struck.is_empty() {
+        if effective.is_empty() {
             f.write_str("no faults")
         } else {
-            f.write_str(&struck.join(", "))
+            f.write_str(&effective.join(", "))
         }
     }
 }

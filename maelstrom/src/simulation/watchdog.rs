@@ -1,24 +1,25 @@
 //! Notices a seed that never ends.
 //!
-//! A node that spins but yields now and then is caught by the simulated host. One in a loop that
-//! yields to nobody keeps the whole thread, so somebody else has to look.
+//! A node that spins, or never yields, is noticed by the simulated host. This is for whatever else
+//! may hang: a scenario that waits for something that never happens, say.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "whoever hangs does so in real time"
+    reason = "a seed that hangs does so in real time"
 )]
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// A seed takes seconds. One that takes this long is stuck, on any machine.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// The longest time that a seed may take. Seeds take seconds, so that one that takes this long is
+/// stuck, on any machine.
+const SEED_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Between two looks.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// The interval at which seeds are looked at.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Keeps an eye on the seeds that run.
+/// Watches the seeds of a scenario.
 #[derive(Default)]
 pub(super) struct Watchdog {
     state: Mutex<State>,
@@ -32,44 +33,46 @@ struct State {
 }
 
 impl State {
-    /// A seed that has been running for too long.
+    /// Returns a seed that has run for too long.
     fn stuck(&self, now: Instant) -> Option<u64> {
         let mut begun = self.begun.iter();
-        let stuck = begun.find(|(_, at)| now.duration_since(**at) > PATIENCE);
+        let stuck = begun.find(|(_, at)| now.duration_since(**at) > SEED_TIMEOUT);
         stuck.map(|(seed, _)| *seed)
     }
 }
 
 impl Watchdog {
-    /// A seed begins.
+    /// Begins to watch a seed.
     pub(super) fn begin(&self, seed: u64) {
-        let mut state = self.state.lock().expect("nobody panics here");
-        state.begun.insert(seed, Instant::now());
+        self.state().begun.insert(seed, Instant::now());
     }
 
-    /// It has ended, one way or the other.
+    /// Ends the watch of a seed, which ended or panicked.
     pub(super) fn end(&self, seed: u64) {
-        let mut state = self.state.lock().expect("nobody panics here");
-        state.begun.remove(&seed);
+        self.state().begun.remove(&seed);
     }
 
-    /// There are no more seeds.
+    /// Ends the watch of all seeds.
     pub(super) fn dismiss(&self) {
-        self.state.lock().expect("nobody panics here").is_over = true;
+        self.state().is_over = true;
         self.over.notify_all();
     }
 
-    /// Waits until dismissed, or until a seed is stuck, which it gives.
+    /// Waits until a seed is stuck, which is returned, or until the watchdog is dismissed.
     pub(super) fn watch(&self) -> Option<u64> {
-        let mut state = self.state.lock().expect("nobody panics here");
+        let mut state = self.state();
         while !state.is_over {
             if let Some(seed) = state.stuck(Instant::now()) {
                 return Some(seed);
             }
-            let waited = self.over.wait_timeout(state, INTERVAL);
-            state = waited.expect("nobody panics here").0;
+            let waited = self.over.wait_timeout(state, CHECK_INTERVAL);
+            state = waited.expect("watching does not panic").0;
         }
         None
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("watching does not panic")
     }
 }
 
@@ -78,19 +81,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_stuck_when_it_has_run_for_too_long_and_has_not_ended() {
+    fn seed_is_stuck_when_it_has_run_for_too_long() {
         let begun = Instant::now();
         let mut state = State::default();
         state.begun.insert(7, begun);
-        state.begun.insert(8, begun + PATIENCE);
-        assert_eq!(state.stuck(begun + PATIENCE), None);
-        assert_eq!(state.stuck(begun + PATIENCE * 2), Some(7));
+        state.begun.insert(8, begun + SEED_TIMEOUT);
+        assert_eq!(state.stuck(begun + SEED_TIMEOUT), None);
+        assert_eq!(state.stuck(begun + SEED_TIMEOUT * 2), Some(7));
         state.begun.remove(&7);
-        assert_eq!(state.stuck(begun + PATIENCE * 2), None);
+        assert_eq!(state.stuck(begun + SEED_TIMEOUT * 2), None);
     }
 
     #[test]
-    fn a_watchdog_that_is_dismissed_has_found_nobody() {
+    fn dismissed_watchdog_finds_no_seed() {
         let watchdog = Watchdog::default();
         watchdog.begin(1);
         watchdog.end(1);

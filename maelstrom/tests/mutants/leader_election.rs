@@ -174,10 +174,17 @@ impl Election {
         let now = Instant::now();
         let state = &mut *self.state.borrow_mut();
         let candidate = cx.sender();
+        if term > state.term && state.leader.as_deref() == Some(cx.id()) {
+            // A node that is ahead would never follow this one.
+            state.leader = None;
+            state.leads_until = now;
+        }
         let is_free = now >= state.bound_until && now >= state.leads_until;
         let votes = match term.cmp(&state.term) {
             Ordering::Greater => is_free || leads,
-            Ordering::Equal => state.voted_for == candidate || self.flaw == Flaw::VotesTwice,
+            Ordering::Equal => {
+                state.voted_for == candidate || leads || self.flaw == Flaw::VotesTwice
+            }
             Ordering::Less => false,
         };
         if !votes {

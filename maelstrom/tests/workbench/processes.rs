@@ -82,7 +82,7 @@ impl Finished {
 }
 
 #[test]
-fn a_good_run_ends_with_good_news_and_leaves_everything_in_the_store() {
+fn valid_run_leaves_everything_in_the_store() {
     let eddy = Eddy::new();
     let run = eddy.run("test -w echo --bin NODE --node-count 2 --time-limit 1 --rate 50 --seed 7");
     run.expect(0, &["seed 7", "Everything looks good!", ":ok-fraction 1.0"]);
@@ -106,7 +106,7 @@ fn a_good_run_ends_with_good_news_and_leaves_everything_in_the_store() {
 }
 
 #[test]
-fn what_cannot_be_run_is_named() {
+fn program_that_cannot_run_is_named() {
     let eddy = Eddy::new();
     std::fs::write(eddy.path("text"), "no program").expect("a file can be written");
     eddy.run("test -w echo --bin nowhere")
@@ -123,7 +123,7 @@ fn what_cannot_be_run_is_named() {
 }
 
 #[test]
-fn a_node_that_ends_takes_the_run_with_it_and_its_last_words_are_shown() {
+fn node_that_ends_breaks_the_run_off_with_its_last_output() {
     let eddy = Eddy::new();
     let run = eddy.run("test -w echo --bin NODE --node-count 1 --time-limit 5 --rate 50 -- exit");
     run.expect(
@@ -138,7 +138,7 @@ fn a_node_that_ends_takes_the_run_with_it_and_its_last_words_are_shown() {
 }
 
 #[test]
-fn one_bad_line_is_reported_and_does_not_mute_its_node() {
+fn bad_line_is_reported_and_later_lines_are_read() {
     for (way, complaint) in [("garbage", "this is no message"), ("stranger", "n99")] {
         let eddy = Eddy::new();
         let run = eddy.run(&format!(
@@ -153,7 +153,7 @@ fn one_bad_line_is_reported_and_does_not_mute_its_node() {
 }
 
 #[test]
-fn an_answer_with_a_field_too_many_is_an_exception() {
+fn answer_with_an_unknown_field_is_an_exception() {
     let eddy = Eddy::new();
     let run = eddy.run("test -w echo --bin NODE --node-count 1 --time-limit 1 --rate 20 -- extra");
     run.expect(1, &["unexpected field surprise", "Analysis invalid!"]);
@@ -187,7 +187,7 @@ fn lost_values_are_named() {
 }
 
 #[test]
-fn killed_nodes_come_back_and_paused_ones_go_on() {
+fn killed_nodes_restart_and_paused_nodes_continue() {
     let eddy = Eddy::new();
     let run = eddy.run(
         "test -w echo --bin NODE --node-count 3 --time-limit 4 --rate 50 \
@@ -206,8 +206,67 @@ fn killed_nodes_come_back_and_paused_ones_go_on() {
     assert!(ok > 10, "only {ok} operations succeeded");
 }
 
+/// An echo node as a shell script, without a `#!` line.
+const SHELL_NODE: &str = r#"
+echo started >> "$EDDY_DATA_DIR/starts"
+while read -r line; do
+    src=${line#*\"src\":\"}; src=${src%%\"*}
+    id=${line##*\"msg_id\":}; id=${id%%[!0-9]*}
+    case $line in
+        *'"type":"init"'*) body='"type":"init_ok"' ;;
+        *) text=${line#*\"echo\":\"}; body="\"type\":\"echo_ok\",\"echo\":\"${text%%\"*}\"" ;;
+    esac
+    echo "{\"src\":\"n0\",\"dest\":\"$src\",\"body\":{$body,\"in_reply_to\":$id}}"
+done
+"#;
+
+fn write_program(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).expect("a program can be written");
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, executable).expect("a program can be made executable");
+}
+
 #[test]
-fn an_interrupt_ends_eddy_and_every_node() {
+fn script_without_an_interpreter_line_runs_in_a_shell_and_has_a_data_directory() {
+    let eddy = Eddy::new();
+    write_program(&eddy.path("node.sh"), SHELL_NODE);
+    let mut command = eddy.command("test -w echo --bin node.sh --node-count 1 --time-limit 1");
+    // A directory for temporary files that is gone is not needed.
+    let output = command.env("TMPDIR", "/no/such/directory").output();
+    let run = Finished::from(output.expect("eddy can be run"));
+    run.expect(0, &["looks good"]);
+    let starts = std::fs::read_to_string(eddy.path("store/latest/node-data/n0/starts"));
+    assert_eq!(starts.expect("the node wrote a file"), "started\n");
+}
+
+#[test]
+fn missing_interpreter_is_named() {
+    let eddy = Eddy::new();
+    for (text, expected) in [
+        ("#!/no/such/interpreter\n", "\"/no/such/interpreter\""),
+        ("#!/bin/sh\r\n", "Windows line ends"),
+    ] {
+        write_program(&eddy.path("node"), text);
+        let run = eddy.run("test -w echo --bin node --node-count 1 --time-limit 1");
+        run.expect(255, &[expected]);
+    }
+}
+
+#[test]
+fn interrupt_ends_eddy_and_every_node() {
+    let status = signal_running_eddy("-INT");
+    assert_eq!(status.code(), Some(255));
+}
+
+#[test]
+fn nodes_end_when_eddy_is_killed() {
+    let status = signal_running_eddy("-KILL");
+    assert_eq!(status.code(), None);
+}
+
+/// Sends a signal to Eddy in the middle of a run, and waits until it and its nodes have ended.
+fn signal_running_eddy(signal: &str) -> std::process::ExitStatus {
     let eddy = Eddy::new();
     let mut command = eddy.command("test -w echo --bin NODE --node-count 3 --time-limit 600");
     let mut child = command
@@ -216,8 +275,7 @@ fn an_interrupt_ends_eddy_and_every_node() {
         .spawn()
         .expect("eddy runs");
     let log = |node: usize| eddy.path(&format!("store/current/node-logs/n{node}.log"));
-    let history = eddy.path("store/current/eddy.log");
-    // Up and running: every node said its process id.
+    // Up and running: every node has logged its process id.
     let pids: Vec<String> = (0..3)
         .map(|node| {
             loop {
@@ -231,25 +289,24 @@ fn an_interrupt_ends_eddy_and_every_node() {
             }
         })
         .collect();
-    assert!(history.exists());
+    assert!(eddy.path("store/current/eddy.log").exists());
     let pid = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &pid])
-            .status()
-            .expect("kill runs")
-            .success()
-    );
+    let sent = Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.expect("kill runs").success(), "the signal was sent");
     let status = child.wait().expect("eddy ends");
-    assert_eq!(status.code(), Some(255));
     for pid in pids {
-        let alive = Command::new("kill")
-            .args(["-0", &pid])
-            .stderr(Stdio::null())
-            .status();
-        assert!(
-            !alive.expect("kill runs").success(),
-            "node {pid} is still there"
-        );
+        // The test hangs if a node does not end.
+        while is_running(&pid) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
+    status
+}
+
+/// Whether a process runs. One that has ended may still be listed, as a zombie.
+fn is_running(pid: &str) -> bool {
+    let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output();
+    let state = output.expect("ps runs").stdout;
+    let state = String::from_utf8_lossy(&state);
+    !state.trim().is_empty() && !state.trim().starts_with('Z')
 }

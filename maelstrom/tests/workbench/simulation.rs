@@ -1,4 +1,4 @@
-//! The simulator itself: the same every time, and honest about nodes that do not play along.
+//! The simulator itself: runs repeat exactly, and nodes that never yield fail them.
 
 use std::cell::{Cell, RefCell};
 
@@ -26,7 +26,7 @@ enum Reply {
     ReadOk { messages: Vec<u64> },
 }
 
-/// Tells every value to everybody, once, after a moment that is drawn.
+/// Sends every value to all other nodes, once, after a random delay.
 #[derive(Default)]
 struct Flood {
     values: RefCell<Vec<u64>>,
@@ -84,26 +84,26 @@ fn storm(seed: u64) -> Run {
         )
 }
 
-/// One seed, one run: whatever can go wrong goes wrong in the same way again.
+/// One seed, one run: every fault happens again in the same way.
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_the_same_run_message_for_message() {
     let first = storm(7);
     first.assert_same(&storm(7));
     let events = first.journal().events();
     assert!(events.len() > 1000, "only {} events", events.len());
-    let strikes = first.net();
-    assert!(strikes.dropped > 0 && strikes.lost > 0, "{strikes:?}");
-    assert!(strikes.duplicated > 0 && strikes.delayed > 0, "{strikes:?}");
+    let counts = first.net();
+    assert!(counts.dropped > 0 && counts.lost > 0, "{counts:?}");
+    assert!(counts.duplicated > 0 && counts.delayed > 0, "{counts:?}");
     assert!(first.kills() > 0 && first.pauses() > 0);
 }
 
 #[test]
 #[should_panic(expected = "differs: Some(")]
-fn another_seed_gives_another_run() {
+fn different_seed_gives_a_different_run() {
     storm(7).assert_same(&storm(8));
 }
 
-/// A node that yields for ever would keep virtual time from passing.
+/// A node that yields without end, which would keep virtual time from passing.
 struct Spinner;
 
 impl Node for Spinner {
@@ -118,25 +118,25 @@ impl Node for Spinner {
 }
 
 #[test]
-fn a_node_that_spins_fails_its_run_instead_of_hanging_it() {
+fn spinning_node_fails_its_run() {
     let run = Simulation::new(1)
         .nodes(1, |_: &Context| Spinner)
         .run(Load::of(workload::Echo).time_limit(secs(1)));
     let failure = format!("{:#}", run.failure().expect("the run breaks off"));
-    assert!(failure.contains("spins"), "{failure}");
+    assert!(failure.contains("node n0 spins"), "{failure}");
     assert_eq!(run.verdict(), Verdict::Invalid);
 }
 
 #[test]
 #[should_panic(expected = "seed 1: echo, 1 nodes")]
-fn who_asserts_that_it_is_valid_is_told_the_seed() {
+fn failed_assertion_begins_with_the_seed() {
     Simulation::new(1)
         .nodes(1, |_: &Context| Spinner)
         .run(Load::of(workload::Echo).time_limit(secs(1)))
         .assert_valid();
 }
 
-/// Two nodes that answer each other without end, at no latency, do so in no time.
+/// Two nodes that answer each other without end, without latency.
 struct PingPong;
 
 impl Node for PingPong {
@@ -150,7 +150,7 @@ impl Node for PingPong {
 }
 
 #[test]
-fn nodes_that_talk_without_letting_time_pass_fail_their_run() {
+fn nodes_that_exchange_messages_at_one_instant_fail_their_run() {
     let run = Simulation::new(1)
         .nodes(2, |_: &Context| PingPong)
         .run(Load::of(workload::Echo).time_limit(secs(1)));
@@ -158,7 +158,7 @@ fn nodes_that_talk_without_letting_time_pass_fail_their_run() {
     assert!(failure.contains("without letting time pass"), "{failure}");
 }
 
-/// Answers with how long its clock has run.
+/// Answers with the number of ticks of its timer.
 struct Clock {
     ticks: Cell<u64>,
 }
@@ -180,7 +180,7 @@ impl Node for Clock {
     }
 }
 
-/// The largest number of ticks that a client saw.
+/// Returns the largest number of ticks that a client saw.
 fn ticks(run: &Run) -> i64 {
     let ok = run
         .history()
@@ -192,7 +192,7 @@ fn ticks(run: &Run) -> i64 {
 }
 
 #[test]
-fn a_paused_node_does_not_tick_and_a_killed_one_forgets() {
+fn paused_node_does_not_tick_and_killed_node_starts_from_zero() {
     let simulate = |schedule| {
         let simulation = Simulation::new(3).nodes(1, |_: &Context| Clock {
             ticks: Cell::new(0),
@@ -215,9 +215,9 @@ fn a_paused_node_does_not_tick_and_a_killed_one_forgets() {
     assert!((790..=802).contains(&killed), "{killed}");
 }
 
-/// A script decides when a cut begins, and dropping it when it ends.
+/// A script decides when a cut begins; the cut ends when it is dropped.
 #[test]
-fn a_scripted_cut_lasts_as_long_as_its_guard() {
+fn scripted_cut_lasts_as_long_as_its_guard() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(2, |_: &Context| Flood::default())
@@ -236,4 +236,18 @@ fn a_scripted_cut_lasts_as_long_as_its_guard() {
         );
         assert_eq!(run.verdict(), Verdict::Invalid, "what was dropped is lost");
     });
+}
+
+/// The end of one of two schedules of a kind leaves the other in force.
+#[test]
+fn overlapping_faults_of_one_kind_compose() {
+    let run = Simulation::new(1)
+        .nodes(2, |_: &Context| Flood::default())
+        .nemesis(Loss::of(1.0).between(secs(1), secs(9)))
+        .nemesis(Loss::of(1.0).between(secs(2), secs(3)))
+        .record_all_messages()
+        .run(Load::of(workload::Broadcast).rate(50.0).time_limit(secs(8)));
+    let lost = run.net().lost;
+    // One message for each broadcast, which are half of the operations, for all but the first second.
+    assert!((120..220).contains(&lost), "{lost} messages were lost");
 }

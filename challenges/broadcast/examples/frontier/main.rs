@@ -1,4 +1,4 @@
-//! Measures broadcast and the steps that led to it, in simulation, and draws the frontier.
+//! Measures broadcast and the simpler strategies in simulation, and draws the frontier.
 //!
 //! `make frontier` prints the tables of the README and writes `frontier.svg` beside it.
 
@@ -21,11 +21,10 @@ use glomers::{Context, IntoNode};
 
 use plot::{Kind, Point};
 
-/// Everything is measured on so many seeds, and the worst figure counts.
+/// The number of seeds of each measurement, of which the worst figure counts.
 const SEEDS: u64 = 5;
 
-/// What others have published for challenges 3d and 3e, as messages per operation and greatest
-/// latency in ms.
+/// Published solutions of challenges 3d and 3e: messages per operation and greatest latency in ms.
 const PUBLISHED: [(&str, f64, f64); 4] = [
     ("star, a message per value", 12.0, 390.0),
     ("origin to all, repeated by a backup", 14.7, 102.0),
@@ -56,8 +55,8 @@ fn main() -> io::Result<()> {
     };
     let flood = |graph, insists| move |cx: &Context| Flood::new(cx, graph, insists);
     let steps = [
-        ("flood", Graph::Told, false),
-        ("retry", Graph::Told, true),
+        ("flood", Graph::Topology, false),
+        ("retry", Graph::Topology, true),
         ("tree", Graph::Tree, true),
         ("star", Graph::Star, true),
     ];
@@ -98,13 +97,13 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The worst of several runs.
+/// The worst figures of several runs.
 #[derive(Default)]
 struct Figures {
     messages: f64,
     median_ms: f64,
     max_ms: f64,
-    /// How many values no later read showed, of all runs.
+    /// The number of values that no later read showed, over all runs.
     lost: usize,
 }
 
@@ -126,7 +125,7 @@ impl Figures {
     }
 }
 
-/// Challenges 3d and 3e without faults, and with partitions.
+/// Measures the load of challenges 3d and 3e without faults and with partitions.
 fn both<M: IntoNode + 'static>(
     make: impl Fn(&Context) -> M + Clone + 'static,
 ) -> (Figures, Figures) {

@@ -1,4 +1,4 @@
-//! Nothing in the solution knows the network: any size, any latency, any mixture of faults.
+//! The solution adapts to its network: other sizes, latencies and distributions.
 
 use std::time::Duration;
 
@@ -6,29 +6,32 @@ use broadcast::Windows;
 use eddy::net::{EventKind, Latency};
 use eddy::simulation::{Run, for_each_seed, for_seeds, ms, secs};
 
+use crate::delivery::DeliveryTimes;
 use crate::rig::{acknowledged, cluster, load};
 
-/// A round, and two hops of the given length with some time to spare.
+/// The longest delivery at this latency: a round and two hops, and 2 ms for rounding.
 fn bound(hop: Duration) -> Duration {
-    Windows::balanced().round + hop * 5 / 2 + ms(50)
+    Windows::balanced().round + hop * 2 + ms(2)
 }
 
 #[test]
-fn values_take_a_round_and_two_hops_whatever_a_hop_is() {
+fn delivery_takes_a_round_and_two_hops_at_any_latency() {
     for hop in [ms(0), ms(10), ms(100)] {
         for_seeds(3, |seed| {
             let run = cluster(seed, 25, Windows::balanced())
                 .latency(Latency::constant(hop))
+                .record_all_messages()
                 .run(load());
             run.assert_valid();
             assert!(run.messages_per_op() <= 1.10);
-            assert!(run.stable_latency(1.0) < bound(hop), "{hop:?}");
+            let max = DeliveryTimes::of(&run, 25).max();
+            assert!(max <= bound(hop), "{hop:?}: {max:?}");
         });
     }
 }
 
 #[test]
-fn a_hop_of_a_second_is_nothing_to_be_afraid_of() {
+fn hop_of_a_second_costs_less_than_two_messages_per_operation() {
     for_seeds(3, |seed| {
         let run = cluster(seed, 25, Windows::balanced())
             .latency(Latency::constant(secs(1)))
@@ -40,9 +43,9 @@ fn a_hop_of_a_second_is_nothing_to_be_afraid_of() {
     });
 }
 
-/// Where messages overtake each other, a timetable is of no use, and nobody keeps to it.
+/// Where latency is random, a timetable is of no use, and no node keeps to it.
 #[test]
-fn an_erratic_network_costs_little_more() {
+fn erratic_network_costs_little_more() {
     for_seeds(5, |seed| {
         let run = cluster(seed, 25, Windows::balanced())
             .latency(Latency::exponential(ms(100)))
@@ -54,24 +57,25 @@ fn an_erratic_network_costs_little_more() {
 }
 
 #[test]
-fn clusters_of_any_size_deliver() {
+fn cluster_of_any_size_costs_two_messages_per_link_and_round() {
     for count in [2, 3, 5, 100] {
         for_seeds(2, |seed| {
             let run = cluster(seed, count, Windows::balanced()).run(load());
             run.assert_valid();
-            // A round down, and at most as many messages up; but the first values go out one by one,
-            // before anything is known of rounds.
+            // Each round sends one message down a link, and at most one up. Until rounds are
+            // announced, in the first second, values go up one by one: at most 50 in 2,000
+            // operations.
             let links = (count - 1) as f64;
             let rounds_per_op = 1.0 / Windows::balanced().round.as_secs_f64() / 100.0;
             let cost = run.messages_per_op();
-            let limit = 1.1 * 2.0 * links * rounds_per_op + 0.01;
+            let limit = 1.1 * 2.0 * links * rounds_per_op + 0.025;
             assert!(cost <= limit, "{count} nodes: {cost} > {limit}");
             assert!(run.stable_latency(1.0) < ms(800));
         });
     }
 }
 
-/// When nodes gossip with each other, and what they say.
+/// The messages between nodes, with the times at which they were sent.
 fn gossip(run: &Run) -> Vec<(Duration, serde_json::Value)> {
     let sent = run.journal().events().iter();
     let sent = sent.filter(|event| event.kind == EventKind::Send);
@@ -82,23 +86,22 @@ fn gossip(run: &Run) -> Vec<(Duration, serde_json::Value)> {
         .collect()
 }
 
-/// All links are closed, and nobody says anything any more.
 #[test]
-fn an_idle_cluster_is_silent() {
+fn idle_cluster_is_silent() {
     for_each_seed(|seed| {
         let run = cluster(seed, 25, Windows::balanced())
             .record_all_messages()
             .run(load());
         run.assert_valid();
         let last_value = acknowledged(&run, 25).last().expect("there are values").at;
-        let last_word = gossip(&run).last().expect("nodes gossip").0;
-        assert!(last_word < last_value + secs(2), "{last_word:?}");
+        let last_message = gossip(&run).last().expect("nodes gossip").0;
+        assert!(last_message < last_value + secs(2), "{last_message:?}");
     });
 }
 
-/// Without faults hardly a message is there for its own sake: to ask, to answer, or to confirm.
+/// Without faults, few messages only ask, answer or confirm.
 #[test]
-fn reliability_costs_less_than_a_twentieth_of_the_messages() {
+fn reliability_costs_less_than_five_percent_of_the_messages() {
     for windows in [Windows::frugal(), Windows::balanced(), Windows::swift()] {
         for_each_seed(|seed| {
             let run = cluster(seed, 25, windows).record_all_messages().run(load());

@@ -35,7 +35,11 @@ impl DeliveryTimes {
         let delivery = |(value, &(node, at)): (&i64, &(EndpointId, Duration))| {
             let reached = replay.reached.get(value);
             let others = reached.map_or(0, |nodes| nodes.keys().filter(|it| **it != node).count());
-            assert_eq!(others + 1, nodes, "value {value} has not reached every node");
+            assert_eq!(
+                others + 1,
+                nodes,
+                "value {value} has not reached every node"
+            );
             let last = reached.and_then(|nodes| nodes.values().max()).copied();
             (at - origin, last.unwrap_or(at).saturating_sub(at))
         };
@@ -50,15 +54,25 @@ impl DeliveryTimes {
         self.times[((fraction * self.times.len() as f64) as usize).min(last)].1
     }
 
-    pub fn times(&self) -> &[(Duration, Duration)] { &self.times }
+    /// The number of values.
+    pub fn count(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The longest time that a value acknowledged by `end` took from then on to reach every node.
+    pub fn last_after(&self, end: Duration) -> Duration {
+        let old = self.times.iter().filter(|(at, _)| *at <= end);
+        let ends = old.map(|(at, time)| (*at + *time).saturating_sub(end));
+        ends.max().expect("a value was acknowledged before")
+    }
 
     /// The longest time.
     pub fn max(&self) -> Duration {
         self.quantile(1.0)
     }
 
-    /// The times of the values acknowledged from then on only.
-    pub fn from(&self, start: Duration) -> Self {
+    /// The times of the values acknowledged from `start` on.
+    pub fn since(&self, start: Duration) -> Self {
         let times = self.times.iter().filter(|(at, _)| *at >= start);
         Self {
             times: times.copied().collect(),

@@ -3,7 +3,6 @@
 mod adaptivity;
 mod challenges;
 mod delivery;
-mod explore;
 mod faults;
 mod rig;
 mod swarm;

@@ -1,4 +1,4 @@
-//! What the scenarios of broadcast share.
+//! The cluster, the load and the assertions that the scenarios of broadcast share.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use eddy::workload;
 use glomers::Context;
 
-/// A cluster of the solution, 100 ms from each other.
+/// A cluster of the solution whose nodes are 100 ms from each other.
 pub fn cluster(seed: Seed, count: usize, windows: Windows) -> Simulation {
     Simulation::new(seed)
         .nodes(count, move |cx: &Context| Broadcast::new(cx, windows))
@@ -26,7 +26,7 @@ pub fn load() -> Load {
         .time_limit(secs(20))
 }
 
-/// A value that was acknowledged, and where and when.
+/// A value that was acknowledged, at which node and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Acknowledged {
     pub value: i64,
@@ -34,7 +34,7 @@ pub struct Acknowledged {
     pub at: Duration,
 }
 
-/// What a read saw, and where and when it was invoked.
+/// The values that a read returned, from which node, and when it was invoked.
 pub struct Read {
     pub values: BTreeSet<i64>,
     pub node: usize,
@@ -54,7 +54,7 @@ fn ok_pairs<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operation
 fn node_of(operation: &Operation, count: usize) -> usize {
     match operation.process {
         Process::Client(client) => client as usize % count,
-        Process::Nemesis => panic!("the nemesis talks to no node"),
+        Process::Nemesis => panic!("the nemesis is no client of a node"),
     }
 }
 
@@ -87,7 +87,8 @@ pub fn reads(run: &Run, count: usize) -> Vec<Read> {
         .collect()
 }
 
-/// Every value acknowledged before `heal` is in every read that begins `within` that time after it.
+/// Asserts that every read that begins `within` that time after `heal` shows every value that was
+/// acknowledged before.
 pub fn assert_whole_after(run: &Run, count: usize, heal: Duration, within: Duration) {
     let old = acknowledged(run, count);
     let old: Vec<_> = old.into_iter().filter(|value| value.at <= heal).collect();
@@ -105,5 +106,8 @@ pub fn assert_whole_after(run: &Run, count: usize, heal: Duration, within: Durat
             read.at
         );
     }
-    assert!(checked > count, "hardly anybody read after the heal");
+    assert!(
+        checked > count,
+        "there were hardly any reads after the heal"
+    );
 }

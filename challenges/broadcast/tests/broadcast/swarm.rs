@@ -1,11 +1,11 @@
-//! Nothing in the solution knows the network: worlds that a seed has drawn.
+//! Clusters, networks and faults drawn from a seed.
 
 use broadcast::{Broadcast, Windows};
 use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
 use eddy::workload;
 use glomers::prelude::*;
 
-/// But for deaths: a node takes along what it has told nobody yet.
+/// All faults but crashes, which lose the values that only the crashed node knew.
 fn swarm() -> Swarm {
     Swarm::of(workload::Broadcast)
         .nodes(2..=12)
@@ -30,11 +30,11 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_loses_a_value() {
+fn random_faults_lose_no_value() {
     swarm().for_each(20, |drawn| run(drawn).assert_valid());
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run_message_for_message() {
+fn equal_seeds_give_equal_runs() {
     swarm().assert_repeatable(2, run);
 }

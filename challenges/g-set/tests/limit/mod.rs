@@ -1,9 +1,9 @@
-//! How soon an element can be everywhere at all, with the partitions that there were.
+//! The earliest time at which an element can be everywhere, given the partitions of a run.
 //!
-//! Nobody can know what happens on the other side of a cut. So with partitions the latency of a set
-//! is the sum of two: what the network took, which no set can do better than, and what the set added
-//! to it. Here the first is worked out from the history, for each element, as if every node told
-//! every other one everything all the time.
+//! No node can know what happens on the other side of a partition. So the latency of a set is the
+//! sum of two: the time that the network takes, which no set can improve on, and the time that the
+//! set adds. This module computes the first from the history, for each element, as if every node
+//! sent everything to every other node all the time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use eddy::simulation::Run;
 /// The nodes of every run here.
 pub const NODES: usize = 5;
 
-/// How long a message takes.
+/// The latency of a message.
 pub const HOP: Duration = Duration::from_millis(100);
 
-/// Three medians over all elements, of times from the moment when the client knows that one is
-/// added: until no read on any node misses it any more, until every node could have had it at the
-/// earliest, and of the difference.
+/// Returns three medians over all elements, from the acknowledgement of an element: the time until
+/// no read misses it any more, the earliest time at which every node could know it, and the
+/// difference of the two.
 pub fn median_latencies(run: &Run) -> [Duration; 3] {
     let cuts = Cuts::of(run);
     let missed = last_misses(run);
@@ -38,19 +38,19 @@ pub fn median_latencies(run: &Run) -> [Duration; 3] {
     })
 }
 
-/// The node that the client of an operation talks to.
+/// Returns the node that the client of an operation talks to.
 pub fn node_of(operation: &Operation) -> usize {
     match operation.process {
         Process::Client(process) => process as usize % NODES,
-        Process::Nemesis => unreachable!("the nemesis talks to nobody"),
+        Process::Nemesis => unreachable!("the nemesis is no client"),
     }
 }
 
-/// The elements that a read showed.
+/// Returns the elements that a read showed.
 pub fn elements(read: &Operation) -> BTreeSet<i64> {
     match &read.value {
         Value::Vector(seen) => seen.iter().map(number).collect(),
-        _ => panic!("a read gives a vector: {read:?}"),
+        _ => panic!("a read returns a vector: {read:?}"),
     }
 }
 
@@ -64,7 +64,7 @@ fn succeeded<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operatio
     pairs.filter(|(_, completion)| completion.kind == Kind::Ok)
 }
 
-/// When the last read began that missed an element.
+/// Returns, for each element, when the last read began that missed it.
 fn last_misses(run: &Run) -> BTreeMap<i64, Duration> {
     let adds = succeeded(run, "add").map(|(_, ack)| number(&ack.value));
     let mut pending: BTreeSet<i64> = adds.collect();
@@ -81,7 +81,7 @@ fn last_misses(run: &Run) -> BTreeMap<i64, Duration> {
     misses
 }
 
-/// Who did not hear whom, from when on.
+/// The pairs of nodes of which the first does not hear the second, and the time from which on.
 struct Cuts(Vec<(Duration, BTreeSet<(usize, usize)>)>);
 
 impl Cuts {
@@ -97,8 +97,7 @@ impl Cuts {
         Self(cuts)
     }
 
-    /// When a message from one node to another gets through that is sent again and again from
-    /// `at` on.
+    /// Returns when a message from one node to another gets through that is repeated from `at` on.
     fn opens(&self, from: usize, to: usize, at: Duration) -> Duration {
         let ends = self.0.iter().skip(1).map(|(begin, _)| *begin);
         let phases = self.0.iter().zip(ends.chain([Duration::MAX]));
@@ -107,11 +106,11 @@ impl Cuts {
         at.max(*begin)
     }
 
-    /// When every node can have what one node has at `at`.
+    /// Returns when every node can know what one node knows at `at`.
     fn everywhere(&self, origin: usize, at: Duration) -> Duration {
         let mut reached = [Duration::MAX; NODES];
         reached[origin] = at;
-        // As often as the longest way has hops.
+        // The longest path has this many hops.
         for _ in 1..NODES {
             for from in 0..NODES {
                 for to in 0..NODES {

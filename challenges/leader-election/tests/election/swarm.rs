@@ -11,7 +11,7 @@ use crate::cluster::{LatestClaim, LeaseOptions, Strategy, analysis, nodes};
 fn swarm() -> Swarm {
     Swarm::of(workload::LeaderElection)
         .nodes(1..=7)
-        .latency_up_to(ms(50))
+        .latency_up_to(ms(20))
         .time_limit(secs(15), secs(4))
 }
 

@@ -1,5 +1,5 @@
-//! What reads may show. The workload's checker looks at the final ones only, and knows nothing of
-//! nodes that die.
+//! The sums that reads may show. The workload's checker looks at final reads only, and does not
+//! account for killed nodes.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,14 +9,14 @@ use eddy::edn::Value;
 use eddy::history::{Kind, Operation, Process};
 use eddy::simulation::Run;
 
-/// The nodes of every run here.
+/// The number of nodes of every run.
 pub const NODES: usize = 5;
 
 fn number(op: &Operation) -> i128 {
     op.value.as_int().expect("an integer").into()
 }
 
-/// The operations called `f`, with their completions.
+/// Returns the operations called `f`, with their completions.
 fn completed<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operation, &'a Operation)> {
     let pairs = run.history().pairs().filter(move |(op, _)| op.f == f);
     pairs.filter_map(|(op, completion)| Some((op, completion?)))
@@ -26,8 +26,8 @@ fn succeeded<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operatio
     completed(run, f).filter(|(_, completion)| completion.kind == Kind::Ok)
 }
 
-/// Every read asked for within `span` shows all that was acknowledged `lag` before, and of what
-/// came later no more than there was.
+/// Asserts that every read invoked within `span` shows all adds acknowledged `lag` before, and
+/// possibly some that came later.
 pub fn assert_reads_are_recent(run: &Run, span: Range<Duration>, lag: Duration) {
     let reads = succeeded(run, "read").filter(|(read, _)| span.contains(&read.time));
     let mut checked = 0;
@@ -46,29 +46,28 @@ pub fn assert_reads_are_recent(run: &Run, span: Range<Duration>, lag: Duration) 
         );
         checked += 1;
     }
-    assert!(checked > 100, "{checked} reads are too few to tell");
+    assert!(checked > 100, "{checked} reads are too few");
 }
 
-/// In a run with a single death: all final reads show the same, and that is everything, less at
-/// most some of the last adds that the dead node acknowledged, no more than `at_risk` before.
-pub fn assert_the_dead_count_once(run: &Run, at_risk: Duration) {
-    let (dead, time) = death(run);
-    let on_the_dead = |op: &Operation| match op.process {
-        Process::Client(process) => process as usize % NODES == dead,
+/// Asserts, of a run in which one node is killed once, that all final reads show the same sum: of
+/// all adds but at most the last that the killed node acknowledged within `at_risk` before.
+pub fn assert_killed_node_counts_once(run: &Run, at_risk: Duration) {
+    let (victim, time) = kill(run);
+    let on_victim = |op: &Operation| match op.process {
+        Process::Client(process) => process as usize % NODES == victim,
         _ => false,
     };
-    let (mut certain, mut last_words) = (0, vec![0]);
+    let (mut certain, mut lost_adds) = (0, vec![0]);
     for (add, ack) in succeeded(run, "add") {
-        if on_the_dead(add) && ack.time <= time && ack.time + at_risk > time {
-            last_words.push(number(add));
+        if on_victim(add) && ack.time <= time && ack.time + at_risk > time {
+            lost_adds.push(number(add));
         } else {
             certain += number(add);
         }
     }
-    // Adds get lost in the order in which they were made: the last ones first. One of which nobody
-    // knows may have been the last of all.
+    // The last adds are lost first. An add without a reply may have been the last of all.
     let mut acceptable: BTreeSet<i128> = BTreeSet::new();
-    for delta in last_words {
+    for delta in lost_adds {
         certain += delta;
         acceptable.insert(certain);
     }
@@ -82,21 +81,21 @@ pub fn assert_the_dead_count_once(run: &Run, at_risk: Duration) {
     assert_eq!(values.len(), 1, "the final reads differ: {values:?}");
     assert!(
         values.is_subset(&acceptable),
-        "{values:?} is none of {acceptable:?}"
+        "{values:?} is not among {acceptable:?}"
     );
 }
 
-/// Which node died, and when.
-fn death(run: &Run) -> (usize, Duration) {
-    let mut deaths = Vec::new();
+/// Returns the node that was killed, and when.
+fn kill(run: &Run) -> (usize, Duration) {
+    let mut kills = Vec::new();
     for op in run.history().iter().filter(|op| op.f == "kill") {
         if let Value::Map(killed) = &op.value {
-            deaths.extend(killed.keys().map(|name| (name.clone(), op.time)));
+            kills.extend(killed.keys().map(|name| (name.clone(), op.time)));
         }
     }
-    let [(name, time)] = &deaths[..] else {
-        panic!("one node was to die, once: {deaths:?}");
+    let [(name, time)] = &kills[..] else {
+        panic!("one node should be killed once: {kills:?}");
     };
     let node = (0..NODES).find(|node| *name == Value::from(format!("n{node}").as_str()));
-    (node.expect("a node died"), *time)
+    (node.expect("the name of a node"), *time)
 }

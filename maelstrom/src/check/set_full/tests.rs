@@ -76,7 +76,7 @@ fn an_element_shown_first_and_missed_last_is_lost_after_that_time() {
     let text = analyse(&text).explanation().unwrap();
     assert_eq!(
         text,
-        "lost elements: 1\n  5: acknowledged to process 0 at 0.010 s (operation 1), \
+        "1 value is missing on process 1 only: 5\nlost elements: 1\n  5: acknowledged to process 0 at 0.010 s (operation 1), \
          last shown to a read by process 1 at 0.030 s (operation 2), \
          missed by a read by process 1 at 0.040 s (operation 4)"
     );

@@ -25,7 +25,7 @@ fn new_requester_sees_any_state_and_a_writer_its_own_write() {
 }
 
 #[test]
-fn never_shows_a_requester_an_older_state_than_before() {
+fn requester_never_sees_an_older_state_than_before() {
     for seed in 0..50 {
         let mut kv = TestClient::<SeqKv>::new(seed);
         let mut latest = 0;
@@ -44,7 +44,7 @@ fn never_shows_a_requester_an_older_state_than_before() {
 }
 
 #[test]
-fn judges_a_cas_on_a_stale_state() {
+fn cas_is_evaluated_on_a_stale_state() {
     let mut outcomes = BTreeMap::new();
     for seed in 0..300 {
         let mut kv = TestClient::<SeqKv>::new(seed);
@@ -68,7 +68,7 @@ fn judges_a_cas_on_a_stale_state() {
 }
 
 #[test]
-fn appends_a_state_even_if_the_newest_one_refuses_the_change() {
+fn change_that_the_newest_state_refuses_still_appends_a_state() {
     let mut refused = 0;
     for seed in 0..100 {
         let mut kv = TestClient::<SeqKv>::new(seed);
@@ -85,7 +85,7 @@ fn appends_a_state_even_if_the_newest_one_refuses_the_change() {
 }
 
 #[test]
-fn does_not_advance_who_writes_what_is_there_already() {
+fn write_of_the_present_value_does_not_advance_its_requester() {
     let mut lagging = 0;
     for seed in 0..100 {
         let mut kv = TestClient::<SeqKv>::new(seed);
@@ -107,7 +107,7 @@ fn does_not_advance_who_writes_what_is_there_already() {
 }
 
 #[test]
-fn wraps_round_for_a_requester_32_states_behind() {
+fn requester_32_states_behind_wraps_round() {
     let last = 3 * STATES_HELD;
     let mut kv = TestClient::<SeqKv>::new(1);
     for value in 1..=last {
@@ -128,5 +128,5 @@ fn wraps_round_for_a_requester_32_states_behind() {
         assert!(kv.service.index(&name) >= index);
         went_back += u32::from(again < read);
     }
-    assert!(went_back > 0, "nobody saw the store go backwards");
+    assert!(went_back > 0, "no requester saw the store go backwards");
 }

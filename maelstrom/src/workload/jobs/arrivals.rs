@@ -72,7 +72,8 @@ struct Job {
 pub(super) struct Arrivals {
     nodes: Vec<String>,
     skew: f64,
-    gap: Exp<f64>,
+    /// The time between two jobs; none at a rate of 0, at which there are no jobs.
+    gap: Option<Exp<f64>>,
     next_at: Option<Duration>,
     next_job: u64,
     /// Per node the jobs that wait for a client thread.
@@ -91,15 +92,16 @@ impl Arrivals {
         Arrivals {
             nodes: settings.nodes.clone(),
             skew: settings.options.get("skew"),
-            gap: Exp::new(rate).expect("the load is positive"),
+            gap: (settings.rate > 0.0).then(|| Exp::new(rate).expect("the load is positive")),
             next_at: None,
             next_job: 0,
             waiting: settings.nodes.iter().map(|_| VecDeque::new()).collect(),
         }
     }
 
-    /// Draws all arrivals until now.
-    fn draw(&mut self, now: Duration, rng: &mut ChaCha8Rng) -> Duration {
+    /// Draws all arrivals until now. Returns when the next job arrives.
+    fn draw(&mut self, now: Duration, rng: &mut ChaCha8Rng) -> Option<Duration> {
+        let gap = self.gap?;
         let mut next_at = self.next_at.unwrap_or(now);
         while next_at <= now {
             let others = self.nodes.len() - 1;
@@ -113,10 +115,10 @@ impl Arrivals {
                 units: draw_units(rng),
             });
             self.next_job += 1;
-            next_at += Duration::from_secs_f64(self.gap.sample(rng));
+            next_at += Duration::from_secs_f64(gap.sample(rng));
         }
         self.next_at = Some(next_at);
-        next_at
+        self.next_at
     }
 }
 
@@ -164,7 +166,7 @@ impl Generator for Arrivals {
                 invocation: Invocation::new("job", value),
             };
         }
-        Next::Wait(Some(next_at))
+        Next::Wait(next_at)
     }
 }
 

@@ -90,7 +90,9 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
         (_, Value::Nil) => Some(Ordering::Greater),
         (Value::Int(a), Value::Float(b)) => (*a as f64).partial_cmp(&b.0),
         (Value::Float(a), Value::Int(b)) => a.0.partial_cmp(&(*b as f64)),
-        (Value::Int(_), Value::Int(_))
+        (Value::BigInt(a), Value::Float(b)) => a.to_f64().partial_cmp(&b.0),
+        (Value::Float(a), Value::BigInt(b)) => a.0.partial_cmp(&b.to_f64()),
+        (Value::Int(_) | Value::BigInt(_), Value::Int(_) | Value::BigInt(_))
         | (Value::Float(_), Value::Float(_))
         | (Value::Bool(_), Value::Bool(_))
         | (Value::Str(_), Value::Str(_))

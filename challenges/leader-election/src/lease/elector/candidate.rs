@@ -39,9 +39,15 @@ impl Candidate {
 impl Elector {
     /// No leader was heard of, or an election has failed.
     pub(super) fn ask_for_pre_votes(&mut self, now: Duration) {
+        let was_ignored = matches!(&self.role, Role::Candidate(candidate) if candidate.is_asking());
         self.leader = None;
         self.deferred = false;
         self.stand(now, Stage::PreVote, self.term + 1);
+        if was_ignored {
+            // The node is probably cut off from a majority. When it is not any more, it hears from
+            // a leader if there is one, so there is no need to ask often.
+            self.election_at += self.timing.election_timeout * 2;
+        }
     }
 
     pub(super) fn pre_vote_granted(&mut self, now: Duration, from: &NodeId, term: Term) {

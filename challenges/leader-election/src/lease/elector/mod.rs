@@ -108,11 +108,11 @@ impl Elector {
     }
 
     /// The leader and its term at this time, as far as the node knows. A node names itself only
-    /// while its lease lasts.
+    /// while its lease lasts, and another node until it stands for election or enters a new term.
     pub fn leader(&self, now: Duration) -> Option<(NodeId, Term)> {
         let knows = match &self.role {
             Role::Leader(leader) => now < self.lease_until(leader),
-            Role::Follower => now < self.promise_until,
+            Role::Follower => now < self.election_at,
             Role::Candidate(_) => false,
         };
         let leader = self.leader.clone().filter(|_| knows)?;

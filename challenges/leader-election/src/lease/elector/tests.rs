@@ -60,14 +60,15 @@ fn grants(elector: &mut Elector) -> bool {
 }
 
 #[test]
-fn leader_is_known_to_all_until_the_lease_and_the_promises_end() {
+fn leader_is_known_to_itself_for_a_lease_and_to_others_until_they_stand_for_election() {
     let electors = cluster();
     for elector in &electors {
         assert_eq!(elector.leader(ms(1999)), Some((node(0), 1)));
     }
     assert_eq!(electors[0].leader(ms(2000)), None);
-    assert_eq!(electors[1].leader(ms(2009)), Some((node(0), 1)));
-    assert_eq!(electors[1].leader(ms(2010)), None);
+    // The first successor stands for election 40 ms after its promise of 1010 ms has ended.
+    assert_eq!(electors[1].leader(ms(2049)), Some((node(0), 1)));
+    assert_eq!(electors[1].leader(ms(2050)), None);
 }
 
 #[test]

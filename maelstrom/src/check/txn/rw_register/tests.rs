@@ -92,7 +92,7 @@ fn a_transaction_must_agree_with_itself() {
         &[before, "[[:r x nil] [:r x 1]]", "[[:r x 1]]"],
         &["internal"],
     );
-    finds(&["[[:r x nil] [:w x 2] [:r x 2]]"], &[]);
+    finds(&["[[:r x nil] [:w x 2] [:r x 2]]", "[[:r x 2]]"], &[]);
 }
 
 #[test]

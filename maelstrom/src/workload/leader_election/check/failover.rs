@@ -9,14 +9,18 @@ use crate::history::{History, Operation};
 use crate::workload::Settings;
 
 /// For each leader that a fault hit, the time from the fault to the first claim of another reign;
-/// sorted. A failover counts once, from the first of several faults. A leader that claims to lead
+/// sorted. Claims in the final phase do not count. A failover counts once, from the first of several faults. A leader that claims to lead
 /// again after the fault has ended, before another does, has survived it.
 pub(super) fn times(
     history: &History,
     replies: &[Reply<'_>],
     settings: &Settings,
 ) -> Vec<Duration> {
-    let mut claims: Vec<&Reply<'_>> = replies.iter().filter(|reply| reply.is_claim()).collect();
+    // Between the last questions and the final ones is a pause, which is no time of a failover.
+    let claims = replies.iter().filter(|reply| reply.is_claim());
+    let mut claims: Vec<&Reply<'_>> = claims
+        .filter(|claim| !claim.invocation.is_final())
+        .collect();
     claims.sort_by_key(|claim| claim.completion.index);
     let faults: Vec<&Operation> = history.iter().filter(|op| !op.is_client()).collect();
     let mut failovers: BTreeMap<usize, Duration> = BTreeMap::new();

@@ -177,6 +177,15 @@ fn leader_that_survives_a_fault_is_no_failover() {
 }
 
 #[test]
+fn claim_in_the_final_phase_ends_no_failover() {
+    let kill = "nemesis info kill {\"n0\" :killed}\n";
+    let text = dialogue(&["n0 n0 1"]) + kill + &finals(&["n0 n1 2", "n1 n1 2", "n2 n1 2"]);
+    let analysis = check(&text);
+    assert_eq!(analysis.verdict(), Verdict::Valid);
+    assert_eq!(analysis.failovers(), []);
+}
+
+#[test]
 fn failover_counts_once_from_the_first_of_several_faults() {
     let pause = "nemesis info pause {\"n0\" :paused}\n";
     let kill = "nemesis info kill {\"n0\" :killed}\n";
