@@ -1,4 +1,4 @@
-# Glomers: `make help` lists what there is.
+# Glomers: `make help` lists the targets.
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -18,18 +18,22 @@ help: ## Lists the targets
 	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
 		awk -F'|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 	@echo
-	@echo 'NAME of test-NAME is one of these, or what several begin with (test-broadcast, test-txn):'
-	@sed -nE 's/^name = "(.*)"/\1/p' maelstrom/suites.toml | paste -sd ' ' | fold -sw 76 | sed 's/^/  /'
-	@echo 'NAME of sim-NAME is a package in challenges/.'
+	@echo 'NAME of test-NAME is a suite, or the first words of several (test-broadcast, test-txn):'
+	@sed -nE 's/^name = "(.*)"/\1/p' maelstrom/suites.toml | paste -sd ' ' - | fold -sw 76 | sed 's/^/  /'
+	@echo 'NAME of sim-NAME and check-NAME is a package in challenges/; check-NAME also takes eddy and glomers.'
 	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
-	@echo 'For sim:            SEEDS=1000  SEED=7 for this one alone'
+	@echo 'For sim:       SEEDS=1000, or SEED=7 to run that one only'
 
 .PHONY: test
 test: lint ## Checks format and lints, and runs all tests
 	@echo '== tests'
-	$(CARGO) build --workspace --all-targets --locked
 	$(CARGO) test --workspace --locked
+
+check-%: ## Checks one package after an edit: format, lints and tests, such as check-broadcast
+	$(CARGO) fmt -p $* --check
+	$(CARGO) clippy -p $* --all-targets --locked -- -D warnings
+	$(CARGO) test -p $* --locked
 
 .PHONY: lint
 lint: ## Checks format and lints
@@ -78,7 +82,7 @@ fuzz: ## Fuzzes the runtime (needs a nightly toolchain and `cargo install cargo-
 	$(CARGO) +nightly fuzz run serve -- -max_total_time=60 $(ARGS)
 
 .PHONY: frontier
-frontier: ## Measures broadcast against the steps that led to it, and draws the plot
+frontier: ## Measures the variants of broadcast and draws the plot
 	$(CARGO) run --release --locked -p broadcast --example frontier
 
 .PHONY: election
@@ -86,7 +90,7 @@ election: ## Measures the strategies of leader-election side by side
 	$(CARGO) run --release --locked -p leader-election --example election
 
 .PHONY: new-challenge
-new-challenge: ## Makes challenges/NAME, a package with a node that works
+new-challenge: ## Creates the package challenges/NAME with a working node
 	@scripts/new-challenge "$(NAME)"
 
 .PHONY: maelstrom

@@ -3,8 +3,6 @@
 //! A handler is polled once in place, in an allocation that is reused. Most handlers finish there, so a
 //! reply needs neither a task nor an allocation, and replies keep the order of their requests. A handler
 //! that is not ready moves to a task of its own and does not delay others.
-//!
-//! POLL_REASON
 
 use std::borrow::Cow;
 use std::future::Future;

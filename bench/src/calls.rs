@@ -1,4 +1,4 @@
-//! Calls between two nodes in one process: what a call costs when the network costs nothing.
+//! The cost of calls: two nodes in one process, without a network.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -18,31 +18,31 @@ use crate::figures::{Table, Target, per_second, processor_time};
 /// Calls in a round.
 const CALLS: u64 = 200_000;
 
-/// Adds the rows about calls.
+/// Measures calls and adds their rows to the table.
 ///
 /// # Errors
 ///
-/// A node ends before it should, or a call fails.
+/// A node stops early or a call fails.
 pub fn measure(table: &mut Table, rounds: u32) -> anyhow::Result<()> {
     let widths = [1, 100];
     let mut rates = widths.map(|_| Vec::new());
     for _ in 0..rounds {
         for (width, rates) in widths.iter().zip(&mut rates) {
-            rates.push(per_second(CALLS, converse(*width)?));
+            rates.push(per_second(CALLS, time_of_calls(*width)?));
         }
     }
     for (width, rates) in widths.iter().zip(&rates) {
         let what = match width {
-            1 => "calls between two nodes, one after the other".to_owned(),
-            _ => format!("calls between two nodes, {width} side by side"),
+            1 => "calls between two nodes, one at a time".to_owned(),
+            _ => format!("calls between two nodes, {width} concurrent"),
         };
         table.row(&what, "calls/s", rates, Target::None);
     }
     Ok(())
 }
 
-/// The time that all calls take when so many are under way at a time.
-fn converse(side_by_side: u64) -> anyhow::Result<Duration> {
+/// Returns the processor time of all calls, made by `concurrency` tasks.
+fn time_of_calls(concurrency: u64) -> anyhow::Result<Duration> {
     let runtime = Builder::new_current_thread()
         .enable_time()
         .build_local(Default::default())?;
@@ -56,7 +56,7 @@ fn converse(side_by_side: u64) -> anyhow::Result<Duration> {
             inbox.send(init.to_string().into_bytes())?;
         }
         let (done, time) = oneshot::channel();
-        let task = RefCell::new(Some((side_by_side, done)));
+        let task = RefCell::new(Some((concurrency, done)));
         let link = |inbound, other| Link {
             inbound,
             outbound: Box::new(Wire(other)),
@@ -76,7 +76,7 @@ fn converse(side_by_side: u64) -> anyhow::Result<Duration> {
     })
 }
 
-/// Hands over to the other node's inbox.
+/// A writer that sends its batches to the other node.
 struct Wire(mpsc::UnboundedSender<Vec<u8>>);
 
 impl Write for Wire {
@@ -91,10 +91,10 @@ impl Write for Wire {
     }
 }
 
-/// Answers the calls of others, and makes calls if it has the task.
+/// A node that answers calls, and makes calls if it has a task.
 #[derive(Default)]
 struct Speaker {
-    /// How many calls at a time, and who wants to know how long all of them took.
+    /// The concurrency of the calls, and the channel for their total time.
     task: RefCell<Option<(u64, oneshot::Sender<Duration>)>>,
 }
 
@@ -126,20 +126,20 @@ impl Node for Speaker {
     }
 
     async fn background(&self, cx: &Context) {
-        let Some((side_by_side, done)) = self.task.take() else {
+        let Some((concurrency, done)) = self.task.take() else {
             return;
         };
         let begin = processor_time();
         let mut callers = JoinSet::new();
-        for _ in 0..side_by_side {
-            callers.spawn_local(call_repeatedly(cx.clone(), CALLS / side_by_side));
+        for _ in 0..concurrency {
+            callers.spawn_local(call_repeatedly(cx.clone(), CALLS / concurrency));
         }
         while let Some(outcome) = callers.join_next().await {
             if !matches!(outcome, Ok(Ok(()))) {
                 return;
             }
         }
-        // Nobody waits any more if the measurement was given up.
+        // The receiver is gone if the measurement was aborted.
         let _ = done.send(processor_time() - begin);
     }
 }

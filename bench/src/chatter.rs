@@ -1,35 +1,35 @@
-//! Nodes that talk to each other all the time, whatever clients do.
+//! Nodes that send messages to each other all the time, independently of clients.
 //!
-//! Other workloads make histories grow with their messages. Here they do not, so a run of any
-//! length tells what the bench itself keeps.
+//! The number of messages does not affect the size of the history, so a long run shows how much memory
+//! the workbench itself retains.
 
 use std::time::Duration;
 
 use glomers::prelude::*;
 
-/// Between two rounds.
-const ROUND: Duration = Duration::from_millis(1);
+/// The time between two rounds of messages.
+const ROUND_INTERVAL: Duration = Duration::from_millis(1);
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// A client's word.
+    /// A client's request.
     Echo {
-        /// Anything.
+        /// The value to return.
         echo: Value,
     },
-    /// Another node's word, which is not worth an answer.
+    /// A message from another node; it has no reply.
     Chat,
 }
 
-/// What clients are answered.
+/// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// The same again.
+    /// The reply to `echo`.
     EchoOk {
-        /// What was said.
+        /// The value of the request.
         echo: Value,
     },
 }
@@ -38,7 +38,7 @@ pub enum Reply {
 #[serde(tag = "type", rename = "chat")]
 struct Chat {}
 
-/// A node that says a word to every other node, round after round, and echoes for its clients.
+/// A node that sends a message to every other node each round, and echoes for clients.
 pub struct Chatter;
 
 impl Node for Chatter {
@@ -54,7 +54,7 @@ impl Node for Chatter {
 
     async fn background(&self, cx: &Context) {
         loop {
-            tokio::time::sleep(ROUND).await;
+            tokio::time::sleep(ROUND_INTERVAL).await;
             for peer in cx.peers() {
                 cx.send(peer, &Chat {});
             }

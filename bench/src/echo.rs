@@ -1,4 +1,4 @@
-//! Echo through pipes: how many replies a second, by our runtime and by others.
+//! Replies per second through pipes: this runtime beside others.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
@@ -13,23 +13,23 @@ use crate::program;
 
 const INIT: &str = r#"{"id":0,"src":"c0","dest":"n1","body":{"type":"init","node_id":"n1","node_ids":["n1"],"msg_id":1}}"#;
 
-/// Nodes are started so many times in a round.
+/// The number of process starts in a round.
 const STARTS: usize = 20;
 
 /// A node that echoes.
 struct Contender {
     name: &'static str,
     place: &'static str,
-    /// Whether its replies must come in the order of the requests.
+    /// Whether replies must keep the order of requests.
     in_order: bool,
     rates: Vec<f64>,
 }
 
-/// Adds the rows about echo.
+/// Measures echo and adds its rows to the table.
 ///
 /// # Errors
 ///
-/// A node is missing, or its replies are not what they should be.
+/// A node is missing or sends wrong replies.
 pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
     let contender = |name, place, in_order| Contender {
         name,
@@ -40,7 +40,7 @@ pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
     let mut contenders = [
         contender("this runtime", "echo", true),
         contender("a bare loop over serde_json", "bare-echo", true),
-        // It handles every request in a task of its own.
+        // It handles every request in a separate task.
         contender(
             "the crate maelstrom-node",
             "../peer/release/peer-echo",
@@ -51,7 +51,7 @@ pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
     let mut starts = Vec::new();
     for _ in 0..rounds {
         for contender in &mut contenders {
-            let time = converse(contender, &input, requests)
+            let time = exchange(contender, &input, requests)
                 .with_context(|| format!("echo by {}", contender.name))?;
             contender.rates.push(per_second(requests as u64, time));
         }
@@ -65,13 +65,13 @@ pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
     }
     let [ours, bare, peer] = contenders.map(|contender| median(&contender.rates));
     table.row(
-        "  this runtime, as a part of the bare loop",
+        "  this runtime, relative to the bare loop",
         "×",
         &[ours / bare],
         Target::AtLeast(0.6),
     );
     table.row(
-        "  this runtime, as a multiple of maelstrom-node",
+        "  this runtime, relative to maelstrom-node",
         "×",
         &[ours / peer],
         Target::AtLeast(10.0),
@@ -82,7 +82,7 @@ pub fn measure(table: &mut Table, rounds: u32, requests: usize) -> Result<()> {
 
 fn requests_of_about_100_bytes(count: usize) -> Vec<u8> {
     let mut input = Vec::with_capacity(count * 104);
-    // From 1 on, since some runtimes take a msg_id of 0 for none.
+    // Starts at 1 because some runtimes treat a msg_id of 0 as missing.
     for id in 1..=count {
         writeln!(
             input,
@@ -103,9 +103,10 @@ fn spawn(place: &str) -> Result<Child> {
         .with_context(|| format!("starting {}", program.display()))
 }
 
-/// The time from the first request to the last reply. Replies are checked afterwards, so that this
-/// program does not slow down what it measures.
-fn converse(contender: &Contender, input: &[u8], requests: usize) -> Result<Duration> {
+/// Returns the time from the first request to the last reply.
+///
+/// Replies are verified afterwards, so that this program does not slow down the measured one.
+fn exchange(contender: &Contender, input: &[u8], requests: usize) -> Result<Duration> {
     let mut child = spawn(contender.place)?;
     let mut stdin = child.stdin.take().context("stdin was piped")?;
     let mut stdout = BufReader::new(child.stdout.take().context("stdout was piped")?);
@@ -114,7 +115,7 @@ fn converse(contender: &Contender, input: &[u8], requests: usize) -> Result<Dura
     stdout.read_line(&mut init_ok)?;
     ensure!(
         init_ok.contains("init_ok"),
-        "it answered init with {init_ok}"
+        "unexpected reply to init: {init_ok}"
     );
 
     let mut output = Vec::with_capacity(input.len() + input.len() / 4);
@@ -126,7 +127,7 @@ fn converse(contender: &Contender, input: &[u8], requests: usize) -> Result<Dura
     });
     let time = begin.elapsed();
     written?;
-    ensure!(child.wait()?.success(), "it did not end well");
+    ensure!(child.wait()?.success(), "the node exited with an error");
     verify(&output, requests, contender.in_order)?;
     Ok(time)
 }
@@ -146,7 +147,8 @@ fn read_lines(pipe: &mut impl Read, output: &mut Vec<u8>, count: usize) -> std::
     Ok(())
 }
 
-/// Every request has its reply, exactly one and the right one; and in their order, if it must be.
+/// Checks that every request has exactly one reply, the right one, and that the order is kept if it
+/// must be.
 fn verify(output: &[u8], requests: usize, in_order: bool) -> Result<()> {
     #[derive(Deserialize)]
     struct Message<'a> {
@@ -167,26 +169,26 @@ fn verify(output: &[u8], requests: usize, in_order: bool) -> Result<()> {
     answered[0] = true;
     for (position, line) in (1..).zip(text.lines()) {
         let Message { src, dest, body } =
-            serde_json::from_str(line).with_context(|| format!("no message: {line}"))?;
+            serde_json::from_str(line).with_context(|| format!("not a message: {line}"))?;
         let id = body.in_reply_to;
         let right = (src, dest, body.kind) == ("n1", "c2", "echo_ok")
             && body.echo == format!("Please echo {id:07}");
-        ensure!(right, "the wrong reply: {line}");
+        ensure!(right, "wrong reply: {line}");
         ensure!(
             !in_order || position == id,
-            "reply {id} comes at {position}"
+            "reply {id} is at position {position}"
         );
         match answered.get_mut(id) {
             Some(answered) if !*answered => *answered = true,
-            _ => bail!("a reply too many: {line}"),
+            _ => bail!("duplicate reply: {line}"),
         }
     }
     let unanswered = answered.iter().filter(|answered| !**answered).count();
-    ensure!(unanswered == 0, "{unanswered} requests have no reply");
+    ensure!(unanswered == 0, "{unanswered} requests without a reply");
     Ok(())
 }
 
-/// The time from the start of a process to its first word.
+/// Returns the time from the start of a process to its `init_ok`.
 fn start(place: &str) -> Result<Duration> {
     let begin = Instant::now();
     let mut child = spawn(place)?;
@@ -198,7 +200,7 @@ fn start(place: &str) -> Result<Duration> {
     let time = begin.elapsed();
     ensure!(
         init_ok.contains("init_ok"),
-        "it answered init with {init_ok}"
+        "unexpected reply to init: {init_ok}"
     );
     drop(stdin);
     child.wait()?;

@@ -1,19 +1,19 @@
-//! Figures, and the table they make.
+//! The table of results, and conversions to its units.
 
 use std::time::Duration;
 
-/// What is measured against.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 pub enum Target {
-    /// Just for information.
+    /// No target.
     None,
-    /// Not less than this.
+    /// At least this much.
     AtLeast(f64),
-    /// Not more than this.
+    /// At most this much.
     AtMost(f64),
 }
 
-/// Prints each row when it is known, and remembers whether all targets were met.
+/// Prints rows as they are measured, and counts missed targets.
 #[derive(Default)]
 pub struct Table {
     begun: bool,
@@ -21,12 +21,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// Adds a row: a figure in some unit, of which the median counts, beside its target.
+    /// Adds a row with the median, the least and the most of the figures, and the target.
     pub fn row(&mut self, what: &str, unit: &str, figures: &[f64], target: Target) {
         if !std::mem::replace(&mut self.begun, true) {
             println!(
                 "{:<58} {:>12} {:>12} {:>12}  {:<11} target",
-                "", "median", "least", "most", "unit"
+                "", "median", "min", "max", "unit"
             );
         }
         let mut sorted = figures.to_vec();
@@ -65,43 +65,43 @@ impl Table {
         );
     }
 
-    /// Whether no target was missed.
+    /// Returns whether all targets were met.
     pub fn all_met(&self) -> bool {
         self.missed == 0
     }
 }
 
-/// The middle one; of an even number the upper of the two in the middle.
+/// Returns the median; of an even number of figures, the upper one of the middle two.
 ///
 /// # Panics
 ///
-/// If there are none.
+/// If there are no figures.
 pub fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]
 }
 
-/// So many a second.
+/// Returns a rate per second.
 pub fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 
-/// Milliseconds, with fractions.
+/// Converts to milliseconds with fractions.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The processor time of this process so far.
+/// Returns the processor time of this process so far.
 ///
-/// Where one thread does all the work this is the time that it takes on a core of its own, even if
-/// the machine has other things to do.
+/// If one thread does all the work, this approximates the elapsed time on an idle core, even on a busy
+/// machine.
 pub fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::try_from(time).expect("time that was spent is not negative")
+    Duration::try_from(time).expect("processor time is not negative")
 }
 
-/// Large numbers without a fraction and in groups of three digits, small ones with two decimals.
+/// Formats numbers from 1000 on as integers in groups of three digits, others with up to two decimals.
 fn number(x: f64) -> String {
     if x < 1000.0 {
         let text = format!("{x:.2}");
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_for_people() {
+    fn numbers_are_grouped_or_rounded() {
         for (x, text) in [
             (0.0, "0"),
             (0.6, "0.6"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_target_is_remembered() {
+    fn missed_target_is_counted() {
         let mut table = Table::default();
         table.row("fast enough", "x", &[1.0, 9.0, 2.0], Target::AtLeast(2.0));
         table.row("for information", "x", &[1.0], Target::None);

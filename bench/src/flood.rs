@@ -1,8 +1,6 @@
-//! Broadcast by flooding: every node tells every new value to all its neighbours but the one it
-//! has it from.
+//! Broadcast by flooding: every node forwards each new value to all neighbours except the sender.
 //!
-//! Where everybody is everybody's neighbour that takes about N² messages for each value, which
-//! makes it a good load.
+//! In a total topology of N nodes this takes about N² messages per value, which makes it a good load.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,13 +9,13 @@ use std::fmt::Write;
 use glomers::prelude::*;
 use serde_json::value::RawValue;
 
-/// What clients and nodes ask.
+/// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Who is whose neighbour.
+    /// The topology of the cluster.
     Topology {
-        /// For each node its neighbours.
+        /// The neighbours of each node.
         topology: BTreeMap<String, Vec<String>>,
     },
     /// A client's value.
@@ -25,44 +23,44 @@ pub enum Request {
         /// The value.
         message: u64,
     },
-    /// What do you know?
+    /// A request for all known values.
     Read,
-    /// Another node's value.
+    /// A value from another node.
     Flood {
         /// The value.
         message: u64,
     },
 }
 
-/// What clients are answered.
+/// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// So be it.
+    /// The topology is known.
     TopologyOk,
-    /// The value is on its way.
+    /// The value is stored and forwarded.
     BroadcastOk,
-    /// All that is known.
+    /// All known values.
     ReadOk {
-        /// A list of values, in order of arrival.
+        /// A JSON list of values in order of arrival.
         messages: Box<RawValue>,
     },
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "flood")]
-struct Told {
+struct Forward {
     message: u64,
 }
 
-/// A node that repeats every value that is news to it.
+/// A node that forwards every value that it does not know yet.
 #[derive(Default)]
 pub struct Flood {
     neighbours: RefCell<Vec<String>>,
     known: RefCell<Known>,
 }
 
-/// Values, and the same as the inside of a JSON list, so that a read costs little.
+/// The known values, and the same as the content of a JSON list, which makes reads cheap.
 #[derive(Default)]
 struct Known {
     values: BTreeSet<u64>,
@@ -70,7 +68,7 @@ struct Known {
 }
 
 impl Flood {
-    /// Tells a value on if it is news.
+    /// Stores and forwards a value, if it is new.
     fn learn(&self, message: u64, cx: &Context) {
         let Known { values, listed } = &mut *self.known.borrow_mut();
         if !values.insert(message) {
@@ -80,7 +78,7 @@ impl Flood {
         write!(listed, "{comma}{message}").expect("writing to a string cannot fail");
         let neighbours = self.neighbours.borrow();
         for neighbour in neighbours.iter().filter(|name| *name != cx.sender()) {
-            cx.send(neighbour, &Told { message });
+            cx.send(neighbour, &Forward { message });
         }
     }
 }

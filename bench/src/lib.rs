@@ -1,7 +1,5 @@
-//! The nodes that the measurements of `make bench` put to work.
-//!
-//! They are chosen to be cheap and talkative, so that what is measured is whoever carries their
-//! messages.
+//! The nodes that `make bench` uses as load: cheap to run, with many messages, so that the measured cost
+//! is that of the runtime or the workbench.
 
 mod chatter;
 mod flood;

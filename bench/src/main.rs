@@ -1,13 +1,12 @@
-//! `make bench`: what the runtime and the workbench can do, beside what they should.
+//! `make bench`: the performance of the runtime and the workbench, beside its targets.
 //!
-//! Every figure is the median of several rounds, and what is compared runs in turns, so that a
-//! machine with other things to do slows all of it alike. Figures about memory are taken by a
-//! process of their own, which has done nothing else.
+//! Every figure is the median of several rounds. Programs to be compared run alternately, so that other
+//! load on the machine affects all of them. Memory is measured in a separate process.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "a benchmark measures real time, and prints a table"
+    reason = "a benchmark measures real time and prints a table"
 )]
 
 mod calls;
@@ -32,11 +31,11 @@ struct Options {
     #[arg(value_enum)]
     parts: Vec<Part>,
 
-    /// How often; the median counts
+    /// Rounds; the median is reported
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
-    /// Requests in a round of echo
+    /// Requests per round of echo
     #[arg(long, value_name = "N", default_value_t = 500_000)]
     requests: usize,
 
@@ -44,7 +43,7 @@ struct Options {
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     messages: u64,
 
-    /// Measures one thing that needs a process of its own
+    /// Measures one figure that needs a separate process
     #[arg(long, hide = true)]
     alone: Option<memory::Alone>,
 }
@@ -52,7 +51,7 @@ struct Options {
 /// A part of the table.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// Replies a second through pipes, beside other runtimes
+    /// Replies per second through pipes, beside other runtimes
     Echo,
     /// Calls between nodes
     Calls,
@@ -76,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures what was asked for; whether all targets are met.
+/// Measures the selected parts. Returns whether all targets are met.
 fn measure(options: &Options) -> Result<bool> {
     if let Some(alone) = options.alone {
         println!("{}", alone.measure(options.messages)?);
@@ -98,20 +97,20 @@ fn measure(options: &Options) -> Result<bool> {
     Ok(table.all_met())
 }
 
-/// A program that `make bench` built beside this one; `place` is relative to the build directory.
+/// Returns the path of a program that `make bench` built; `place` is relative to the build directory.
 fn program(place: &str) -> Result<PathBuf> {
     let this = std::env::current_exe().context("finding this program")?;
     let release = this.parent().context("a program is in a directory")?;
     let program = release.join(place);
     ensure!(
         program.exists(),
-        "{} is missing: run this by make bench",
+        "{} is missing: run `make bench`",
         program.display()
     );
     Ok(program)
 }
 
-/// This program again, to measure something in a process of its own.
+/// Returns a command that runs this program again.
 fn this_program() -> Result<Command> {
     Ok(Command::new(
         std::env::current_exe().context("finding this program")?,

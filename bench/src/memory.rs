@@ -1,4 +1,4 @@
-//! Memory: what a pending call takes, and that a long simulation takes no more than a short one.
+//! Memory: per pending call, and of a long simulation compared with a short one.
 
 use std::fs;
 use std::io;
@@ -19,24 +19,24 @@ use tokio::sync::{mpsc, oneshot};
 use crate::figures::{Table, Target};
 use crate::this_program;
 
-/// Calls that wait at the same time.
+/// The number of concurrent calls.
 const PENDING: u32 = 200_000;
 
-/// Nodes in the long simulation.
+/// The number of nodes in the simulations.
 const NODES: u64 = 25;
 
-/// Messages between nodes in each of its milliseconds: every node talks to every other.
+/// Messages between nodes per millisecond of virtual time: one for each ordered pair of nodes.
 const MESSAGES_PER_MS: u64 = NODES * (NODES - 1);
 
-/// About how many operations there are in it. However long it is, its history is the same.
+/// The approximate number of operations; the same for every length, so that histories have one size.
 const OPERATIONS: f64 = 200.0;
 
-/// What is measured by a process that does nothing else.
+/// A figure that is measured in a separate process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Alone {
-    /// Bytes for each call without a reply.
+    /// Bytes per pending call.
     PendingCalls,
-    /// The most memory that a simulation of so many messages takes, in MiB.
+    /// Peak memory of a simulation with a given number of messages, in MiB.
     LongSimulation,
 }
 
@@ -47,7 +47,7 @@ impl FromStr for Alone {
         [Alone::PendingCalls, Alone::LongSimulation]
             .into_iter()
             .find(|alone| alone.name() == name)
-            .ok_or_else(|| format!("nothing is measured under the name {name}"))
+            .ok_or_else(|| format!("unknown figure {name}"))
     }
 }
 
@@ -59,7 +59,7 @@ impl Alone {
         }
     }
 
-    /// Measures it in this process.
+    /// Measures the figure in this process.
     pub fn measure(self, messages: u64) -> Result<f64> {
         match self {
             Alone::PendingCalls => pending_calls(),
@@ -67,11 +67,11 @@ impl Alone {
         }
     }
 
-    /// Measures it in a process of its own.
+    /// Measures the figure in a new process.
     fn measure_apart(self, messages: u64) -> Result<f64> {
         let mut command = this_program()?;
         command.args(["--alone", self.name(), "--messages", &messages.to_string()]);
-        let output = command.output().context("starting this program again")?;
+        let output = command.output().context("restarting this program")?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{}: {errors}", self.name());
         let figure = String::from_utf8(output.stdout)?;
@@ -79,36 +79,39 @@ impl Alone {
     }
 }
 
-/// Adds the rows about memory.
+/// Measures memory and adds its rows to the table.
 ///
 /// # Errors
 ///
-/// A process fails, or this system does not tell how much memory it takes.
+/// A process fails, or the system has no `/proc/self/status`.
 pub fn measure(table: &mut Table, messages: u64) -> Result<()> {
     let bytes = Alone::PendingCalls.measure_apart(messages)?;
-    let what = "memory of a pending call, in a task of its own";
+    let what = "memory per pending call, each in its own task";
     table.row(what, "bytes", &[bytes], Target::None);
     let short = Alone::LongSimulation.measure_apart(messages / 10)?;
     let long = Alone::LongSimulation.measure_apart(messages)?;
-    let what = format!("most memory of a simulation of {messages} messages");
+    let what = format!("peak memory of a simulation of {messages} messages");
     table.row(&what, "MiB", &[long], Target::None);
-    let what = "  as a multiple of one a tenth as long";
+    let what = "  relative to one with a tenth of the messages";
     table.row(what, "×", &[long / short], Target::AtMost(1.2));
     Ok(())
 }
 
-/// A line of `/proc/self/status`, in bytes.
+/// Returns a field of `/proc/self/status`, in bytes.
 fn status(field: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")
-        .context("this system does not tell how much memory a process takes")?;
+        .context("reading the memory use of this process")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.trim_matches([':', '\t', ' ']).split(' ').next());
-    let kib: u64 = kib.context("no such field")?.trim().parse()?;
+    let kib: u64 = kib
+        .context("missing field in /proc/self/status")?
+        .trim()
+        .parse()?;
     Ok(kib * 1024)
 }
 
 fn long_simulation(messages: u64) -> Result<f64> {
-    // A little more than they take, since a run ends when no operation is due before its limit.
+    // 5 % longer than the messages take: a run ends when no operation is due before its time limit.
     let lasting = Duration::from_millis(messages.div_ceil(MESSAGES_PER_MS)).mul_f64(1.05);
     let rate = OPERATIONS / lasting.as_secs_f64();
     let run = Simulation::new(1)
@@ -118,7 +121,7 @@ fn long_simulation(messages: u64) -> Result<f64> {
         bail!("the simulation broke off: {failure:#}");
     }
     let sent = run.journal().servers.sent;
-    ensure!(sent >= messages, "only {sent} messages were sent");
+    ensure!(sent >= messages, "only {sent} messages");
     Ok(status("VmHWM")? as f64 / f64::from(1 << 20))
 }
 
@@ -144,13 +147,13 @@ fn pending_calls() -> Result<f64> {
             done: Some(done).into(),
         };
         let node = tokio::task::spawn_local(glomers::serve(link, seams, |_| patient));
-        let figure = figure.await.context("the node ended early")?;
+        let figure = figure.await.context("the node stopped early")?;
         node.abort();
         figure
     })
 }
 
-/// Makes calls that nobody answers.
+/// A node that makes calls that are never answered.
 struct Patient {
     done: std::cell::RefCell<Option<oneshot::Sender<Result<f64>>>>,
 }
@@ -177,17 +180,17 @@ impl Node for Patient {
                 let question = json!({"type": "question"});
                 let hour = Duration::from_secs(3600);
                 let answer = caller.call_within::<Value>(hour, "n2", &question).await;
-                caller.log(&format!("nobody should answer: {answer:?}"));
+                caller.log(&format!("unexpected reply: {answer:?}"));
             });
             if n % 1000 == 0 {
-                // What has been said goes out, so that it does not count.
+                // Let the output be written, so that it does not count as memory of calls.
                 tokio::task::yield_now().await;
             }
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
         let bytes = || Ok((status("VmRSS")? - before?) as f64 / f64::from(PENDING));
         if let Some(done) = self.done.take() {
-            // Nobody waits any more if the measurement was given up.
+            // The receiver is gone if the measurement was aborted.
             let _ = done.send(bytes());
         }
     }

@@ -1,4 +1,4 @@
-//! Eddy on real processes: how much goes through it, and what a run costs beside its time.
+//! Eddy on real processes: throughput, and the time that a run takes beyond its time limit.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -14,49 +14,49 @@ use eddy::workload::{AnyWorkload, Broadcast, Echo, Settings, Topology};
 use crate::figures::{Table, Target, per_second};
 use crate::program;
 
-/// The main phase of a run.
-const LASTING: Duration = Duration::from_secs(5);
+/// The time limit of a run.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Nodes in a flood.
+/// The number of nodes in a flood.
 const FLOODERS: usize = 25;
 
-/// More than any node can do.
-const UNREACHABLE: f64 = 1e6;
+/// A rate above the capacity of any node, in operations per second.
+const SATURATING_RATE: f64 = 1e6;
 
-/// So much of a flood's traffic is looked at, in events.
-const EVENTS: usize = 1_000_000;
+/// The number of recorded events of a flood.
+const RECORDED_EVENTS: usize = 1_000_000;
 
-/// What upstream does with five nodes that echo, on a machine with two cores: operations a second.
+/// Operations per second of upstream Maelstrom with five echo nodes on two cores.
 const UPSTREAM_ECHO: f64 = 1900.0;
 
-/// Adds the rows about processes.
+/// Measures processes and adds their rows to the table.
 ///
 /// # Errors
 ///
-/// A node or Eddy itself is missing, or a run broke off.
+/// A program is missing or a run fails.
 pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     let (mut echoes, mut floods, mut overheads) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
         let outcome = saturate(Arc::new(Echo), "echo", 5, round)?;
-        echoes.push(per_second(outcome.operations() as u64, LASTING));
+        echoes.push(per_second(outcome.operations() as u64, TIME_LIMIT));
         let outcome = saturate(Arc::new(Broadcast), "flood", FLOODERS, round)?;
         floods.push(throughput(&outcome)?);
         overheads.push(overhead()?);
     }
     table.row(
-        "eddy on processes, echo at saturation (5 nodes, 10n)",
+        "eddy's runner on processes, echo at saturation (5 nodes, 10n)",
         "op/s",
         &echoes,
         Target::AtLeast(10.0 * UPSTREAM_ECHO),
     );
     table.row(
-        "eddy on processes, flood to everybody (25 nodes)",
+        "eddy's runner on processes, flood, total topology (25 nodes)",
         "messages/s",
         &floods,
         Target::AtLeast(30_000.0),
     );
     table.row(
-        "eddy test: time beside the time limit",
+        "eddy test: time beyond the time limit",
         "s",
         &overheads,
         Target::AtMost(0.2),
@@ -64,38 +64,40 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// A run at a rate that nobody can follow.
+/// Runs a workload at a rate above the capacity of the nodes, without a report or a checker.
 fn saturate(workload: AnyWorkload, node: &str, count: usize, seed: u32) -> Result<Outcome> {
     let place = tempfile::tempdir().context("a temporary directory")?;
     let nodes: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
     let command = host::Command::new(&program(node)?, Vec::new())?;
     let mut host = ProcessHost::new(command, &nodes, place.path())?;
     let mut settings = Settings {
-        rate: UNREACHABLE,
+        rate: SATURATING_RATE,
         concurrency: 10 * count,
-        time_limit: LASTING,
+        time_limit: TIME_LIMIT,
         ..Settings::new(&*workload, nodes)
     };
     settings.options.set("topology", Topology::Total);
     let plan = Plan {
-        recording: Recording::First(EVENTS),
+        recording: Recording::First(RECORDED_EVENTS),
         ..Plan::new(workload.clone(), settings, Seed(u64::from(seed)))
     };
     let outcome = runner::run(plan, &mut host, &mut NoopObserver);
     if let Some(failure) = &outcome.failure {
-        bail!("{workload:?} broke off: {failure:#}");
+        bail!("{workload:?} failed: {failure:#}");
     }
     Ok(outcome)
 }
 
-/// Messages between nodes in a second, from the first of them on. What comes after the main phase
-/// does not count: nodes have nothing to do then but to catch up.
+/// Returns messages between nodes per second, from the first one on. Messages after the time limit do
+/// not count, because nodes only catch up then.
 fn throughput(outcome: &Outcome) -> Result<f64> {
     let between_nodes =
         |event: &&Event| event.message.src.index().max(event.message.dest.index()) < FLOODERS;
     let mut events = outcome.journal.events().iter().filter(between_nodes);
-    let first = events.next().context("nodes did not talk to each other")?;
-    let end = first.time + LASTING;
+    let first = events
+        .next()
+        .context("there are no messages between nodes")?;
+    let end = first.time + TIME_LIMIT;
     let (mut received, mut last) = (0, first);
     for event in events.take_while(|event| event.time < end) {
         received += u64::from(event.kind == EventKind::Receive);
@@ -104,7 +106,7 @@ fn throughput(outcome: &Outcome) -> Result<f64> {
     Ok(per_second(received, last.time - first.time))
 }
 
-/// How much longer than its time limit a run takes, from the start of the program to its end.
+/// Returns how many seconds longer than its time limit `eddy test` takes, from start to exit.
 fn overhead() -> Result<f64> {
     let place = tempfile::tempdir().context("a temporary directory")?;
     let begin = Instant::now();

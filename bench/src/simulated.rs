@@ -1,4 +1,4 @@
-//! Eddy in virtual time. A simulation is one thread, so its time is that of one core.
+//! Eddy in virtual time. A simulation runs on one thread, so processor time is the measure.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use glomers::Context;
 
 use crate::figures::{Table, Target, per_second, processor_time};
 
-/// Adds the rows about simulations.
+/// Measures simulations and adds their rows to the table.
 ///
 /// # Errors
 ///
-/// A run is not valid.
+/// A run fails or is not valid.
 pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     let (mut rates, mut times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let busy = Load::of(workload::Broadcast)
@@ -34,7 +34,7 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
         ratios.push(run.virtual_time().as_secs_f64() / time.as_secs_f64());
     }
     table.row(
-        "simulation, 25 nodes, flood to everybody",
+        "simulation, 25 nodes, flood, total topology",
         "messages/s",
         &rates,
         Target::AtLeast(100_000.0),
@@ -45,11 +45,16 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
         &times,
         Target::AtMost(1.0),
     );
-    table.row("  virtual time to real time", "×", &ratios, Target::None);
+    table.row(
+        "  virtual time relative to real time",
+        "×",
+        &ratios,
+        Target::None,
+    );
     Ok(())
 }
 
-/// A run, checked, and the time that all of it took.
+/// Runs and checks a simulation. Returns it with its total processor time.
 fn simulate(seed: u32, load: Load) -> Result<(Run, Duration)> {
     let begin = processor_time();
     let run = Simulation::new(u64::from(seed))
@@ -58,11 +63,11 @@ fn simulate(seed: u32, load: Load) -> Result<(Run, Duration)> {
         .run(load);
     let time = processor_time() - begin;
     if let Some(failure) = run.failure() {
-        bail!("the simulation broke off: {failure:#}");
+        bail!("the simulation failed: {failure:#}");
     }
     if run.verdict() != Verdict::Valid {
         bail!(
-            "a flood is a valid broadcast: {:?}",
+            "flooding must be a valid broadcast: {:?}",
             run.results().explanation()
         );
     }

@@ -2,8 +2,6 @@
 //!
 //! A wrapper around the deserializer consumes the runtime's own fields (`msg_id`, `in_reply_to`) and
 //! passes the others on, so that a node's request type sees only its own fields and `type`.
-//!
-//! BODY_REASON
 
 use std::borrow::Cow;
 use std::fmt;

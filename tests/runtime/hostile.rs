@@ -1,4 +1,4 @@
-//! Properties of a node whose surroundings mean no good, or are just broken.
+//! Properties that hold for arbitrary input.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, RngSeed};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::rig::{Puppet, Rig, in_virtual_time, ms};
+use crate::rig::{Rig, ScriptedNode, in_virtual_time, ms};
 
 /// The same cases in every run.
 fn cases(cases: u32) -> Config {
@@ -23,7 +23,7 @@ fn cases(cases: u32) -> Config {
     }
 }
 
-/// JSON of any kind, with the words and the numbers that a node might stumble over.
+/// Generates arbitrary JSON, biased towards words and numbers that matter to the protocol.
 fn any_json() -> impl Strategy<Value = Value> {
     const WORDS: &[&str] = &[
         "", "echo", "error", "init", "msg_id", "type", "n1", "c1", "\"", "\\u0000", "é", "\u{0}",
@@ -65,7 +65,7 @@ fn any_key() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A message that is nearly in order: a proper request of which some field is anything.
+/// Generates a valid request in which some fields are replaced by arbitrary JSON.
 fn nearly_a_message() -> impl Strategy<Value = Value> {
     const TYPES: &[&str] = &[
         "echo", "number", "whisper", "fail", "init", "error", "echo_ok", "nonsense",
@@ -85,7 +85,7 @@ fn nearly_a_message() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A line of any kind, without a line break.
+/// Generates arbitrary bytes without a line break.
 fn any_line() -> impl Strategy<Value = Vec<u8>> {
     let text = prop_oneof![
         nearly_a_message().prop_map(|message| message.to_string()),
@@ -105,7 +105,7 @@ fn any_line() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|line| line.into_iter().filter(|byte| *byte != b'\n').collect())
 }
 
-/// A message, of which nothing is believed.
+/// A message of which only the sender and the names of the body's fields matter.
 #[derive(Deserialize)]
 struct Message {
     src: String,
@@ -115,50 +115,49 @@ struct Message {
 proptest! {
     #![proptest_config(cases(256))]
 
-    /// Whatever comes in, what goes out are answers: whole lines, in this node's name, each to
-    /// somebody who may have asked; and the next proper request is answered as ever.
+    /// All output consists of complete replies from this node, at most one per line of input, and the next
+    /// valid request is answered.
     #[test]
-    fn nothing_that_comes_in_stops_a_node_or_makes_it_say_what_is_no_answer(
+    fn arbitrary_input_yields_only_replies_and_never_stops_the_node(
         lines in vec(any_line(), 1..12),
     ) {
         in_virtual_time(async || {
-            let mut rig = Rig::started(|_| Puppet).await;
+            let mut rig = Rig::started(|_| ScriptedNode).await;
             rig.line(lines.join(&b'\n'));
-            rig.tell("c9", json!({"type": "echo", "echo": "still here", "msg_id": 99}));
-            let said = rig.said_whole().await;
-            assert!(said.len() <= lines.len() + 1, "{said:?}");
-            for line in &said {
-                // A msg_id may be a number beyond all floats, and so may an answer's in_reply_to.
+            rig.send("c9", json!({"type": "echo", "echo": "alive", "msg_id": 99}));
+            let output = rig.output_lines().await;
+            assert!(output.len() <= lines.len() + 1, "{output:?}");
+            for line in &output {
+                // A msg_id, and thus in_reply_to, may be a number beyond the range of floats.
                 let message: Message = serde_json::from_str(line).expect(line);
                 assert_eq!(message.src, "n1", "{line}");
                 assert!(message.body.contains_key("in_reply_to"), "{line}");
             }
-            let alive = r#"{"src":"n1","dest":"c9","body":{"type":"echo_ok","echo":"still here","in_reply_to":99}}"#;
-            assert_eq!(said.last().map(String::as_str), Some(alive));
-            assert!(!rig.is_over());
+            let alive = r#"{"src":"n1","dest":"c9","body":{"type":"echo_ok","echo":"alive","in_reply_to":99}}"#;
+            assert_eq!(output.last().map(String::as_str), Some(alive));
+            assert!(!rig.is_stopped());
         });
     }
 
-    /// A node before its `init` is no easier to disturb.
+    /// The same holds before `init`.
     #[test]
-    fn a_node_that_has_heard_anything_can_still_be_initialised(
+    fn init_succeeds_after_arbitrary_input(
         mut lines in vec(any_line(), 1..6),
     ) {
-        // All but a proper init, that is.
+        // Keep out anything that could be a valid init.
         lines.retain(|line| !String::from_utf8_lossy(line).contains("node_ids"));
         in_virtual_time(async || {
-            let mut rig = Rig::new(|_| Puppet);
+            let mut rig = Rig::new(|_| ScriptedNode);
             rig.line(lines.join(&b'\n'));
-            rig.tell("c8", crate::rig::init());
+            rig.send("c8", crate::rig::init());
             let begun = r#"{"src":"n1","dest":"c8","body":{"type":"init_ok","in_reply_to":1}}"#;
-            assert!(rig.said_whole().await.iter().any(|line| line == begun));
+            assert!(rig.output_lines().await.iter().any(|line| line == begun));
         });
     }
 
-    /// However a request is spelt, the answer is the same: fields in any order and with others
-    /// between them, blanks, and escapes where plain letters would do.
+    /// Command of fields, unknown fields, white space and escapes do not matter.
     #[test]
-    fn the_spelling_of_a_request_makes_no_difference(
+    fn spelling_of_a_request_does_not_matter(
         payload in any_json(),
         more in any_json(),
         order in Just(["type", "msg_id", "echo", "more", "in_reply_to"]).prop_shuffle(),
@@ -182,35 +181,35 @@ proptest! {
             .collect();
         let line = format!(r#"{{"src":"c1","dest":"n1","body":{{{}}}}}"#, fields.join(","));
         in_virtual_time(async || {
-            let mut rig = Rig::started(|_| Puppet).await;
+            let mut rig = Rig::started(|_| ScriptedNode).await;
             rig.line(line.clone());
             let expected = format!(r#"c1 {{"type":"echo_ok","echo":{payload},"in_reply_to":5}}"#);
-            assert_eq!(rig.said().await, [expected], "{line}");
+            assert_eq!(rig.output().await, [expected], "{line}");
         });
     }
 
-    /// The protocol says that a `msg_id` is a number; a node gives back whatever it was.
+    /// The protocol requires a number; the runtime accepts any JSON.
     #[test]
-    fn any_msg_id_comes_back_to_the_letter(msg_id in any_json()) {
+    fn any_msg_id_is_repeated_verbatim(msg_id in any_json()) {
         prop_assume!(!msg_id.is_null());
         in_virtual_time(async || {
-            let mut rig = Rig::started(|_| Puppet).await;
+            let mut rig = Rig::started(|_| ScriptedNode).await;
             for kind in ["echo", "fail", "nonsense"] {
-                rig.tell("c1", json!({"type": kind, "echo": 1, "code": 14, "msg_id": msg_id}));
-                let said = rig.said().await;
+                rig.send("c1", json!({"type": kind, "echo": 1, "code": 14, "msg_id": msg_id}));
+                let output = rig.output().await;
                 let end = format!(r#","in_reply_to":{msg_id}}}"#);
-                assert!(said.len() == 1 && said[0].ends_with(&end), "{said:?}");
+                assert!(output.len() == 1 && output[0].ends_with(&end), "{output:?}");
             }
         });
     }
 
-    /// Requests that are answered at once, later, with an error or by a panic, in any mixture.
+    /// A mixture of immediate, delayed, failing and panicking handlers.
     #[test]
-    fn every_request_with_a_msg_id_is_answered_once_and_no_other_is(
+    fn exactly_the_requests_with_a_msg_id_are_answered_once(
         orders in vec((0..5_u8, 0..50_u64, any::<bool>()), 1..40),
     ) {
         in_virtual_time(async || {
-            let mut rig = Rig::started(|_| Puppet).await;
+            let mut rig = Rig::started(|_| ScriptedNode).await;
             let mut expected = Vec::new();
             for (id, (order, time, asks)) in (0_u64..).zip(orders) {
                 let mut body = match order {
@@ -224,14 +223,14 @@ proptest! {
                     body["msg_id"] = json!(id);
                     expected.push(id);
                 }
-                rig.tell("c1", body);
+                rig.send("c1", body);
             }
             let mut answered: Vec<u64> = rig
-                .said_after(ms(100))
+                .output_after(ms(100))
                 .await
                 .iter()
                 .map(|line| {
-                    let (_, id) = line.rsplit_once(':').expect("an answer ends with its id");
+                    let (_, id) = line.rsplit_once(':').expect("a reply ends with its id");
                     id.trim_end_matches('}').parse().expect("an id is a number")
                 })
                 .collect();
@@ -240,25 +239,25 @@ proptest! {
         });
     }
 
-    /// Replies come in any order, twice, to nothing, or after everybody has gone.
+    /// Replies arrive in any order, twice, for unknown calls, or late.
     #[test]
-    fn calls_end_and_are_forgotten_whatever_replies_come(
+    fn calls_end_and_are_removed_for_any_replies(
         calls in 0..6_u64,
         replies in vec((0..8_u64, 0..400_u64, any::<bool>()), 0..20),
     ) {
         in_virtual_time(async || {
-            let mut rig = Rig::started(|_| Puppet).await;
-            rig.tell("c1", json!({"type": "ask", "dest": "n2", "times": calls, "msg_id": 5}));
-            let mut said = rig.said().await;
+            let mut rig = Rig::started(|_| ScriptedNode).await;
+            rig.send("c1", json!({"type": "ask", "dest": "n2", "times": calls, "msg_id": 5}));
+            let mut output = rig.output().await;
             for (id, time, error) in replies {
                 let kind = if error { "error" } else { "answer" };
-                rig.tell("n2", json!({"type": kind, "code": 11, "text": "no", "in_reply_to": id}));
-                said.extend(rig.said_after(ms(time)).await);
+                rig.send("n2", json!({"type": kind, "code": 11, "text": "no", "in_reply_to": id}));
+                output.extend(rig.output_after(ms(time)).await);
             }
-            said.extend(rig.said_after(ms(1000)).await);
-            said.retain(|line| line.starts_with("c1 "));
-            assert_eq!(said.len(), 1, "{said:?}");
-            assert!(said[0].contains(r#""open":0,"#), "{said:?}");
+            output.extend(rig.output_after(ms(1000)).await);
+            output.retain(|line| line.starts_with("c1 "));
+            assert_eq!(output.len(), 1, "{output:?}");
+            assert!(output[0].contains(r#""open":0,"#), "{output:?}");
         });
     }
 }

@@ -1,4 +1,4 @@
-//! What a node does by itself, what it does under load, and how it ends.
+//! Background tasks, behaviour under load, and the ways in which a node stops.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,9 +7,9 @@ use glomers::prelude::*;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::rig::{Puppet, Rig, in_virtual_time, init, ms};
+use crate::rig::{Rig, ScriptedNode, in_virtual_time, init, ms};
 
-/// Ticks in the background, and counts the ticks for the test to see.
+/// A node that sends a message every 100 ms and counts them.
 struct Ticker {
     ticks: Rc<Cell<u32>>,
 }
@@ -53,143 +53,173 @@ impl Node for Ticker {
 }
 
 #[test]
-fn the_background_runs_from_init_on_and_speaks_by_itself() {
+fn background_runs_from_init_on_and_sends_messages() {
     in_virtual_time(async || {
         let ticks = Rc::new(Cell::new(0));
         let node = Ticker {
             ticks: Rc::clone(&ticks),
         };
         let mut rig = Rig::started(move |_| node).await;
-        assert_eq!(rig.said_after(ms(310)).await, [r#"n2 {"type":"tick"}"#; 3]);
+        assert_eq!(
+            rig.output_after(ms(310)).await,
+            [r#"n2 {"type":"tick"}"#; 3]
+        );
         assert_eq!(ticks.get(), 3);
     });
 }
 
 #[test]
-fn a_task_that_panics_is_logged_and_what_it_said_before_is_sent() {
+fn panicking_task_is_logged_and_keeps_its_messages() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.logged();
-        rig.tell("c1", json!({"type": "stray", "msg_id": 2}));
-        assert_eq!(rig.said().await, [r#"c1 {"type":"stray"}"#]);
-        assert_eq!(rig.logged(), ["a task of n1 panicked: gone astray"]);
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.take_log();
+        rig.send("c1", json!({"type": "stray", "msg_id": 2}));
+        assert_eq!(rig.output().await, [r#"c1 {"type":"stray"}"#]);
+        assert_eq!(rig.take_log(), ["a task of n1 panicked: requested panic"]);
     });
 }
 
 #[test]
-fn at_the_end_of_input_accepted_requests_are_finished() {
+fn accepted_requests_finish_after_end_of_input() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.tell("c1", json!({"type": "nap", "ms": 700, "msg_id": 1}));
-        rig.tell("c2", json!({"type": "echo", "echo": "x", "msg_id": 2}));
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.send("c1", json!({"type": "nap", "ms": 700, "msg_id": 1}));
+        rig.send("c2", json!({"type": "echo", "echo": "x", "msg_id": 2}));
         rig.close_input();
         assert_eq!(
-            rig.said().await,
+            rig.output().await,
             [r#"c2 {"type":"echo_ok","echo":"x","in_reply_to":2}"#]
         );
-        assert!(!rig.is_over());
+        assert!(!rig.is_stopped());
         let nap = r#"c1 {"type":"nap_ok","ms":700,"in_reply_to":1}"#;
-        assert_eq!(rig.said_after(ms(700)).await, [nap]);
-        assert!(rig.is_over());
-        rig.outcome().await.expect("that was a proper end");
-    });
-}
-
-#[test]
-fn after_the_end_of_input_a_handler_that_never_finishes_is_given_up() {
-    in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.tell("c1", json!({"type": "nap", "ms": 1_000_000, "msg_id": 1}));
-        rig.said().await;
-        rig.logged();
-        rig.close_input();
-        assert_eq!(rig.said_after(ms(6_000)).await, [""; 0]);
-        assert!(rig.is_over());
-        assert_eq!(rig.logged(), ["1 requests are given up"]);
-    });
-}
-
-#[test]
-fn a_closed_output_ends_the_node_quietly() {
-    in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.logged();
-        rig.close_output();
-        rig.tell("c1", json!({"type": "echo", "echo": "x", "msg_id": 2}));
-        sleep(ms(1)).await;
-        assert!(rig.is_over());
-        assert_eq!(rig.logged(), [""; 0]);
+        assert_eq!(rig.output_after(ms(700)).await, [nap]);
+        assert!(rig.is_stopped());
         rig.outcome()
             .await
-            .expect("nobody listens, and that is no error");
+            .expect("the node must stop without an error");
     });
 }
 
 #[test]
-fn killing_a_node_ends_all_it_has_begun() {
+fn unfinished_handler_is_abandoned_after_shutdown_timeout() {
+    in_virtual_time(async || {
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.send("c1", json!({"type": "nap", "ms": 1_000_000, "msg_id": 1}));
+        rig.output().await;
+        rig.take_log();
+        rig.close_input();
+        assert_eq!(rig.output_after(ms(6_000)).await, [""; 0]);
+        assert!(rig.is_stopped());
+        assert_eq!(rig.take_log(), ["abandoned 1 unfinished requests"]);
+    });
+}
+
+#[test]
+fn closed_output_stops_the_node_without_error() {
+    in_virtual_time(async || {
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.take_log();
+        rig.close_output();
+        rig.send("c1", json!({"type": "echo", "echo": "x", "msg_id": 2}));
+        sleep(ms(1)).await;
+        assert!(rig.is_stopped());
+        assert_eq!(rig.take_log(), [""; 0]);
+        rig.outcome()
+            .await
+            .expect("a closed output is not an error");
+    });
+}
+
+#[test]
+fn failed_node_drops_later_messages_and_returns_the_first_error() {
+    struct Fragile;
+    #[derive(Deserialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Request {
+        Sync,
+    }
+    impl Node for Fragile {
+        type Request = Request;
+        type Reply = Value;
+        async fn handle(&self, Request::Sync: Request, cx: &Context) -> Result<Value> {
+            cx.send("n2", &json!({"type": "before"}));
+            cx.fail(Error::crash("the disk failed"));
+            cx.fail(Error::crash("a consequence"));
+            cx.send("n2", &json!({"type": "after"}));
+            Ok(json!({"type": "sync_ok"}))
+        }
+    }
+    in_virtual_time(async || {
+        let mut rig = Rig::started(|_| Fragile).await;
+        rig.send("c1", json!({"type": "sync", "msg_id": 2}));
+        assert_eq!(rig.output().await, [r#"n2 {"type":"before"}"#]);
+        assert!(rig.is_stopped());
+        let error = rig.outcome().await.unwrap_err();
+        assert_eq!(error.to_string(), "the disk failed (error 13)");
+    });
+}
+
+#[test]
+fn killed_node_cancels_all_its_tasks() {
     in_virtual_time(async || {
         let ticks = Rc::new(Cell::new(0));
         let node = Ticker {
             ticks: Rc::clone(&ticks),
         };
         let mut rig = Rig::started(move |_| node).await;
-        rig.tell("c1", json!({"type": "spawn_ticker", "msg_id": 1}));
-        rig.tell("c1", json!({"type": "wait", "ms": 500, "msg_id": 1}));
-        rig.said_after(ms(250)).await;
+        rig.send("c1", json!({"type": "spawn_ticker", "msg_id": 1}));
+        rig.send("c1", json!({"type": "wait", "ms": 500, "msg_id": 1}));
+        rig.output_after(ms(250)).await;
         assert_eq!(ticks.get(), 4, "two tickers have ticked twice");
         rig.kill();
-        assert_eq!(rig.said_after(ms(10_000)).await, [""; 0]);
-        assert_eq!(
-            ticks.get(),
-            4,
-            "neither the tickers nor the handler went on"
-        );
-        assert_eq!(Rc::strong_count(&ticks), 1, "nothing is left of the node");
+        assert_eq!(rig.output_after(ms(10_000)).await, [""; 0]);
+        assert_eq!(ticks.get(), 4, "tickers and handlers must stop");
+        assert_eq!(Rc::strong_count(&ticks), 1, "the node must be dropped");
     });
 }
 
 #[test]
-fn a_context_that_outlives_its_node_can_do_no_harm() {
+fn context_of_a_stopped_node_does_nothing() {
     in_virtual_time(async || {
         let escaped = Rc::new(RefCell::new(None));
         let mut rig = Rig::new({
             let escaped = Rc::clone(&escaped);
             move |cx| {
                 *escaped.borrow_mut() = Some(cx.clone());
-                Puppet
+                ScriptedNode
             }
         });
-        rig.tell("c0", init());
-        rig.said().await;
+        rig.send("c0", init());
+        rig.output().await;
         rig.kill();
-        rig.said().await;
+        rig.output().await;
         let cx = escaped.take().expect("the node was made");
         cx.send("n2", &json!({"type": "late"}));
-        cx.spawn(async { panic!("the task of a node that is gone") });
+        cx.spawn(async { panic!("a task must not run after its node has stopped") });
         let error = cx
             .call::<Value>("n2", &json!({"type": "question"}))
             .await
             .unwrap_err();
         assert_eq!(error.code, ErrorCode::Timeout);
-        assert_eq!(rig.said().await, [""; 0]);
+        assert_eq!(rig.output().await, [""; 0]);
     });
 }
 
 #[test]
-fn growth_without_bound_is_warned_of_at_powers_of_two() {
+fn growing_queues_are_warned_about_at_powers_of_two() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.logged();
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.take_log();
         let times = 5000;
         for id in 0..times {
-            rig.tell("c1", json!({"type": "nap", "ms": 100, "msg_id": id}));
+            rig.send("c1", json!({"type": "nap", "ms": 100, "msg_id": id}));
         }
-        rig.tell(
+        rig.send(
             "c1",
             json!({"type": "ask", "dest": "n2", "times": times, "msg_id": 1}),
         );
-        rig.said().await;
-        let logged = rig.logged();
+        rig.output().await;
+        let take_log = rig.take_log();
         for warning in [
             "warning: 2048 requests in progress",
             "warning: 4096 requests in progress",
@@ -197,19 +227,19 @@ fn growth_without_bound_is_warned_of_at_powers_of_two() {
             "warning: 4096 calls without a reply",
         ] {
             assert_eq!(
-                logged.iter().filter(|line| *line == warning).count(),
+                take_log.iter().filter(|line| *line == warning).count(),
                 1,
-                "{logged:?}"
+                "{take_log:?}"
             );
         }
         let unread = |line: &&String| line.ends_with("batches of input not yet read");
-        assert_eq!(logged.iter().filter(unread).count(), 1, "{logged:?}");
-        assert_eq!(logged.len(), 5, "{logged:?}");
+        assert_eq!(take_log.iter().filter(unread).count(), 1, "{take_log:?}");
+        assert_eq!(take_log.len(), 5, "{take_log:?}");
     });
 }
 
 #[test]
-fn a_flood_of_input_does_not_hold_up_timers() {
+fn timers_fire_during_a_flood_of_input() {
     struct Busy {
         handled: Cell<u32>,
         handled_at_alarm: Rc<Cell<u32>>,
@@ -243,9 +273,9 @@ fn a_flood_of_input_does_not_hold_up_timers() {
         for _ in 0..20 {
             rig.line(batch.clone());
         }
-        // The alarm is due now, and so is all the work.
+        // Now both the timer and all requests are ready.
         tokio::time::advance(ms(150)).await;
-        rig.said().await;
+        rig.output().await;
         assert!(
             (1..20_000).contains(&handled_at_alarm.get()),
             "{handled_at_alarm:?}"
@@ -254,7 +284,7 @@ fn a_flood_of_input_does_not_hold_up_timers() {
 }
 
 #[test]
-fn randomness_is_the_same_for_the_same_seed_and_differs_between_nodes() {
+fn random_numbers_depend_on_seed_and_node_id_only() {
     fn drawn(seed: u64, node: &str) -> u64 {
         let drawn = Rc::new(Cell::new(0));
         in_virtual_time(async || {
@@ -266,7 +296,7 @@ fn randomness_is_the_same_for_the_same_seed_and_differs_between_nodes() {
             let out = Rc::clone(&drawn);
             tokio::task::spawn_local(glomers::serve(link, seams, move |cx: &Context| {
                 out.set(cx.rng().random());
-                Puppet
+                ScriptedNode
             }));
             let body = json!({"type": "init", "msg_id": 1, "node_id": node, "node_ids": [node]});
             let init = json!({"src": "c0", "dest": node, "body": body});
@@ -281,7 +311,7 @@ fn randomness_is_the_same_for_the_same_seed_and_differs_between_nodes() {
 }
 
 #[test]
-fn the_wall_clock_is_the_one_it_was_given() {
+fn wall_clock_is_the_given_one() {
     struct Clock;
     #[derive(Deserialize)]
     #[serde(tag = "type", rename_all = "snake_case")]
@@ -300,9 +330,9 @@ fn the_wall_clock_is_the_one_it_was_given() {
         let mut rig = Rig::started(|_| Clock).await;
         for now in [5000, 3000] {
             rig.wall_clock.set(ms(now));
-            rig.tell("c1", json!({"type": "now", "msg_id": 2}));
+            rig.send("c1", json!({"type": "now", "msg_id": 2}));
             let reply = format!(r#"c1 {{"now":{now},"type":"now_ok","in_reply_to":2}}"#);
-            assert_eq!(rig.said().await, [reply]);
+            assert_eq!(rig.output().await, [reply]);
         }
     });
 }

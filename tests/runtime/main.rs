@@ -1,4 +1,4 @@
-//! What the node runtime promises, one sentence per test, on a paused clock.
+//! The guarantees of the node runtime, on a paused clock.
 
 mod calls;
 mod hostile;

@@ -1,4 +1,4 @@
-//! A node on a link in memory, and its whole surroundings in a test's hands.
+//! A test rig: a node on an in-memory link, with its clock, seed and log under the test's control.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 
-/// Runs a test where tokio's clock stands still unless everything waits for it.
+/// Runs a test on tokio's paused clock, which advances only when every task waits for it.
 pub fn in_virtual_time(test: impl AsyncFnOnce()) {
     let runtime = Builder::new_current_thread()
         .enable_time()
@@ -25,7 +25,7 @@ pub fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A node `n1` of three, and everything it says and logs.
+/// Node `n1` of three, with its output and its log.
 pub struct Rig {
     to_node: Option<UnboundedSender<Vec<u8>>>,
     from_node: UnboundedReceiver<String>,
@@ -35,13 +35,13 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A node that has not got its `init`.
+    /// Starts a node without sending `init`.
     pub fn new<M: IntoNode + 'static>(make: impl FnOnce(&Context) -> M + 'static) -> Self {
-        Self::of(1, make)
+        Self::with_seed(1, make)
     }
 
-    /// The same, from another seed.
-    pub fn of<M: IntoNode + 'static>(
+    /// Starts a node without sending `init`, with this seed.
+    pub fn with_seed<M: IntoNode + 'static>(
         seed: u64,
         make: impl FnOnce(&Context) -> M + 'static,
     ) -> Self {
@@ -69,59 +69,62 @@ impl Rig {
         }
     }
 
-    /// A node that has answered its `init`.
+    /// Starts a node and sends `init`.
     pub async fn started<M: IntoNode + 'static>(
         make: impl FnOnce(&Context) -> M + 'static,
     ) -> Self {
         let mut rig = Self::new(make);
-        rig.tell("c0", init());
+        rig.send("c0", init());
         assert_eq!(
-            rig.said().await,
+            rig.output().await,
             [r#"c0 {"type":"init_ok","in_reply_to":1}"#]
         );
         rig
     }
 
     /// Sends the node a message.
-    pub fn tell(&self, src: &str, body: Value) {
+    pub fn send(&self, src: &str, body: Value) {
         self.line(json!({"src": src, "dest": "n1", "body": body}).to_string());
     }
 
-    /// Sends the node a line, whatever it is.
+    /// Sends the node a raw line.
     pub fn line(&self, line: impl Into<Vec<u8>>) {
         let to_node = self.to_node.as_ref().expect("the input is open");
-        to_node.send(line.into()).expect("the node listens");
+        to_node.send(line.into()).expect("the node is running");
     }
 
-    /// All that the node has to say until it waits for time to pass: `dest body`, line by line.
-    pub async fn said(&mut self) -> Vec<String> {
-        let lines = self.said_whole().await;
-        let said = lines.iter().map(|line| {
+    /// Returns the messages that the node sends within 1 ms, each as `dest body`.
+    pub async fn output(&mut self) -> Vec<String> {
+        let lines = self.output_lines().await;
+        let output = lines.iter().map(|line| {
             let message = line
                 .strip_prefix(r#"{"src":"n1","dest":""#)
-                .expect("it speaks as n1");
+                .expect("the sender is n1");
             let (dest, body) = message
                 .split_once(r#"","body":"#)
                 .expect("a message has a body");
-            format!("{dest} {}", body.strip_suffix('}').expect("it ends"))
+            format!(
+                "{dest} {}",
+                body.strip_suffix('}').expect("a message ends with a brace")
+            )
         });
-        said.collect()
+        output.collect()
     }
 
-    /// As [`said`](Self::said), in whole lines: before `init` a node has no name of its own.
-    pub async fn said_whole(&mut self) -> Vec<String> {
+    /// Returns the raw lines that the node sends within 1 ms.
+    pub async fn output_lines(&mut self) -> Vec<String> {
         tokio::time::sleep(ms(1)).await;
         std::iter::from_fn(|| self.from_node.try_recv().ok()).collect()
     }
 
-    /// As [`said`](Self::said), after so much time.
-    pub async fn said_after(&mut self, time: Duration) -> Vec<String> {
+    /// Advances the clock, then returns the node's messages since the previous call.
+    pub async fn output_after(&mut self, time: Duration) -> Vec<String> {
         tokio::time::sleep(time).await;
-        self.said().await
+        self.output().await
     }
 
-    /// What the node has logged since this was called last.
-    pub fn logged(&self) -> Vec<String> {
+    /// Returns and clears the node's log.
+    pub fn take_log(&self) -> Vec<String> {
         self.log.take()
     }
 
@@ -130,7 +133,7 @@ impl Rig {
         self.to_node = None;
     }
 
-    /// Stops listening to the node.
+    /// Closes the receiving end of the node's output.
     pub fn close_output(&mut self) {
         self.from_node.close();
     }
@@ -140,30 +143,30 @@ impl Rig {
         self.served.abort();
     }
 
-    /// Whether the node has come to an end.
-    pub fn is_over(&self) -> bool {
+    /// Returns whether the node has stopped.
+    pub fn is_stopped(&self) -> bool {
         self.served.is_finished()
     }
 
-    /// How the node ended.
+    /// Waits for the node to stop and returns its result.
     pub async fn outcome(self) -> anyhow::Result<()> {
         self.served
             .await
-            .expect("the node neither panics nor is killed")
+            .expect("the node must not panic or be killed")
     }
 }
 
-/// The `init` of node `n1` of three.
+/// Returns the `init` body for node `n1` of three.
 pub fn init() -> Value {
     json!({"type": "init", "msg_id": 1, "node_id": "n1", "node_ids": ["n1", "n2", "n3"]})
 }
 
-/// A node that does as it is told.
-pub struct Puppet;
+/// A node whose behaviour each request determines.
+pub struct ScriptedNode;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Order {
+pub enum Command {
     Echo { echo: Value },
     Nap { ms: u64 },
     Panic { after_ms: u64 },
@@ -178,7 +181,7 @@ pub enum Order {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Answer {
+pub enum Reply {
     EchoOk {
         echo: Value,
     },
@@ -198,60 +201,60 @@ pub enum Answer {
     },
 }
 
-impl Node for Puppet {
-    type Request = Order;
-    type Reply = Option<Answer>;
+impl Node for ScriptedNode {
+    type Request = Command;
+    type Reply = Option<Reply>;
 
-    async fn handle(&self, order: Order, cx: &Context) -> Result<Option<Answer>> {
-        Ok(Some(match order {
-            Order::Echo { echo } => Answer::EchoOk { echo },
-            Order::Nap { ms } => {
+    async fn handle(&self, command: Command, cx: &Context) -> Result<Option<Reply>> {
+        Ok(Some(match command {
+            Command::Echo { echo } => Reply::EchoOk { echo },
+            Command::Nap { ms } => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
-                Answer::NapOk { ms }
+                Reply::NapOk { ms }
             }
-            Order::Panic { after_ms } => {
+            Command::Panic { after_ms } => {
                 if after_ms > 0 {
                     tokio::time::sleep(Duration::from_millis(after_ms)).await;
                 }
-                panic!("told to panic");
+                panic!("requested panic");
             }
-            Order::Fail { code } => return Err(Error::new(code, "told to fail")),
-            Order::Whisper => return Ok(None),
-            Order::Ask { dest, times } => {
+            Command::Fail { code } => return Err(Error::new(code, "requested failure")),
+            Command::Whisper => return Ok(None),
+            Command::Ask { dest, times } => {
                 let question = json!({"type": "question"});
                 let calls: Vec<_> = (0..times).map(|_| cx.call(&dest, &question)).collect();
                 let mut answers = Vec::new();
                 for call in calls {
                     answers.push(call.await.unwrap_or_else(|e: Error| json!(e.to_string())));
                 }
-                Answer::AskOk {
+                Reply::AskOk {
                     answers,
                     open: cx.calls_waiting(),
                     late: cx.late_replies(),
                 }
             }
-            Order::Insist { dest, within_ms } => {
+            Command::Insist { dest, within_ms } => {
                 let backoff = Backoff::default().within(Duration::from_millis(within_ms));
                 let question = json!({"type": "question"});
                 let answer = cx
                     .retry(backoff, async || cx.call(&dest, &question).await)
                     .await?;
-                Answer::AskOk {
+                Reply::AskOk {
                     answers: vec![answer],
                     open: cx.calls_waiting(),
                     late: 0,
                 }
             }
-            Order::Stray => {
+            Command::Stray => {
                 let cx = cx.clone();
                 cx.clone().spawn(async move {
                     cx.send(cx.sender(), &json!({"type": "stray"}));
-                    panic!("gone astray");
+                    panic!("requested panic");
                 });
                 return Ok(None);
             }
-            Order::Number { number } => Answer::NumberOk { number },
-            Order::Broken => Answer::BrokenOk {
+            Command::Number { number } => Reply::NumberOk { number },
+            Command::Broken => Reply::BrokenOk {
                 map: [((1, 2), 3)].into(),
             },
         }))

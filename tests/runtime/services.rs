@@ -1,11 +1,11 @@
-//! The clients of Maelstrom's services, against services that the test plays by hand.
+//! The clients of Maelstrom's services, against scripted services.
 
 use glomers::prelude::*;
 use serde_json::json;
 
 use crate::rig::{Rig, in_virtual_time, ms};
 
-/// Does one operation of a client, and answers with what came of it.
+/// A node that performs one operation of a service client and replies with its outcome.
 struct Client;
 
 #[derive(Deserialize)]
@@ -49,24 +49,24 @@ impl Node for Client {
     }
 }
 
-/// Has the client do something, with the service answering each request as the table says, and
-/// returns what the client answers in the end.
+/// Runs one operation against a service that follows the script of (request, reply) pairs. Returns the
+/// outcome or the error code.
 async fn play(operation: &str, service: &str, script: &[(Value, Value)]) -> Value {
     let mut rig = Rig::started(|_| Client).await;
-    rig.tell("c1", json!({"type": operation, "msg_id": 5}));
+    rig.send("c1", json!({"type": operation, "msg_id": 5}));
     for (request, reply) in script {
-        let said = rig.said_after(ms(500)).await;
-        let body = said[0]
+        let output = rig.output_after(ms(500)).await;
+        let body = output[0]
             .strip_prefix(&format!("{service} "))
-            .expect("it asks the service");
+            .expect("the request goes to the service");
         let mut body: Value = serde_json::from_str(body).unwrap();
         let mut reply = reply.clone();
         reply["in_reply_to"] = body.as_object_mut().unwrap().remove("msg_id").unwrap();
         assert_eq!(body, *request);
-        rig.tell(service, reply);
+        rig.send(service, reply);
     }
-    let said = rig.said_after(ms(1500)).await;
-    let mut body: Value = serde_json::from_str(said[0].strip_prefix("c1 ").unwrap()).unwrap();
+    let output = rig.output_after(ms(1500)).await;
+    let mut body: Value = serde_json::from_str(output[0].strip_prefix("c1 ").unwrap()).unwrap();
     match body["type"].as_str() {
         Some("done") => body["outcome"].take(),
         _ => body["code"].take(),
@@ -78,7 +78,7 @@ fn error(code: i64) -> Value {
 }
 
 #[test]
-fn a_read_tells_a_missing_key_from_a_value_and_from_a_failure() {
+fn read_distinguishes_value_missing_key_and_failure() {
     in_virtual_time(async || {
         let read = || json!({"type": "read", "key": "k"});
         let value = json!({"type": "read_ok", "value": 7});
@@ -95,7 +95,7 @@ fn a_read_tells_a_missing_key_from_a_value_and_from_a_failure() {
 }
 
 #[test]
-fn keys_and_values_are_any_json() {
+fn write_accepts_any_json_as_key_and_value() {
     in_virtual_time(async || {
         let write = json!({"type": "write", "key": ["a", "key"], "value": 1.5});
         let done = json!({"type": "write_ok"});
@@ -104,7 +104,7 @@ fn keys_and_values_are_any_json() {
 }
 
 #[test]
-fn compare_and_set_creates_nothing_unless_told_to() {
+fn compare_and_set_creates_keys_only_on_request() {
     let cas = json!({"type": "cas", "key": "k", "from": 1, "to": 2});
     let mut create = cas.clone();
     create["create_if_not_exists"] = json!(true);
@@ -123,14 +123,14 @@ fn compare_and_set_creates_nothing_unless_told_to() {
 }
 
 #[test]
-fn an_update_repeats_conflicts_and_compares_with_what_was_read_to_the_letter() {
+fn update_retries_conflicts_and_compares_the_raw_value() {
     let read = || json!({"type": "read", "key": "k"});
     let value = |value: Value| json!({"type": "read_ok", "value": value});
     let cas = |from: Value, to: f64| json!({"type": "cas", "key": "k", "from": from, "to": to});
     let create = |to: f64| json!({"type": "cas", "key": "k", "from": null, "to": to, "create_if_not_exists": true});
     let done = || json!({"type": "cas_ok"});
     in_virtual_time(async || {
-        // The integer 4 is read as a float, and still compared as an integer.
+        // The integer 4 is read as a float, but compared as an integer.
         let quiet = [(read(), value(json!(4))), (cas(json!(4), 5.0), done())];
         assert_eq!(play("update", "lin-kv", &quiet).await, json!(5.0));
 
@@ -149,7 +149,7 @@ fn an_update_repeats_conflicts_and_compares_with_what_was_read_to_the_letter() {
 }
 
 #[test]
-fn an_update_stops_where_it_cannot_know_or_cannot_win() {
+fn update_stops_at_errors_other_than_conflicts() {
     let read = || json!({"type": "read", "key": "k"});
     let create =
         json!({"type": "cas", "key": "k", "from": null, "to": 1.0, "create_if_not_exists": true});
@@ -162,7 +162,7 @@ fn an_update_stops_where_it_cannot_know_or_cannot_win() {
 }
 
 #[test]
-fn the_oracle_hands_out_its_timestamps() {
+fn timestamp_oracle_returns_the_timestamp() {
     in_virtual_time(async || {
         let script = [(json!({"type": "ts"}), json!({"type": "ts_ok", "ts": 17}))];
         assert_eq!(play("next", "lin-tso", &script).await, json!(17));
@@ -170,17 +170,17 @@ fn the_oracle_hands_out_its_timestamps() {
 }
 
 #[test]
-fn each_store_is_asked_under_its_own_name_and_within_its_own_time() {
+fn each_store_uses_its_own_name_and_time_limit() {
     in_virtual_time(async || {
         let mut rig = Rig::started(|_| Client).await;
-        rig.tell("c1", json!({"type": "stores", "msg_id": 5}));
+        rig.send("c1", json!({"type": "stores", "msg_id": 5}));
         let body = r#"{"type":"write","key":1,"value":2,"msg_id":1}"#;
-        assert_eq!(rig.said().await, [format!("seq-kv {body}")]);
-        rig.tell("seq-kv", json!({"type": "write_ok", "in_reply_to": 1}));
+        assert_eq!(rig.output().await, [format!("seq-kv {body}")]);
+        rig.send("seq-kv", json!({"type": "write_ok", "in_reply_to": 1}));
         let body = r#"{"type":"write","key":1,"value":2,"msg_id":2}"#;
-        assert_eq!(rig.said().await, [format!("lww-kv {body}")]);
+        assert_eq!(rig.output().await, [format!("lww-kv {body}")]);
         let text = "no reply from lww-kv within 10ms";
         let error = format!(r#"c1 {{"type":"error","code":0,"text":"{text}","in_reply_to":5}}"#);
-        assert_eq!(rig.said_after(ms(10)).await, [error]);
+        assert_eq!(rig.output_after(ms(10)).await, [error]);
     });
 }

@@ -1,34 +1,31 @@
-//! What comes in, however bad, is answered or skipped, and the node goes on.
+//! Parsing: malformed input is refused or skipped, and the node keeps working.
 
 use glomers::prelude::*;
 use serde_json::json;
 
-use crate::rig::{Puppet, Rig, in_virtual_time};
+use crate::rig::{Rig, ScriptedNode, in_virtual_time};
 
-/// The answer to a line, and that the node still works afterwards.
+/// Returns the replies to a line, and asserts that the node still works afterwards.
 async fn answer_to(rig: &mut Rig, line: impl Into<Vec<u8>>) -> Vec<String> {
     rig.line(line);
-    let said = rig.said().await;
-    rig.tell(
-        "c9",
-        json!({"type": "echo", "echo": "still here", "msg_id": 99}),
-    );
-    let alive = r#"c9 {"type":"echo_ok","echo":"still here","in_reply_to":99}"#;
-    assert_eq!(rig.said().await, [alive]);
-    said
+    let output = rig.output().await;
+    rig.send("c9", json!({"type": "echo", "echo": "alive", "msg_id": 99}));
+    let alive = r#"c9 {"type":"echo_ok","echo":"alive","in_reply_to":99}"#;
+    assert_eq!(rig.output().await, [alive]);
+    output
 }
 
-/// Body in, reply out.
+/// Each row: description, request body, expected reply.
 #[test]
-fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
+fn each_request_gets_its_reply_or_its_error() {
     let table = [
         (
-            "a proper request",
+            "a valid request",
             r#"{"type":"echo","echo":"x","msg_id":5}"#,
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":5}"#,
         ),
         (
-            "fields nobody knows are nobody's business",
+            "unknown fields are ignored",
             r#"{"type":"echo","echo":"x","msg_id":5,"more":[1]}"#,
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":5}"#,
         ),
@@ -38,54 +35,54 @@ fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":5}"#,
         ),
         (
-            "in_reply_to: null is no reply",
+            "in_reply_to: null is a request",
             r#"{"type":"echo","echo":"x","msg_id":5,"in_reply_to":null}"#,
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":5}"#,
         ),
         (
             "an unknown type",
             r#"{"type":"ecko","msg_id":5}"#,
-            r#"c1 {"type":"error","code":10,"text":"no such request: ecko","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":10,"text":"unknown request type: ecko","in_reply_to":5}"#,
         ),
         (
-            "an unknown type of which a field would be at fault too",
+            "an unknown type with a malformed field",
             r#"{"type":"ecko","code":"x","msg_id":5}"#,
-            r#"c1 {"type":"error","code":10,"text":"no such request: ecko","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":10,"text":"unknown request type: ecko","in_reply_to":5}"#,
         ),
         (
             "a known type without its field",
             r#"{"type":"echo","msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper echo: missing field `echo`","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed echo: missing field `echo`","in_reply_to":5}"#,
         ),
         (
             "a field of the wrong type",
             r#"{"type":"number","number":"1","msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper number: invalid type: string \"1\", expected u8","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed number: invalid type: string \"1\", expected u8","in_reply_to":5}"#,
         ),
         (
             "a number that does not fit",
             r#"{"type":"number","number":256,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper number: invalid value: integer `256`, expected u8","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed number: invalid value: integer `256`, expected u8","in_reply_to":5}"#,
         ),
         (
             "a field twice",
             r#"{"type":"echo","echo":1,"echo":2,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper echo: duplicate field `echo`","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed echo: duplicate field `echo`","in_reply_to":5}"#,
         ),
         (
             "a type twice",
             r#"{"type":"echo","type":"echo","echo":1,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper body: duplicate field `type` at line 1 column 21","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed body: duplicate field `type` at line 1 column 21","in_reply_to":5}"#,
         ),
         (
-            "a type that is no string",
+            "a type that is not a string",
             r#"{"type":7,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper body: invalid type: integer `7`, expected a string at line 1 column 9","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed body: invalid type: integer `7`, expected a string at line 1 column 9","in_reply_to":5}"#,
         ),
         (
             "no type",
             r#"{"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper body: missing field `type` at line 1 column 12","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed body: missing field `type` at line 1 column 12","in_reply_to":5}"#,
         ),
         (
             "msg_id zero",
@@ -93,12 +90,12 @@ fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":0}"#,
         ),
         (
-            "a msg_id beyond 64 bits comes back as it was",
+            "a msg_id beyond 64 bits is repeated verbatim",
             r#"{"type":"echo","echo":"x","msg_id":123456789012345678901234567890}"#,
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":123456789012345678901234567890}"#,
         ),
         (
-            "a msg_id of another kind comes back as it was",
+            "a msg_id that is a string is repeated verbatim",
             r#"{"type":"echo","echo":"x","msg_id":"7-\u0061"}"#,
             r#"c1 {"type":"echo_ok","echo":"x","in_reply_to":"7-\u0061"}"#,
         ),
@@ -108,9 +105,9 @@ fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
             r#"c1 {"type":"echo_ok","echo":3.6893488147419103e+19,"in_reply_to":5}"#,
         ),
         (
-            "a number beyond floats",
+            "a number beyond the range of floats",
             r#"{"type":"echo","echo":1e999,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"not a proper echo: number out of range at line 1 column 27","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed echo: number out of range at line 1 column 27","in_reply_to":5}"#,
         ),
         (
             "the largest and the smallest integers",
@@ -119,7 +116,7 @@ fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
         ),
     ];
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
+        let mut rig = Rig::started(|_| ScriptedNode).await;
         for (what, body, reply) in table {
             let line = format!(r#"{{"id":3,"src":"c1","dest":"n1","body":{body}}}"#);
             assert_eq!(answer_to(&mut rig, line).await, [reply], "{what}");
@@ -128,7 +125,7 @@ fn requests_are_answered_and_what_is_wrong_with_them_is_told() {
 }
 
 #[test]
-fn what_is_no_message_is_skipped_and_logged() {
+fn line_that_is_not_a_message_is_skipped_and_logged() {
     let lines = [
         "",
         "   ",
@@ -147,12 +144,12 @@ fn what_is_no_message_is_skipped_and_logged() {
         r#"{"src":"c1","dest":"n1","body":{"type":"ecko"}}"#,
     ];
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.logged();
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.take_log();
         for line in lines {
             assert_eq!(answer_to(&mut rig, line).await, [""; 0], "{line}");
             assert_eq!(
-                rig.logged().len(),
+                rig.take_log().len(),
                 usize::from(!line.trim().is_empty()),
                 "{line}"
             );
@@ -161,10 +158,10 @@ fn what_is_no_message_is_skipped_and_logged() {
 }
 
 #[test]
-fn a_line_that_is_not_utf8_is_skipped_and_its_neighbours_are_not() {
+fn only_the_line_that_is_not_utf8_is_skipped() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.logged();
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.take_log();
         let message = |id: u8| {
             format!(
                 r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","echo":"é","msg_id":{id}}}}}"#
@@ -183,74 +180,76 @@ fn a_line_that_is_not_utf8_is_skipped_and_its_neighbours_are_not() {
                 r#"c1 {"type":"echo_ok","echo":"é","in_reply_to":3}"#,
             ]
         );
-        assert_eq!(rig.logged().len(), 1);
+        assert_eq!(rig.take_log().len(), 1);
     });
 }
 
 #[test]
-fn a_line_of_ten_megabytes_is_a_message_like_any_other() {
+fn line_of_ten_megabytes_is_handled() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
+        let mut rig = Rig::started(|_| ScriptedNode).await;
         let long = "x".repeat(10_000_000);
         let body = json!({"type": "echo", "echo": long, "msg_id": 5});
-        let said = answer_to(
+        let output = answer_to(
             &mut rig,
             json!({"src": "c1", "dest": "n1", "body": body}).to_string(),
         )
         .await;
         let reply = format!(r#"c1 {{"type":"echo_ok","echo":"{long}","in_reply_to":5}}"#);
-        assert!(said == [reply], "the reply is as long as the request");
+        assert!(output == [reply], "the reply must repeat the whole request");
     });
 }
 
 #[test]
-fn a_long_line_that_is_no_message_does_not_fill_the_log() {
+fn long_malformed_line_is_logged_truncated() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.logged();
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.take_log();
         answer_to(&mut rig, "é".repeat(1_000_000)).await;
-        let logged = rig.logged();
-        assert!(logged.len() == 1 && logged[0].len() < 1000, "{logged:?}");
+        let take_log = rig.take_log();
+        assert!(
+            take_log.len() == 1 && take_log[0].len() < 1000,
+            "{take_log:?}"
+        );
     });
 }
 
-/// A body nested beyond what the parser bears is refused; so is one that only a careful look at
-/// the envelope survives.
+/// Two depths: beyond the parser's limit in the body, and far beyond it.
 #[test]
-fn deep_nesting_is_refused_without_harm() {
+fn deeply_nested_body_is_refused() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
+        let mut rig = Rig::started(|_| ScriptedNode).await;
         for depth in [200, 100_000] {
             let deep = "[".repeat(depth) + &"]".repeat(depth);
             let body = format!(r#"{{"type":"echo","echo":{deep},"msg_id":5}}"#);
             let line = format!(r#"{{"src":"c1","dest":"n1","body":{body}}}"#);
-            let said = answer_to(&mut rig, line).await;
+            let output = answer_to(&mut rig, line).await;
             assert!(
-                said[0].starts_with(r#"c1 {"type":"error","code":12"#),
-                "{said:?}"
+                output[0].starts_with(r#"c1 {"type":"error","code":12"#),
+                "{output:?}"
             );
-            assert!(said[0].contains("recursion limit"), "{said:?}");
+            assert!(output[0].contains("recursion limit"), "{output:?}");
         }
     });
 }
 
 #[test]
-fn ids_with_quotes_and_backslashes_survive_the_way_back() {
+fn ids_are_escaped_in_replies() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
-        rig.tell(r#"c"\1"#, json!({"type": "echo", "echo": 1, "msg_id": 5}));
-        let said = rig.said().await;
+        let mut rig = Rig::started(|_| ScriptedNode).await;
+        rig.send(r#"c"\1"#, json!({"type": "echo", "echo": 1, "msg_id": 5}));
+        let output = rig.output().await;
         assert_eq!(
-            said,
+            output,
             [r#"c\"\\1 {"type":"echo_ok","echo":1,"in_reply_to":5}"#]
         );
     });
 }
 
 #[test]
-fn many_lines_in_one_batch_are_many_messages() {
+fn batch_of_lines_is_handled_line_by_line() {
     in_virtual_time(async || {
-        let mut rig = Rig::started(|_| Puppet).await;
+        let mut rig = Rig::started(|_| ScriptedNode).await;
         let line = |id| {
             json!({"src": "c1", "dest": "n1", "body": {"type": "echo", "echo": id, "msg_id": id}})
                 .to_string()
@@ -260,13 +259,13 @@ fn many_lines_in_one_batch_are_many_messages() {
         let expected: Vec<String> = (0..1000)
             .map(|id| format!(r#"c1 {{"type":"echo_ok","echo":{id},"in_reply_to":{id}}}"#))
             .collect();
-        assert_eq!(rig.said().await, expected);
+        assert_eq!(rig.output().await, expected);
     });
 }
 
-/// A node whose requests forbid unknown fields sees its own fields only.
+/// A request type may deny unknown fields: the runtime's own fields are hidden from it.
 #[test]
-fn fields_of_the_protocol_are_not_part_of_a_request() {
+fn runtime_fields_are_hidden_from_the_request_type() {
     #[derive(Deserialize)]
     #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
     enum Strict {
@@ -287,16 +286,19 @@ fn fields_of_the_protocol_are_not_part_of_a_request() {
     }
     in_virtual_time(async || {
         let mut rig = Rig::started(|_| Counter).await;
-        rig.tell("c1", json!({"type": "add", "delta": 2, "msg_id": 5}));
-        rig.tell(
+        rig.send("c1", json!({"type": "add", "delta": 2, "msg_id": 5}));
+        rig.send(
             "c1",
             json!({"type": "add", "delta": 2, "delay": 2, "msg_id": 6}),
         );
-        let said = rig.said().await;
-        assert_eq!(said[0], r#"c1 {"type":"add_ok","delta":2,"in_reply_to":5}"#);
+        let output = rig.output().await;
+        assert_eq!(
+            output[0],
+            r#"c1 {"type":"add_ok","delta":2,"in_reply_to":5}"#
+        );
         assert!(
-            said[1].contains(r#""code":12"#) && said[1].contains("delay"),
-            "{said:?}"
+            output[1].contains(r#""code":12"#) && output[1].contains("delay"),
+            "{output:?}"
         );
     });
 }

@@ -1,4 +1,4 @@
-//! Echo on the crate `maelstrom-node`, as its documentation has it: what a node costs elsewhere.
+//! Echo on the crate `maelstrom-node`, as in its documentation, for comparison.
 
 use std::sync::Arc;
 

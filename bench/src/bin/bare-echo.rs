@@ -1,8 +1,8 @@
-//! Echo without a runtime: the least that a node can do with serde_json, and so about the most
-//! that a runtime on top of it can reach.
+//! Echo without a runtime: the least work that a node can do with serde_json, and thus about the upper
+//! bound for a runtime.
 //!
-//! It believes everything it reads, answers nothing but `init` and `echo`, and knows no errors,
-//! tasks, timers or calls.
+//! It does not validate its input, answers only `init` and `echo`, and has no errors, tasks, timers or
+//! calls.
 
 use std::io::{self, BufRead, BufWriter, Write};
 
@@ -62,7 +62,7 @@ fn main() -> io::Result<()> {
         };
         serde_json::to_writer(&mut output, &answer)?;
         output.write_all(b"\n")?;
-        // Whoever waits for an answer may have nothing more to say until it comes.
+        // The client may wait for this reply before it sends more.
         if !input.buffer().contains(&b'\n') {
             output.flush()?;
         }

@@ -1,4 +1,4 @@
-//! [`Flood`](bench::Flood) as a program.
+//! The binary of [`Flood`](bench::Flood).
 
 fn main() -> std::process::ExitCode {
     glomers::run(|_| bench::Flood::default())

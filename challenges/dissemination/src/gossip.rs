@@ -43,7 +43,7 @@ pub(crate) struct Head {
     /// The milliseconds that the oldest item of this message has waited at the sender.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) waited: u64,
-    /// The incarnation of the sender, which tells a restarted node from its predecessor.
+    /// The incarnation of the sender, which distinguishes a restarted node from its predecessor.
     pub(crate) incarnation: u32,
     /// A stamp: the milliseconds since the sender's start at which it sent this.
     pub(crate) at: u64,

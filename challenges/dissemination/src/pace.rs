@@ -40,6 +40,9 @@ const OVERDUE_TOLERANCE: Duration = Duration::from_millis(30);
 /// The time that an overdue item waits for others, since late messages come together.
 const OVERDUE_DELAY: Duration = Duration::from_millis(5);
 
+/// The jitter of a network from which on late messages get no extra rounds.
+const MAX_JITTER: Duration = Duration::from_millis(100);
+
 /// The longest time that items wait for a round after a partition. When it heals, nodes reconnect
 /// one after the other, so a shorter time would cost many rounds.
 const RECONNECT_DELAY: Duration = Duration::from_millis(300);
@@ -69,9 +72,16 @@ impl<T: Item> Star<T> {
         last.map(|last| last + self.windows.round)
     }
 
-    /// Notes that items arrived that had waited before.
+    /// Notes that items arrived that had waited before. Where latency is random, messages miss their
+    /// rounds all the time, and extra rounds would cost more than they are worth.
     pub(crate) fn note_waited(&mut self, waited: Duration, now: Instant) {
-        if self.windows.direct.is_some() || waited.is_zero() {
+        if !waited.is_zero() && self.rtt.jitter() < MAX_JITTER {
+            self.note_overdue(waited, now);
+        }
+    }
+
+    fn note_overdue(&mut self, waited: Duration, now: Instant) {
+        if self.windows.direct.is_some() {
             return;
         }
         let left = self.windows.round.saturating_sub(waited);
@@ -82,7 +92,7 @@ impl<T: Item> Star<T> {
     /// Notes that items arrived over a link that has just been restored. They are taken to have
     /// waited so long that only [`RECONNECT_DELAY`] is left.
     pub(crate) fn note_reconnect(&mut self, now: Instant) {
-        self.note_waited(self.waited_before_reconnect(), now);
+        self.note_overdue(self.waited_before_reconnect(), now);
     }
 
     /// Returns how long items are taken to have waited that a restored link delivers.

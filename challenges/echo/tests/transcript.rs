@@ -12,7 +12,7 @@ const TRANSCRIPT: &str = r#"
 > {"id":4,"src":"c2","dest":"n1","body":{"type":"echo","echo":{"b":[1,1.0,null],"a":"é"},"msg_id":2}}
 < {"src":"n1","dest":"c2","body":{"type":"echo_ok","echo":{"a":"é","b":[1,1.0,null]},"in_reply_to":2}}
 > {"id":6,"src":"c2","dest":"n1","body":{"type":"shout","echo":"?","msg_id":3}}
-< {"src":"n1","dest":"c2","body":{"type":"error","code":10,"text":"no such request: shout","in_reply_to":3}}
+< {"src":"n1","dest":"c2","body":{"type":"error","code":10,"text":"unknown request type: shout","in_reply_to":3}}
 "#;
 
 #[test]

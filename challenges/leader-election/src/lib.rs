@@ -54,6 +54,7 @@ pub enum Reply {
 }
 
 /// A node that takes part in elections by one of the strategies.
+#[expect(clippy::large_enum_variant, reason = "a process has one of them")]
 pub enum LeaderElection {
     /// The highest id wins.
     Bully(Bully),

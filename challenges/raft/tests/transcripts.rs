@@ -155,8 +155,9 @@ impl Scenario {
         }
         let before = self.cluster.network.len();
         self.cluster.send_promptly(i);
-        for message in self.cluster.network[before..].to_vec() {
-            self.note_message(&message);
+        let prompt = self.cluster.network[before..].to_vec();
+        for message in &prompt {
+            self.note_message(message);
         }
     }
 

@@ -35,7 +35,6 @@ impl Mix {
     /// # Panics
     ///
     /// If the weight is 0.
-    #[expect(clippy::should_implement_trait, reason = "nothing is summed")]
     pub fn add(mut self, weight: u32, stream: impl Stream + 'static) -> Mix {
         assert!(weight > 0, "a stream of weight 0 is never drawn");
         self.total += weight;

@@ -1,6 +1,5 @@
 //! The workbench as its users see it: commands, runs, simulations, reports.
 
-mod own_workload;
 mod processes;
 mod reports;
 mod simulation;

@@ -85,7 +85,7 @@ impl Finished {
 fn valid_run_leaves_everything_in_the_store() {
     let eddy = Eddy::new();
     let run = eddy.run("test -w echo --bin NODE --node-count 2 --time-limit 1 --rate 50 --seed 7");
-    run.expect(0, &["seed 7", "Everything looks good!", ":ok-fraction 1.0"]);
+    run.expect(0, &["seed 7", "Everything looks good!", "100 % ok"]);
     let results = eddy.results();
     assert_eq!(results["valid?"], true);
     assert_eq!(results["net"]["servers"]["msgs-per-op"], 0.0);
@@ -169,7 +169,7 @@ fn answer_with_an_unknown_field_is_an_exception() {
 fn definite_errors_make_failed_operations() {
     let eddy = Eddy::new();
     let run = eddy.run("test -w unique-ids --bin NODE --node-count 1 --time-limit 1 -- deny");
-    run.expect(1, &[":ok-fraction 0.0", "temporarily-unavailable"][..1]);
+    run.expect(1, &["0 % ok"]);
     let history = std::fs::read_to_string(eddy.path("store/latest/history.edn"));
     assert!(
         history
@@ -183,7 +183,13 @@ fn lost_values_are_named() {
     let eddy = Eddy::new();
     let run =
         eddy.run("test -w broadcast --bin NODE --node-count 1 --time-limit 1 --rate 60 -- forget");
-    run.expect(1, &["Analysis invalid!", ":lost (3 10 17"]);
+    run.expect(
+        1,
+        &[
+            "Analysis invalid!",
+            "values are missing, all of them on n0 only: 3, 10, 17",
+        ],
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ const LANGUAGES: [(&str, &[&str], &str, &str); 5] = [
     (
         "java",
         &["javac", "java"],
-        "javac Node.java && printf '#!/bin/sh\\nexec java -cp \"${0%/*}\" Node\\n' > node && chmod +x node",
+        "javac Node.java && printf '#!/bin/sh\\nexec java -cp \"${0%%/*}\" Node\\n' > node && chmod +x node",
         "node",
     ),
     (

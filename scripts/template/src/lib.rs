@@ -1,36 +1,36 @@
 //! Challenge: @NAME@.
 //!
-//! What it is for, and the one idea behind it.
+//! The problem, and the idea of the solution.
 
 use glomers::prelude::*;
 
-/// What clients and nodes ask.
+/// The requests of clients and other nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
-    /// Say this again.
+    /// A request to return a value.
     Echo {
-        /// Anything.
+        /// The value to return.
         echo: Value,
     },
 }
 
-/// What they are answered.
+/// The replies.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// The same again.
+    /// The reply to `echo`.
     EchoOk {
-        /// What was asked for.
+        /// The value of the request.
         echo: Value,
     },
 }
 
-/// A node of the cluster. State goes here, in `Cell` and `RefCell`.
+/// A node of the cluster. Keep its state here, in `Cell` and `RefCell`.
 pub struct @TYPE@;
 
 impl @TYPE@ {
-    /// The node that `cx` is about: its name, its peers, its services.
+    /// Creates a node. `cx` knows its id, its peers and its services.
     pub fn new(_cx: &Context) -> Self {
         Self
     }
@@ -46,6 +46,6 @@ impl Node for @TYPE@ {
         }
     }
 
-    /// What the node does by itself: gossip, timers.
+    /// Runs concurrently with the handlers: gossip, timers.
     async fn background(&self, _cx: &Context) {}
 }

@@ -1,4 +1,4 @@
-//! `@NAME@`, the binary.
+//! The binary `@NAME@`.
 
 fn main() -> std::process::ExitCode {
     glomers::run(@CRATE@::@TYPE@::new)

@@ -1,4 +1,4 @@
-//! The challenge @NAME@, as it must behave: in virtual time, from many seeds.
+//! The specification of @NAME@: simulated scenarios in virtual time, over many seeds.
 
 use @CRATE@::@TYPE@;
 use eddy::workload;
@@ -7,7 +7,7 @@ use eddy::net::Latency;
 use eddy::simulation::{Load, Simulation, for_each_seed, ms, secs};
 
 #[test]
-fn every_client_is_answered_whatever_happens_between_nodes() {
+fn requests_are_answered_during_partitions() {
     for_each_seed(|seed| {
         let run = Simulation::new(seed)
             .nodes(3, @TYPE@::new)

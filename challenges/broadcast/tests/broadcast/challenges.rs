@@ -8,7 +8,7 @@ use std::time::Duration;
 use broadcast::Windows;
 use eddy::nemesis::{Delays, Fault, Partition};
 use eddy::net::Latency;
-use eddy::simulation::{Load, Run, for_each_seed, ms, secs};
+use eddy::simulation::{Load, Run, for_each_seed, for_seeds, ms, secs};
 use eddy::workload;
 
 use crate::delivery::DeliveryTimes;
@@ -136,7 +136,7 @@ fn rounds_meet_their_targets_after_a_slow_start() {
 /// One hop is 100 ms.
 #[test]
 fn swift_values_take_one_hop() {
-    for_each_seed(|seed| {
+    for_seeds(5, |seed| {
         let run = cluster(seed, 25, Windows::swift())
             .record_all_messages()
             .run(load());
@@ -156,7 +156,7 @@ fn swift_values_take_one_hop() {
 /// Lateness adds to the only hop, and to nothing after the first second.
 #[test]
 fn swift_values_take_one_hop_after_a_slow_start() {
-    for_each_seed(|seed| {
+    for_seeds(3, |seed| {
         let run = cluster(seed, 25, Windows::swift())
             .nemesis(Delays::of(1.0, ms(100)).between(secs(0), secs(1)))
             .record_all_messages()

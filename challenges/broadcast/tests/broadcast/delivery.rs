@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use eddy::net::{EndpointId, Event, EventKind};
 use eddy::simulation::Run;
-use serde_json::Value;
+use serde::Deserialize;
 
 /// The delivery time of every acknowledged value of a run.
 pub struct DeliveryTimes {
@@ -48,30 +48,31 @@ impl DeliveryTimes {
         Self { times }
     }
 
-    /// The time within which this fraction of the values has reached every node.
+    /// Returns the time within which this fraction of the values has reached every node.
     pub fn quantile(&self, fraction: f64) -> Duration {
         let last = self.times.len() - 1;
         self.times[((fraction * self.times.len() as f64) as usize).min(last)].1
     }
 
-    /// The number of values.
+    /// Returns the number of values.
     pub fn count(&self) -> usize {
         self.times.len()
     }
 
-    /// The longest time that a value acknowledged by `end` took from then on to reach every node.
+    /// Returns the longest time after `end` that a value acknowledged by then took to reach every
+    /// node.
     pub fn last_after(&self, end: Duration) -> Duration {
         let old = self.times.iter().filter(|(at, _)| *at <= end);
         let ends = old.map(|(at, time)| (*at + *time).saturating_sub(end));
         ends.max().expect("a value was acknowledged before")
     }
 
-    /// The longest time.
+    /// Returns the longest time.
     pub fn max(&self) -> Duration {
         self.quantile(1.0)
     }
 
-    /// The times of the values acknowledged from `start` on.
+    /// Returns the times of the values acknowledged from `start` on.
     pub fn since(&self, start: Duration) -> Self {
         let times = self.times.iter().filter(|(at, _)| *at >= start);
         Self {
@@ -79,6 +80,9 @@ impl DeliveryTimes {
         }
     }
 }
+
+/// Runs of values, each with the number of its first value.
+type Batches = BTreeSet<(u64, Vec<i64>)>;
 
 /// What the messages seen so far say about values.
 #[derive(Default)]
@@ -90,30 +94,49 @@ struct Replay {
     /// The nodes that received a value from another node, and when.
     reached: BTreeMap<i64, BTreeMap<EndpointId, Duration>>,
     /// How much of each origin's log a node holds, by node and origin.
-    held: BTreeMap<(EndpointId, String), u64>,
+    held: BTreeMap<(EndpointId, (usize, u32)), u64>,
     /// Runs that arrived before the run they continue.
-    early: BTreeMap<(EndpointId, String), BTreeSet<(u64, Vec<i64>)>>,
+    early: BTreeMap<(EndpointId, (usize, u32)), Batches>,
+}
+
+/// The fields of a message body that matter here.
+#[derive(Deserialize)]
+struct Body {
+    r#type: String,
+    msg_id: Option<u64>,
+    in_reply_to: Option<u64>,
+    message: Option<i64>,
+    #[serde(default)]
+    news: Vec<RunOfItems>,
+}
+
+/// A run of an origin's log, which begins after the item of this number.
+#[derive(Deserialize)]
+struct RunOfItems {
+    origin: (usize, u32),
+    after: u64,
+    items: Vec<i64>,
 }
 
 impl Replay {
     fn take(&mut self, event: &Event) {
         let message = &event.message;
-        let body = serde_json::from_str(&message.body);
-        let body: Value = body.expect("bodies are JSON");
-        let number = |field: &str| body[field].as_u64().expect("a number");
-        match (body["type"].as_str(), event.kind) {
-            (Some("broadcast"), EventKind::Send) => {
-                let value = body["message"].as_i64().expect("values are integers");
-                self.requests.insert((message.src, number("msg_id")), value);
+        let body: Body = serde_json::from_str(&message.body).expect("bodies are JSON");
+        match (body.r#type.as_str(), event.kind) {
+            ("broadcast", EventKind::Send) => {
+                let id = body.msg_id.expect("requests have ids");
+                let value = body.message.expect("broadcasts have a value");
+                self.requests.insert((message.src, id), value);
             }
-            (Some("broadcast_ok"), EventKind::Receive) => {
-                let request = (message.dest, number("in_reply_to"));
-                let value = self.requests.remove(&request).expect("a known request");
+            ("broadcast_ok", EventKind::Receive) => {
+                let id = body.in_reply_to.expect("replies name their request");
+                let value = self.requests.remove(&(message.dest, id));
                 let first = (message.src, event.time);
+                let value = value.expect("replies answer a request");
                 self.acknowledged.entry(value).or_insert(first);
             }
-            (Some("gossip"), EventKind::Receive) => {
-                for run in body["news"].as_array().into_iter().flatten() {
+            ("gossip", EventKind::Receive) => {
+                for run in body.news {
                     self.take_run(message.dest, run, event.time);
                 }
             }
@@ -121,13 +144,10 @@ impl Replay {
         }
     }
 
-    fn take_run(&mut self, node: EndpointId, run: &Value, at: Duration) {
-        let key = (node, run["origin"].to_string());
-        let items = run["items"].as_array().into_iter().flatten();
-        let items: Vec<i64> = items.filter_map(Value::as_i64).collect();
-        let after = run["after"].as_u64().expect("runs begin somewhere");
-        let early = self.early.entry(key.clone()).or_default();
-        early.insert((after, items));
+    fn take_run(&mut self, node: EndpointId, run: RunOfItems, at: Duration) {
+        let key = (node, run.origin);
+        let early = self.early.entry(key).or_default();
+        early.insert((run.after, run.items));
         let held = self.held.entry(key).or_default();
         while let Some((after, items)) = early.pop_first() {
             if after > *held {

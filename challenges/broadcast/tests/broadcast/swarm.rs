@@ -15,12 +15,12 @@ fn swarm() -> Swarm {
 }
 
 fn run(drawn: &Configuration) -> Run {
-    let mut dice = drawn.rng();
-    let windows = match dice.random_range(0..4) {
+    let mut rng = drawn.rng();
+    let windows = match rng.random_range(0..4) {
         0 => Windows::frugal(),
         1 => Windows::balanced(),
         2 => Windows::swift(),
-        _ => Windows::every(ms(dice.random_range(1..1000))),
+        _ => Windows::every(ms(rng.random_range(1..1000))),
     };
     drawn
         .simulation()

@@ -37,7 +37,7 @@ struct Cluster<T: Item> {
     /// The greatest random delay of a message, and the delay of every message, beside the hop.
     jitter: Duration,
     delay: Duration,
-    dice: ChaCha8Rng,
+    rng: ChaCha8Rng,
 }
 
 impl<T: Item> Cluster<T> {
@@ -56,7 +56,7 @@ impl<T: Item> Cluster<T> {
             lost: Box::new(|_, _, _, _| false),
             jitter: Duration::ZERO,
             delay: Duration::ZERO,
-            dice: ChaCha8Rng::seed_from_u64(seed),
+            rng: ChaCha8Rng::seed_from_u64(seed),
         }
     }
 
@@ -71,10 +71,10 @@ impl<T: Item> Cluster<T> {
             for (peer, gossip) in self.stars[node].act(self.now) {
                 self.sent += 1;
                 let at = self.now - self.start;
-                if (self.lost)(at, node, peer, &mut self.dice) {
+                if (self.lost)(at, node, peer, &mut self.rng) {
                     continue;
                 }
-                let jitter = self.jitter.mul_f64(self.dice.random());
+                let jitter = self.jitter.mul_f64(self.rng.random());
                 let key = (self.now + HOP + self.delay + jitter, self.sent);
                 self.in_flight.insert(key, (node, peer, gossip));
             }
@@ -139,10 +139,10 @@ fn items_under_loss_and_reordering_arrive_once_and_in_order() {
     for seed in 0..20 {
         let mut cluster = Cluster::<i64>::new(7, WINDOWS, seed);
         cluster.jitter = Duration::from_millis(300);
-        cluster.lost = Box::new(|at, _, _, dice| at < secs(20) && dice.random_bool(0.1));
+        cluster.lost = Box::new(|at, _, _, rng| at < secs(20) && rng.random_bool(0.1));
         let mut published = 0;
         for step in 1..=100 {
-            let node = cluster.dice.random_range(0..7);
+            let node = cluster.rng.random_range(0..7);
             cluster.publish(node, step);
             published += 1;
             cluster.run_until(Duration::from_millis(200) * step as u32);

@@ -36,7 +36,7 @@ fn change_is_acknowledged_after_two_syncs() {
     });
 }
 
-/// Heartbeats and their answers do not wait for a sync. A leader keeps its office while every disk
+/// Heartbeats and their answers do not wait for a sync. A leader stays leader while every disk
 /// takes longer for a sync than an election timeout, so the operations in progress succeed.
 #[test]
 fn slow_disks_do_not_depose_the_leader() {

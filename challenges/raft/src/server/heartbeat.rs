@@ -6,7 +6,7 @@
 //! follower has acknowledged or that a snapshot includes, and a follower acknowledges only what it
 //! has acknowledged durably before. Both require that the current term is durable.
 //!
-//! A leader must not keep its office with a disk that has stopped, since it could commit nothing.
+//! A leader whose disk has stopped must not stay leader, since it could commit nothing.
 //! [`slow_write_limit`](super::Config::slow_write_limit) bounds the time for which it does.
 
 use std::time::Duration;

@@ -167,8 +167,9 @@ enum Known<'h> {
 }
 
 /// A read must show what the transaction read of the key before, and what it has appended since.
-/// A read of `nil` is a read of the empty list. (Elle reports what contradicts it since 0.2.7; the
-/// version in Maelstrom 0.2.4 does not.)
+///
+/// After a read of `nil` anything may be read. As in Maelstrom, such a change is left to the
+/// search, which finds the transaction to come both before and after the one that made it.
 fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Found) {
     let mut known: BTreeMap<Key, Known<'h>> = BTreeMap::new();
     for mop in &txn.mops {
@@ -184,6 +185,7 @@ fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Foun
             Some(Known::End(elements)) if !read.ends_with(elements) => {
                 [vec![&*ELLIPSIS], elements.clone()].concat()
             }
+            _ if mop.value.is_nil() => continue,
             _ => {
                 known.insert(mop.key, Known::All(read));
                 continue;

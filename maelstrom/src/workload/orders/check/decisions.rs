@@ -100,10 +100,10 @@ impl Contradictions {
             ));
         }
         if let Some(first) = order.evidence.first()
-            && !order
+            && order
                 .requests
                 .possible_from()
-                .is_some_and(|begun| begun < first.completion.index)
+                .is_none_or(|begun| begun >= first.completion.index)
         {
             self.phantom.push(Example::new(
                 format!(

@@ -1,14 +1,14 @@
-//! `make new-challenge`: what it makes, and what it refuses.
+//! `make new-challenge`: what it creates, refuses and undoes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A workspace of its own for a test: just what the script looks at.
+/// Creates a workspace for one test, with the files that the script reads.
 fn workspace(test: &str) -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     if place.exists() {
-        fs::remove_dir_all(&place).expect("what an earlier test left can be removed");
+        fs::remove_dir_all(&place).expect("the previous workspace can be removed");
     }
     fs::create_dir_all(place.join("challenges")).unwrap();
     fs::create_dir_all(place.join("maelstrom")).unwrap();
@@ -23,11 +23,17 @@ fn root() -> &'static Path {
 }
 
 fn new_challenge(name: &str, place: &Path) -> Output {
+    new_challenge_with("false", name, place)
+}
+
+/// Runs the script with this program in place of Cargo.
+fn new_challenge_with(cargo: &str, name: &str, place: &Path) -> Output {
     Command::new(root().join("scripts/new-challenge"))
         .arg(name)
         .arg(place)
+        .env("CARGO", cargo)
         .output()
-        .expect("the script can be run")
+        .expect("the script runs")
 }
 
 fn read(place: &Path, file: &str) -> String {
@@ -35,7 +41,7 @@ fn read(place: &Path, file: &str) -> String {
 }
 
 #[test]
-fn a_new_challenge_is_whole_and_bears_its_name_everywhere() {
+fn new_challenge_is_complete_and_has_its_name_everywhere() {
     let place = workspace("new-challenge");
     let suites_before = read(&place, "maelstrom/suites.toml");
     let output = new_challenge("two-words", &place);
@@ -50,11 +56,14 @@ fn a_new_challenge_is_whole_and_bears_its_name_everywhere() {
     ];
     for file in files {
         let text = read(&place, &format!("challenges/two-words/{file}"));
-        assert!(!text.contains('@'), "{file} has a gap:\n{text}");
+        assert!(
+            !text.contains('@'),
+            "{file} has an unfilled placeholder:\n{text}"
+        );
         let names = ["two-words", "two_words", "TwoWords"];
         assert!(
             names.iter().any(|name| text.contains(name)),
-            "{file} names nobody:\n{text}"
+            "{file} lacks the name:\n{text}"
         );
     }
     let main = read(&place, "challenges/two-words/src/main.rs");
@@ -66,7 +75,7 @@ fn a_new_challenge_is_whole_and_bears_its_name_everywhere() {
     let suites = read(&place, "maelstrom/suites.toml");
     let added = suites
         .strip_prefix(&suites_before)
-        .expect("the other suites stay as they are");
+        .expect("the other suites are unchanged");
     assert!(
         added.contains("name = \"two-words\"\nbin = \"two-words\"\n"),
         "{added}"
@@ -74,19 +83,19 @@ fn a_new_challenge_is_whole_and_bears_its_name_everywhere() {
 }
 
 #[test]
-fn a_bad_name_is_refused_with_the_reason_and_nothing_is_made() {
+fn invalid_name_is_refused_with_a_reason_and_no_changes() {
     let place = workspace("refused");
     let suites = read(&place, "maelstrom/suites.toml");
     for (name, reason) in [
         ("", "needs a name"),
-        ("Upper", "small letters"),
-        ("under_score", "small letters"),
-        ("-hyphen", "small letters"),
-        ("hyphen-", "small letters"),
-        ("9lives", "small letters"),
-        ("../up", "small letters"),
-        ("two words", "small letters"),
-        ("a/b", "small letters"),
+        ("Upper", "lower-case letters"),
+        ("under_score", "lower-case letters"),
+        ("-hyphen", "lower-case letters"),
+        ("hyphen-", "lower-case letters"),
+        ("9lives", "lower-case letters"),
+        ("../up", "lower-case letters"),
+        ("two words", "lower-case letters"),
+        ("a/b", "lower-case letters"),
         ("match", "taken"),
         ("core", "taken"),
         ("all", "taken"),
@@ -104,7 +113,7 @@ fn a_bad_name_is_refused_with_the_reason_and_nothing_is_made() {
 }
 
 #[test]
-fn a_challenge_is_never_overwritten() {
+fn existing_challenge_is_not_overwritten() {
     let place = workspace("overwritten");
     assert!(new_challenge("once", &place).status.success());
     let file = place.join("challenges/once/src/lib.rs");
@@ -112,6 +121,25 @@ fn a_challenge_is_never_overwritten() {
     let output = new_challenge("once", &place);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("exists already"), "{text}");
+    assert!(text.contains("already exists"), "{text}");
     assert_eq!(fs::read_to_string(file).unwrap(), "// days of work");
+}
+
+#[test]
+fn failed_cargo_step_is_undone_and_a_second_try_succeeds() {
+    let place = workspace("undone");
+    fs::write(place.join("Cargo.toml"), "").unwrap();
+    let files = ["Cargo.lock", "maelstrom/suites.toml"];
+    let before = files.map(|file| read(&place, file));
+
+    let output = new_challenge_with("false", "twice", &place);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("all changes are undone"), "{text}");
+    assert_eq!(fs::read_dir(place.join("challenges")).unwrap().count(), 0);
+    assert_eq!(files.map(|file| read(&place, file)), before);
+
+    let output = new_challenge_with("true", "twice", &place);
+    assert!(output.status.success(), "{output:?}");
+    assert!(place.join("challenges/twice/src/lib.rs").exists());
 }

@@ -1,23 +1,23 @@
-//! What the READMEs point at is there.
+//! Links between documents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// All READMEs of the project, but for what was built or installed.
-fn readmes(folder: &Path, found: &mut Vec<PathBuf>) {
+/// Collects all Markdown files, except in directories with build results or installed programs.
+fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the project") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let skipped = ["target", "store", "upstream"].contains(&&*name) || name.starts_with('.');
         if path.is_dir() && !skipped {
-            readmes(&path, found);
-        } else if name == "README.md" {
+            documents(&path, found);
+        } else if name.ends_with(".md") {
             found.push(path);
         }
     }
 }
 
-/// The targets of links to files: what stands in `](…)`, without its anchor.
+/// Returns the targets of links to files, without their anchors.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1);
     targets
@@ -27,16 +27,16 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn links_in_readmes_lead_to_files() {
+fn links_to_files_resolve() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    readmes(root, &mut found);
+    documents(root, &mut found);
     let mut count = 0;
-    for readme in found {
-        let text = fs::read_to_string(&readme).expect("a README is text");
+    for document in found {
+        let text = fs::read_to_string(&document).expect("a document is UTF-8");
         for link in links(&text) {
-            let target = readme.with_file_name(link);
-            assert!(target.exists(), "{}: {link}", readme.display());
+            let target = document.with_file_name(link);
+            assert!(target.exists(), "{}: {link}", document.display());
             count += 1;
         }
     }

@@ -1,0 +1,4 @@
+//! Checks of the repository itself: its documents and its scripts.
+
+mod links;
+mod new_challenge;
