@@ -1,0 +1,65 @@
+//! Shards on Raft groups under one kind of fault at a time: nothing is oversold, lost or decided
+//! twice.
+
+use eddy::nemesis::{Duplication, Fault, Kill, Loss, Partition, Pause};
+use eddy::simulation::{Run, for_each_seed, secs};
+use orders::Options;
+
+use crate::cluster::{Strategy, cluster, load};
+
+fn run(seed: eddy::seed::Seed, faults: impl Fault + 'static) -> Run {
+    let run = cluster(seed, Strategy::Sharded, Options::default())
+        .nemesis(faults.every(secs(2)))
+        .run(load());
+    run.assert_valid();
+    run
+}
+
+#[test]
+fn quiet_cluster_serves_every_request() {
+    for_each_seed(|seed| {
+        let run = cluster(seed, Strategy::Sharded, Options::default()).run(load());
+        run.assert_valid();
+        assert!(run.ok_fraction() > 0.995, "{}", run.ok_fraction());
+    });
+}
+
+#[test]
+fn partitions_preserve_stock_and_orders() {
+    for_each_seed(|seed| {
+        let run = run(seed, Partition::any());
+        assert!(run.net().dropped > 0, "no message was dropped");
+    });
+}
+
+#[test]
+fn kills_preserve_stock_and_orders() {
+    for_each_seed(|seed| {
+        let run = run(seed, Kill::one());
+        assert!(run.kills() > 0, "no node was killed");
+    });
+}
+
+#[test]
+fn pauses_preserve_stock_and_orders() {
+    for_each_seed(|seed| {
+        let run = run(seed, Pause::one());
+        assert!(run.pauses() > 0, "no node was paused");
+    });
+}
+
+#[test]
+fn lost_messages_are_replaced() {
+    for_each_seed(|seed| {
+        let run = run(seed, Loss::of(0.2));
+        assert!(run.net().dropped > 0, "no message was lost");
+    });
+}
+
+#[test]
+fn duplicated_messages_have_no_effect() {
+    for_each_seed(|seed| {
+        let run = run(seed, Duplication::of(0.5));
+        assert!(run.net().duplicated > 0, "no message was duplicated");
+    });
+}
