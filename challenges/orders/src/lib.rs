@@ -32,9 +32,8 @@ use crate::primary::Copies;
 use crate::replicas::Replicas;
 use crate::shop::{PaymentStatus, ShardId};
 
-/// Default time after which a request fails. Maelstrom's clients wait for one second, or for ten
-/// times the network's latency if that is longer.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(900);
+/// Default time after which a request fails. The clients of the workload wait for five seconds.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Number of replicas of a shard.
 const REPLICAS: usize = 3;
@@ -86,8 +85,8 @@ pub enum Request {
     Statistics { product: String },
     /// A request for the leader of a shard.
     Shard(node::ShardRequest),
-    /// Packets between the Raft groups of two nodes.
-    Raft(consensus::Packets),
+    /// A message between the Raft groups of two nodes.
+    Raft(consensus::Message),
     /// A message between primary copies.
     Primary(primary::Message),
     /// A message of the Bully algorithm.
@@ -193,8 +192,8 @@ impl Node for Orders {
 
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         match (&self.0, request) {
-            (Strategy::Consensus(node), Request::Raft(packets)) => {
-                node.replicas().receive(cx.sender(), packets);
+            (Strategy::Consensus(node), Request::Raft(message)) => {
+                node.replicas().receive(cx.sender(), message);
                 Ok(None)
             }
             (Strategy::PrimaryCopy(node), Request::Bully(message)) => {

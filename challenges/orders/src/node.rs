@@ -15,8 +15,9 @@ use crate::ring::Ring;
 use crate::shop::{Command, OrderForm, Output, Product, Quantities, Shard, ShardId};
 use crate::{Options, OrderStatus, Reply, Request};
 
-/// Time that a node waits for the answer of another one before it asks again.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(400);
+/// Time that a node waits for the answer of another one before it asks again. Should be longer than
+/// most answers take, and a dead leader is asked in vain for that time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Pause before a node asks again if no leader is known.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
@@ -270,7 +271,10 @@ impl<R: Replicas> ShopNode<R> {
                     leaders.insert(shard, node);
                     return Ok(answer);
                 }
-                Err(e) => is_definite &= e.is_definite(),
+                Err(e) => {
+                    is_definite &= e.is_definite();
+                    self.replicas().suspect_leader(shard);
+                }
             }
             drop(leaders);
             was_redirected = is_redirected;

@@ -378,6 +378,10 @@ impl Replicas for Copies {
         self.0.leader(cx, shard)
     }
 
+    fn suspect_leader(&self, _: ShardId) {
+        // Heartbeats alone decide which node is live.
+    }
+
     fn open_orders(&self, cx: &Context) -> Vec<Rc<OrderForm>> {
         let copies = self.0.copies.borrow();
         let led = copies.iter().filter(|(shard, _)| self.0.leads(cx, **shard));

@@ -28,6 +28,9 @@ pub(crate) trait Replicas: 'static {
     /// Returns the leader of a shard, as far as this node knows.
     fn leader(&self, cx: &Context, shard: ShardId) -> Option<NodeId>;
 
+    /// Notes that the leader of a shard has not answered a request.
+    fn suspect_leader(&self, shard: ShardId);
+
     /// Returns the orders of shards that this node leads which are not brought to their end.
     fn open_orders(&self, cx: &Context) -> Vec<Rc<OrderForm>>;
 

@@ -15,7 +15,10 @@ fn anomalies(run: &Run) -> BTreeSet<String> {
     assert!(run.failure().is_none(), "{:?}", run.failure());
     let analysis: Option<&OrdersAnalysis> = run.results().workload_as();
     let findings = analysis.expect("the workload is orders").findings();
-    findings.into_iter().map(|finding| finding.anomaly).collect()
+    findings
+        .into_iter()
+        .map(|finding| finding.anomaly)
+        .collect()
 }
 
 /// Returns the kinds of anomalies in runs from a few seeds under a fault. Prints what the checker

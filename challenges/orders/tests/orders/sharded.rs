@@ -52,7 +52,7 @@ fn pauses_preserve_stock_and_orders() {
 fn lost_messages_are_replaced() {
     for_each_seed(|seed| {
         let run = run(seed, Loss::of(0.2));
-        assert!(run.net().dropped > 0, "no message was lost");
+        assert!(run.net().lost > 0, "no message was lost");
     });
 }
 
@@ -61,5 +61,21 @@ fn duplicated_messages_have_no_effect() {
     for_each_seed(|seed| {
         let run = run(seed, Duplication::of(0.5));
         assert!(run.net().duplicated > 0, "no message was duplicated");
+    });
+}
+
+/// Most of 32 shards sleep most of the time, also while their leader is dead.
+#[test]
+fn sleeping_shards_survive_kills() {
+    for_each_seed(|seed| {
+        let options = Options {
+            shards: 32,
+            ..Options::default()
+        };
+        let run = cluster(seed, Strategy::Sharded, options)
+            .nemesis(Kill::one().every(secs(3)))
+            .run(load().rate(5.0).time_limit(secs(30)));
+        run.assert_valid();
+        assert!(run.kills() > 0, "no node was killed");
     });
 }

@@ -10,7 +10,7 @@ use crate::cluster::{Strategy, nodes};
 
 fn swarm() -> Swarm {
     Swarm::of(workload::Orders)
-        .nodes(1..=7)
+        .nodes(2..=7)
         .latency_up_to(ms(30))
         .time_limit(secs(15), secs(4))
 }

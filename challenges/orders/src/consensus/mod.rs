@@ -1,6 +1,8 @@
 //! The Raft groups of one node. They share the log file, its syncs, and the messages to each other
 //! node: everything that happens in one turn is one frame on disk and one message per destination.
 
+mod group;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,14 +12,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::prelude::*;
-use raft::{
-    Config, Disk, Index, Output as Work, Packet, Persistent, Raft, ReadId, Record, Term, Wal,
-};
+use raft::{Config, Disk, Output as Work, Packet, Persistent, Raft, ReadId, Record, Wal};
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::group::{Group, Sleep};
 use crate::replicas::Replicas;
 use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
 
@@ -29,34 +30,27 @@ const TICK_INTERVAL: Duration = Duration::from_millis(50);
 /// A change to the persistent state of a group.
 type GroupRecord = (ShardId, Record<Command>);
 
-/// Packets of several groups from one node to another:
+/// A message from one node to another, for all groups that they have in common. On the wire:
 /// `{"type": "raft", "packets": [[shard, packet], …]}`.
-#[derive(Deserialize)]
-pub struct Packets {
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Message {
     packets: Vec<(ShardId, Packet<Command>)>,
+    /// Groups whose leader, the sender, asks the receiver to sleep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sleep: Vec<Sleep>,
+    /// Groups whose leader, the receiver, learns that the sender sleeps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sleeping: Vec<Sleep>,
 }
 
-/// [`Packets`] on their way out.
+/// Messages by destination.
+type Messages = BTreeMap<NodeId, Message>;
+
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Outgoing<'a> {
-    Raft {
-        packets: &'a [(ShardId, Packet<Command>)],
-    },
-}
-
-/// A replica of a shard.
-struct Group {
-    raft: Raft<Command>,
-    shard: Shard,
-    applied: Index,
-    /// Commands that this node proposed, with the term in which it led.
-    proposed: BTreeMap<Index, (Term, oneshot::Sender<Output>)>,
-    reads: BTreeMap<ReadId, oneshot::Sender<()>>,
-    /// Reads that wait until this index is applied.
-    confirmed: Vec<(ReadId, Index)>,
-    /// True if the group has work for the next turn.
-    has_input: bool,
+    Raft(&'a Message),
 }
 
 /// The Raft groups of a node.
@@ -64,6 +58,8 @@ pub(crate) struct Groups {
     groups: RefCell<BTreeMap<ShardId, Group>>,
     wal: Cell<Option<Wal>>,
     last_read: Cell<ReadId>,
+    /// Requests to sleep that this node has followed and not yet answered.
+    consents: RefCell<BTreeMap<NodeId, Vec<Sleep>>>,
     arrived: Notify,
     start: Instant,
 }
@@ -100,18 +96,32 @@ impl Groups {
             groups: RefCell::new(groups),
             wal: Cell::new(Some(wal)),
             last_read: Cell::new(0),
+            consents: RefCell::default(),
             arrived: Notify::new(),
             start: Instant::now(),
         })
     }
 
-    /// Handles packets from another node.
-    pub(crate) fn receive(&self, from: &str, packets: Packets) {
-        let from = NodeId::from(from);
-        for (shard, packet) in packets.packets {
-            if let Some(group) = self.groups.borrow_mut().get_mut(&shard) {
-                group.raft.step(self.start.elapsed(), &from, packet);
-                group.has_input = true;
+    /// Handles a message from another node.
+    pub(crate) fn receive(&self, from: &str, message: Message) {
+        let (now, from) = (self.start.elapsed(), NodeId::from(from));
+        let mut groups = self.groups.borrow_mut();
+        for (shard, packet) in message.packets {
+            if let Some(group) = groups.get_mut(&shard) {
+                group.receive(now, &from, packet);
+            }
+        }
+        for asked in message.sleep {
+            if let Some(group) = groups.get_mut(&asked.shard())
+                && group.consents_to_sleep(&from, asked)
+            {
+                let mut consents = self.consents.borrow_mut();
+                consents.entry(from.clone()).or_default().push(asked);
+            }
+        }
+        for consent in message.sleeping {
+            if let Some(group) = groups.get_mut(&consent.shard()) {
+                group.note_sleeping(now, &from, consent);
             }
         }
         self.arrived.notify_one();
@@ -130,10 +140,7 @@ impl Groups {
             let mut work = self.take_work(is_tick);
             let records = take_records(&mut work);
             self.during_write(cx, wal.write(records)).await?;
-            let messages = work
-                .iter_mut()
-                .map(|(shard, work)| (*shard, std::mem::take(&mut work.messages)));
-            send(cx, messages);
+            self.send(cx, &mut work);
             self.apply(work)?;
             if wal.is_long() {
                 let records = self.compact()?;
@@ -162,28 +169,39 @@ impl Groups {
                 () = sleep(TICK_INTERVAL) => {}
             }
             let now = self.start.elapsed();
-            let mut groups = self.groups.borrow_mut();
-            send(
-                cx,
-                groups
-                    .iter_mut()
-                    .map(|(shard, group)| (*shard, group.raft.prompt_messages(now))),
-            );
+            let mut messages = Messages::new();
+            for (shard, group) in &mut *self.groups.borrow_mut() {
+                add_packets(&mut messages, *shard, group.prompt_messages(now));
+            }
+            send(cx, &messages);
         }
+    }
+
+    /// Sends the packets of all groups. Requests to sleep accompany the packets to their followers,
+    /// so that they are repeated as often as heartbeats.
+    fn send(&self, cx: &Context, work: &mut [(ShardId, Work<Command>)]) {
+        let now = self.start.elapsed();
+        let groups = self.groups.borrow();
+        let mut messages = Messages::new();
+        for (shard, work) in work {
+            if let Some(asked) = groups[shard].ask_to_sleep(now) {
+                for (to, _) in &work.messages {
+                    messages.entry(to.clone()).or_default().sleep.push(asked);
+                }
+            }
+            add_packets(&mut messages, *shard, std::mem::take(&mut work.messages));
+        }
+        for (to, consents) in self.consents.take() {
+            messages.entry(to).or_default().sleeping = consents;
+        }
+        send(cx, &messages);
     }
 
     fn take_work(&self, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
         let now = self.start.elapsed();
         let mut work = Vec::new();
         for (shard, group) in &mut *self.groups.borrow_mut() {
-            if is_tick {
-                group.raft.tick(now);
-                group.reads.retain(|_, reader| !reader.is_closed());
-            }
-            if is_tick || group.has_input {
-                group.has_input = false;
-                work.push((*shard, group.raft.output()));
-            }
+            work.extend(group.turn(now, is_tick).map(|work| (*shard, work)));
         }
         work
     }
@@ -202,9 +220,7 @@ impl Groups {
     fn compact(&self) -> io::Result<Vec<GroupRecord>> {
         let mut records = Vec::new();
         for (shard, group) in &mut *self.groups.borrow_mut() {
-            let data = serde_json::to_string(&group.shard)?;
-            let compacted = group.raft.compact(group.applied, data.into());
-            records.extend(compacted.into_iter().map(|record| (*shard, record)));
+            records.extend(group.compact()?.into_iter().map(|record| (*shard, record)));
         }
         Ok(records)
     }
@@ -218,45 +234,44 @@ impl Replicas for Groups {
         command: Command,
     ) -> Option<oneshot::Receiver<Output>> {
         let mut groups = self.groups.borrow_mut();
-        let group = groups.get_mut(&shard)?;
-        let index = group.raft.propose(command).ok()?;
-        let (sender, outcome) = oneshot::channel();
-        let term = group.raft.current_term();
-        group.proposed.insert(index, (term, sender));
-        group.has_input = true;
         self.arrived.notify_one();
-        Some(outcome)
+        groups
+            .get_mut(&shard)?
+            .propose(self.start.elapsed(), command)
     }
 
     fn read(&self, _: &Context, shard: ShardId) -> Option<oneshot::Receiver<()>> {
         let mut groups = self.groups.borrow_mut();
-        let group = groups.get_mut(&shard)?;
-        if !group.raft.is_leader() {
-            return None;
-        }
         let read = self.last_read.get() + 1;
         self.last_read.set(read);
-        group.raft.read(read).ok()?;
-        let (sender, confirmed) = oneshot::channel();
-        group.reads.insert(read, sender);
-        group.has_input = true;
         self.arrived.notify_one();
-        Some(confirmed)
+        groups.get_mut(&shard)?.read(self.start.elapsed(), read)
     }
 
     fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T> {
         let groups = self.groups.borrow();
-        groups.get(&shard).map(|group| view(&group.shard))
+        groups.get(&shard).map(|group| view(group.shard()))
     }
 
     fn leader(&self, _: &Context, shard: ShardId) -> Option<NodeId> {
-        self.groups.borrow().get(&shard)?.raft.leader_id().cloned()
+        self.groups
+            .borrow()
+            .get(&shard)?
+            .raft()
+            .leader_id()
+            .cloned()
+    }
+
+    fn suspect_leader(&self, shard: ShardId) {
+        if let Some(group) = self.groups.borrow_mut().get_mut(&shard) {
+            group.wake(self.start.elapsed());
+        }
     }
 
     fn open_orders(&self, _: &Context) -> Vec<Rc<OrderForm>> {
         let groups = self.groups.borrow();
-        let led = groups.values().filter(|group| group.raft.is_leader());
-        led.flat_map(|group| group.shard.open_orders().cloned())
+        let led = groups.values().filter(|group| group.raft().is_leader());
+        led.flat_map(|group| group.shard().open_orders().cloned())
             .collect()
     }
 
@@ -269,60 +284,16 @@ impl Replicas for Groups {
     }
 }
 
-impl Group {
-    fn new(shard: ShardId, raft: Raft<Command>) -> Self {
-        Self {
-            raft,
-            shard: Shard::new(shard),
-            applied: 0,
-            proposed: BTreeMap::new(),
-            reads: BTreeMap::new(),
-            confirmed: Vec::new(),
-            has_input: true,
-        }
-    }
-
-    fn apply(&mut self, work: Work<Command>) -> io::Result<()> {
-        if let Some(snapshot) = work.snapshot {
-            self.shard = serde_json::from_str(&snapshot.data)?;
-            self.applied = snapshot.last_included_index;
-            // The outcomes of these commands are not known here; their clients ask again.
-            self.proposed = self.proposed.split_off(&(self.applied + 1));
-        }
-        for entry in work.committed {
-            self.applied = entry.index;
-            let output = entry.command.map(|command| self.shard.apply(&command));
-            let proposed = self.proposed.remove(&entry.index);
-            if let (Some(output), Some((term, client))) = (output, proposed)
-                && term == entry.term
-            {
-                // The client may have given up.
-                let _ = client.send(output);
-            }
-        }
-        self.confirmed.extend(work.reads);
-        let applied = self.applied;
-        self.confirmed.retain(|(read, index)| {
-            let is_ready = *index <= applied;
-            if is_ready && let Some(reader) = self.reads.remove(read) {
-                let _ = reader.send(());
-            }
-            !is_ready
-        });
-        Ok(())
+fn add_packets(messages: &mut Messages, shard: ShardId, packets: Vec<(NodeId, Packet<Command>)>) {
+    for (to, packet) in packets {
+        let message = messages.entry(to).or_default();
+        message.packets.push((shard, packet));
     }
 }
 
-/// Sends the packets of all groups, in one message to each node.
-fn send(cx: &Context, packets: impl Iterator<Item = (ShardId, Vec<(NodeId, Packet<Command>)>)>) {
-    let mut messages: BTreeMap<NodeId, Vec<(ShardId, Packet<Command>)>> = BTreeMap::new();
-    for (shard, packets) in packets {
-        for (to, packet) in packets {
-            messages.entry(to).or_default().push((shard, packet));
-        }
-    }
-    for (to, packets) in &messages {
-        cx.send(to, &Outgoing::Raft { packets });
+fn send(cx: &Context, messages: &Messages) {
+    for (to, message) in messages {
+        cx.send(to, &Outgoing::Raft(message));
     }
 }
 
