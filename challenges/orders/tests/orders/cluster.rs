@@ -52,11 +52,11 @@ pub fn cluster(
         .latency(Latency::constant(LATENCY))
 }
 
-/// 100 operations a second for 15 s, of which the last 4 are without faults.
+/// 60 operations a second for 12 s, of which the last 3 are without faults.
 pub fn load() -> Load {
     Load::of(workload::Orders)
-        .rate(100.0)
+        .rate(60.0)
         .concurrency(20)
-        .time_limit(secs(15))
-        .fault_free_tail(secs(4))
+        .time_limit(secs(12))
+        .fault_free_tail(secs(3))
 }

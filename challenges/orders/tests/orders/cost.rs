@@ -15,15 +15,16 @@ fn quiet(load: Load) -> Run {
 
 fn load() -> Load {
     Load::of(workload::Orders)
+        .rate(60.0)
         .concurrency(20)
-        .time_limit(secs(20))
+        .time_limit(secs(12))
 }
 
 /// To the leaders of all shards, to their followers, back, and back: four messages, with a sync at
 /// the leader and one at a follower, each of which may have to wait for the one before.
 #[test]
 fn order_within_a_shard_takes_four_messages_in_sequence() {
-    let run = quiet(load().rate(100.0).option("max-lines", 1));
+    let run = quiet(load().option("max-lines", 1));
     let limit = 4 * LATENCY + 4 * SYNC;
     let median = run.latency_of("order", 0.5);
     assert!(median <= limit, "{median:?}");
@@ -32,7 +33,7 @@ fn order_within_a_shard_takes_four_messages_in_sequence() {
 /// The same twice: reserve, settle.
 #[test]
 fn order_across_shards_takes_eight_messages_in_sequence() {
-    let run = quiet(load().rate(100.0));
+    let run = quiet(load());
     let limit = 8 * LATENCY + 8 * SYNC;
     let median = run.latency_of("order", 0.5);
     assert!(median <= limit, "{median:?}");
@@ -52,7 +53,7 @@ fn messages_at_rest(shards: u32) -> usize {
     };
     let run = cluster(1, Strategy::Sharded, options)
         .record_all_messages()
-        .run(load().rate(100.0).time_limit(secs(5)));
+        .run(load().time_limit(secs(5)));
     run.assert_valid();
     let origin = run.journal().origin();
     let sent = run.journal().events().iter().filter(|event| {

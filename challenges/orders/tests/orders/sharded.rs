@@ -49,18 +49,14 @@ fn pauses_preserve_stock_and_orders() {
 }
 
 #[test]
-fn lost_messages_are_replaced() {
+fn lost_and_repeated_messages_preserve_stock_and_orders() {
     for_each_seed(|seed| {
-        let run = run(seed, Loss::of(0.2));
-        assert!(run.net().lost > 0, "no message was lost");
-    });
-}
-
-#[test]
-fn duplicated_messages_have_no_effect() {
-    for_each_seed(|seed| {
-        let run = run(seed, Duplication::of(0.5));
-        assert!(run.net().duplicated > 0, "no message was duplicated");
+        let run = cluster(seed, Strategy::Sharded, Options::default())
+            .nemesis(Loss::of(0.2).every(secs(2)))
+            .nemesis(Duplication::of(0.5).every(secs(2)))
+            .run(load());
+        run.assert_valid();
+        assert!(run.net().lost > 0 && run.net().duplicated > 0);
     });
 }
 
