@@ -10,12 +10,14 @@
 //! the shop sells what it does not have.
 
 mod consensus;
+mod leaders;
 mod node;
 mod orders;
 mod primary;
 mod replicas;
 mod ring;
 pub mod shop;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,7 +86,9 @@ pub enum Request {
     /// Asks for what was sold of a product.
     Statistics { product: String },
     /// A request for the leader of a shard.
-    Shard(node::ShardRequest),
+    Shard(leaders::ShardRequest),
+    /// What was sold of products of which the receiver has no replica.
+    Sales(statistics::SalesMessage),
     /// A message between the Raft groups of two nodes.
     Raft(consensus::Message),
     /// A message between primary copies.
@@ -114,7 +118,9 @@ pub enum Reply {
     /// Number of accepted orders, and of the pieces they took.
     StatisticsOk { orders: u64, sold: u64 },
     /// The answer of a shard's leader to another node.
-    ShardOk { answer: node::Answer },
+    ShardOk { answer: leaders::Answer },
+    /// The sales are noted.
+    SalesOk {},
     /// The answer of a primary copy to another node.
     PrimaryOk { answer: primary::Answer },
 }
@@ -220,6 +226,8 @@ impl Node for Orders {
 async fn run<R: Replicas>(node: &ShopNode<R>, cx: &Context) {
     let (recovering, recovery_cx) = (node.clone(), cx.clone());
     cx.spawn(async move { recovering.run_recovery(&recovery_cx).await });
+    let (telling, telling_cx) = (node.clone(), cx.clone());
+    cx.spawn(async move { telling.run_statistics(&telling_cx).await });
     node.replicas().run(cx).await;
 }
 

@@ -6,61 +6,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::prelude::*;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::Instant;
 
+use crate::leaders::{Answer, Ask, ShardRequest};
 use crate::orders::Recovery;
 use crate::replicas::Replicas;
 use crate::ring::Ring;
 use crate::shop::{Command, OrderForm, Output, Product, Quantities, Shard, ShardId};
+use crate::statistics::{Sales, Statistics};
 use crate::{Options, OrderStatus, Reply, Request};
-
-/// Time that a node waits for the answer of another one before it asks again. Should be longer than
-/// most answers take, and a dead leader is asked in vain for that time.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(600);
-
-/// Pause before a node asks again if no leader is known.
-const RETRY_INTERVAL: Duration = Duration::from_millis(50);
-
-/// A request for the leader of a shard.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename = "shard")]
-pub struct ShardRequest {
-    shard: ShardId,
-    ask: Ask,
-}
-
-/// What the leader of a shard can do. Everything may be asked repeatedly.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Ask {
-    /// Executes a command.
-    Execute(Command),
-    /// Reads an order.
-    Status(String),
-    /// Reads a product.
-    Product(String),
-}
-
-/// The answer of a shard.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// The asked node does not lead the shard; another one may.
-    NotLeader(Option<String>),
-    /// The outcome of a command.
-    Output(Output),
-    /// The state of an order, and the payment that pays it.
-    Order(OrderStatus, Option<String>),
-    /// A product.
-    Product(Product),
-}
-
-/// A reply to [`ShardRequest`] as it is received.
-#[derive(Deserialize)]
-struct ShardOk {
-    answer: Answer,
-}
 
 /// A node of the shop, with its replicas.
 pub(crate) struct ShopNode<R>(Rc<Inner<R>>);
@@ -79,6 +33,7 @@ struct Inner<R> {
     /// The node that last answered for each shard.
     leaders: RefCell<BTreeMap<ShardId, NodeId>>,
     recovery: Recovery,
+    statistics: Statistics,
     request_timeout: Duration,
 }
 
@@ -95,6 +50,7 @@ impl<R: Replicas> ShopNode<R> {
             members,
             leaders: RefCell::default(),
             recovery: Recovery::default(),
+            statistics: Statistics::default(),
             request_timeout: options.request_timeout,
         }))
     }
@@ -105,6 +61,28 @@ impl<R: Replicas> ShopNode<R> {
 
     pub(crate) fn recovery(&self) -> &Recovery {
         &self.0.recovery
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.0.statistics
+    }
+
+    /// Returns the nodes that have a replica of each shard.
+    pub(crate) fn members(&self) -> &BTreeMap<ShardId, Vec<NodeId>> {
+        &self.0.members
+    }
+
+    /// Returns the node that last answered for a shard.
+    pub(crate) fn remembered_leader(&self, shard: ShardId) -> Option<NodeId> {
+        self.0.leaders.borrow().get(&shard).cloned()
+    }
+
+    pub(crate) fn remember_leader(&self, shard: ShardId, leader: Option<NodeId>) {
+        let mut leaders = self.0.leaders.borrow_mut();
+        match leader {
+            Some(leader) => leaders.insert(shard, leader),
+            None => leaders.remove(&shard),
+        };
     }
 
     /// Returns the time at which a request that arrives now fails.
@@ -163,17 +141,12 @@ impl<R: Replicas> ShopNode<R> {
                 }
             }
             Request::Statistics { product } => {
-                // Eventually consistent: any replica answers.
-                let shard = self.shard_of_product(&product);
-                let replica = self.replicas().view(shard, |it| it.product(&product));
-                let product = match replica {
-                    Some(product) => product,
-                    None => self.product(cx, product, deadline).await?,
-                };
-                Reply::StatisticsOk {
-                    orders: product.orders,
-                    sold: product.sold,
-                }
+                let Sales { orders, sold } = self.sales(cx, product, deadline).await?;
+                Reply::StatisticsOk { orders, sold }
+            }
+            Request::Sales(message) => {
+                self.statistics().receive(message);
+                Reply::SalesOk {}
             }
             _ => {
                 let text = "a message between nodes of another strategy";
@@ -188,6 +161,19 @@ impl<R: Replicas> ShopNode<R> {
             Answer::Product(product) => Ok(product),
             answer => Err(unexpected(answer)),
         }
+    }
+
+    /// Returns what was sold of a product, as far as this node knows.
+    async fn sales(&self, cx: &Context, product: String, deadline: Instant) -> Result<Sales> {
+        let shard = self.shard_of_product(&product);
+        let replica = |shard: &Shard| Sales::from(&shard.product(&product));
+        let known = self.replicas().view(shard, replica);
+        if let Some(sales) = known.or_else(|| self.statistics().sales(&product)) {
+            return Ok(sales);
+        }
+        let sales = Sales::from(&self.product(cx, product.clone(), deadline).await?);
+        self.statistics().learn(&product, sales);
+        Ok(sales)
     }
 
     fn shard_of_product(&self, product: &str) -> ShardId {
@@ -209,191 +195,8 @@ impl<R: Replicas> ShopNode<R> {
         let home = self.shard_of_order(&order);
         Rc::new(OrderForm { order, home, parts })
     }
-
-    /// Executes a command at the leader of a shard.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`ask`](Self::ask).
-    pub(crate) async fn execute(
-        &self,
-        cx: &Context,
-        shard: ShardId,
-        command: Command,
-        deadline: Instant,
-    ) -> Result<Output> {
-        match self.ask(cx, shard, Ask::Execute(command), deadline).await? {
-            Answer::Output(output) => Ok(output),
-            answer => Err(unexpected(answer)),
-        }
-    }
-
-    /// Asks the leader of a shard, wherever it is, until it answers.
-    ///
-    /// # Errors
-    ///
-    /// "Temporarily unavailable" if no node that was asked leads the shard: nothing was done.
-    /// Otherwise a timeout, which is indefinite.
-    async fn ask(
-        &self,
-        cx: &Context,
-        shard: ShardId,
-        ask: Ask,
-        deadline: Instant,
-    ) -> Result<Answer> {
-        let members = &self.0.members[&shard];
-        let request = ShardRequest { shard, ask };
-        let mut is_definite = true;
-        let mut was_redirected = false;
-        for attempt in 0.. {
-            let known = self.0.replicas.leader(cx, shard);
-            let known = known.or_else(|| self.0.leaders.borrow().get(&shard).cloned());
-            let node = known.unwrap_or_else(|| members[attempt % members.len()].clone());
-            let limit = deadline.min(Instant::now() + ATTEMPT_TIMEOUT);
-            let answer = if *node == *cx.id() {
-                Box::pin(self.lead(cx, shard, request.ask.clone(), limit)).await
-            } else {
-                let timeout = limit.saturating_duration_since(Instant::now());
-                let call = cx.call_within(timeout, &node, &request);
-                call.await.map(|ShardOk { answer }| answer)
-            };
-            let mut leaders = self.0.leaders.borrow_mut();
-            leaders.remove(&shard);
-            let mut is_redirected = false;
-            match answer {
-                Ok(Answer::NotLeader(leader)) => {
-                    if let Some(leader) = leader.filter(|leader| **leader != *node) {
-                        leaders.insert(shard, leader.into());
-                        is_redirected = !was_redirected;
-                    }
-                }
-                Ok(answer) => {
-                    leaders.insert(shard, node);
-                    return Ok(answer);
-                }
-                Err(e) => {
-                    is_definite &= e.is_definite();
-                    self.replicas().suspect_leader(shard);
-                }
-            }
-            drop(leaders);
-            was_redirected = is_redirected;
-            if !is_redirected {
-                sleep_until(deadline.min(Instant::now() + RETRY_INTERVAL)).await;
-            }
-            if Instant::now() >= deadline {
-                break;
-            }
-        }
-        Err(match is_definite {
-            true => Error::temporarily_unavailable("the shard has no leader; nothing was done"),
-            false => Error::timeout("the shard has not answered in time"),
-        })
-    }
-
-    /// Does what the leader of a shard is asked for.
-    ///
-    /// # Errors
-    ///
-    /// A timeout, which is indefinite.
-    async fn lead(
-        &self,
-        cx: &Context,
-        shard: ShardId,
-        ask: Ask,
-        deadline: Instant,
-    ) -> Result<Answer> {
-        match ask {
-            Ask::Execute(command) => {
-                let Some(outcome) = self.replicas().propose(cx, shard, command.clone()) else {
-                    return Ok(self.not_leader(cx, shard));
-                };
-                let mut output = known_in_time(outcome, deadline).await?;
-                if let (Output::Undecided, Command::Pay { order, .. }) = (output, &command) {
-                    self.finish(cx, shard, order, deadline).await?;
-                    let Some(outcome) = self.replicas().propose(cx, shard, command) else {
-                        return Err(Error::timeout(
-                            "the payment is stored, but its state is open",
-                        ));
-                    };
-                    output = known_in_time(outcome, deadline).await?;
-                }
-                Ok(Answer::Output(output))
-            }
-            Ask::Status(order) => {
-                let Some(confirmed) = self.replicas().read(cx, shard) else {
-                    return Ok(self.not_leader(cx, shard));
-                };
-                known_in_time(confirmed, deadline).await?;
-                self.finish(cx, shard, &order, deadline).await?;
-                let state = self.replicas().view(shard, |shard| state_of(shard, &order));
-                let (status, payment) = state.unwrap_or((OrderStatus::Unknown, None));
-                Ok(Answer::Order(status, payment))
-            }
-            Ask::Product(product) => {
-                let Some(confirmed) = self.replicas().read(cx, shard) else {
-                    return Ok(self.not_leader(cx, shard));
-                };
-                known_in_time(confirmed, deadline).await?;
-                let product = self.replicas().view(shard, |shard| shard.product(&product));
-                Ok(Answer::Product(product.unwrap_or_default()))
-            }
-        }
-    }
-
-    fn not_leader(&self, cx: &Context, shard: ShardId) -> Answer {
-        let leader = self.replicas().leader(cx, shard);
-        let other = leader.filter(|leader| **leader != *cx.id());
-        Answer::NotLeader(other.map(|leader| leader.to_string()))
-    }
-
-    /// Brings an order to its end if its home shard has registered it without a decision. Its
-    /// client may have been answered, so nothing may be said about the order before.
-    async fn finish(
-        &self,
-        cx: &Context,
-        home: ShardId,
-        order: &str,
-        deadline: Instant,
-    ) -> Result<()> {
-        let open = |shard: &Shard| {
-            shard
-                .open_order(order)
-                .filter(|it| it.home == home)
-                .cloned()
-        };
-        match self.replicas().view(home, open).flatten() {
-            Some(form) => self.conclude(cx, &form, deadline).await,
-            None => Ok(()),
-        }
-    }
 }
 
-/// Returns the state of an order and the payment that pays it.
-fn state_of(shard: &Shard, order: &str) -> (OrderStatus, Option<String>) {
-    let order = shard.order(order);
-    match order.and_then(|order| Some((order, order.accepted?))) {
-        None => (OrderStatus::Unknown, None),
-        Some((_, false)) => (OrderStatus::Rejected, None),
-        Some((order, true)) => match order.payments.first() {
-            None => (OrderStatus::Accepted, None),
-            payment => (OrderStatus::Paid, payment.cloned()),
-        },
-    }
-}
-
-/// Waits for an outcome.
-///
-/// # Errors
-///
-/// A timeout, also if this node lost its leadership: the command may still be committed.
-async fn known_in_time<T>(outcome: oneshot::Receiver<T>, deadline: Instant) -> Result<T> {
-    match timeout_at(deadline, outcome).await {
-        Ok(Ok(outcome)) => Ok(outcome),
-        _ => Err(Error::timeout("the outcome is not known here")),
-    }
-}
-
-fn unexpected(answer: impl std::fmt::Debug) -> Error {
+pub(crate) fn unexpected(answer: impl std::fmt::Debug) -> Error {
     Error::crash(format!("a shard answers something else: {answer:?}"))
 }

@@ -94,6 +94,11 @@ impl Shard {
         self.products.get(product).copied().unwrap_or_default()
     }
 
+    /// Returns all products that were ever restocked, by name.
+    pub fn products(&self) -> impl Iterator<Item = (&String, &Product)> {
+        self.products.iter()
+    }
+
     /// Returns an order of this home shard.
     pub fn order(&self, order: &str) -> Option<&Order> {
         self.orders.get(order)

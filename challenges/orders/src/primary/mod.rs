@@ -10,6 +10,8 @@
 //! Both take silence for death. Two nodes that do not hear each other may both be primary and sell the
 //! same pieces, and when they hear each other again, one copies the state of the other.
 
+mod replica;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -22,6 +24,8 @@ use rand::RngExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
+use self::replica::Replica;
+pub use self::replica::Version;
 use crate::replicas::Replicas;
 use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
 
@@ -36,9 +40,6 @@ const REPLICATION_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Time for which a replica waits for the state of the primary.
 const COPY_TIMEOUT: Duration = Duration::from_millis(250);
-
-/// Number of commands that arrive early, after which those before them are taken for lost.
-const MAX_EARLY: usize = 20;
 
 /// A message between the replicas of two nodes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,14 +73,6 @@ pub enum Answer {
     State(Option<(Version, Shard)>),
 }
 
-/// The version of a state: a random number for the time in which one node was primary without a
-/// break, and the number of commands since its beginning.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Version {
-    reign: u64,
-    commands: u64,
-}
-
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Outgoing {
@@ -98,23 +91,13 @@ enum Election {
     FirstLive,
 }
 
-/// A replica of a shard.
-struct Copy {
-    shard: Shard,
-    version: Version,
-    /// True if this node was primary at the last command.
-    is_primary: bool,
-    /// Commands that arrived before those that precede them.
-    early: BTreeMap<u64, Command>,
-}
-
 /// The replicas of a node.
 pub(crate) struct Copies(Rc<Inner>);
 
 struct Inner {
     election: Election,
     members: BTreeMap<ShardId, Vec<NodeId>>,
-    copies: RefCell<BTreeMap<ShardId, Copy>>,
+    replicas: RefCell<BTreeMap<ShardId, Replica>>,
     /// The time at which each other node was last heard from.
     heard: RefCell<BTreeMap<NodeId, Instant>>,
     /// True once the node takes part.
@@ -133,23 +116,16 @@ impl Copies {
     }
 
     fn new(cx: &Context, election: Election, members: BTreeMap<ShardId, Vec<NodeId>>) -> Self {
-        let copy = |shard: &ShardId| {
-            let copy = Copy {
-                shard: Shard::new(*shard),
-                version: Version::default(),
-                is_primary: false,
-                early: BTreeMap::new(),
-            };
-            (*shard, copy)
-        };
         let ours = members
             .iter()
             .filter(|(_, it)| it.iter().any(|node| **node == *cx.id()));
-        let copies = ours.map(|(shard, _)| copy(shard)).collect();
+        let replicas = ours
+            .map(|(shard, _)| (*shard, Replica::new(*shard)))
+            .collect();
         let heard = cx.peers().iter().map(|peer| (peer.clone(), Instant::now()));
         Self(Rc::new(Inner {
             election,
-            copies: RefCell::new(copies),
+            replicas: RefCell::new(replicas),
             heard: RefCell::new(heard.collect()),
             is_ready: Cell::new(false),
             members,
@@ -222,28 +198,20 @@ impl Inner {
         if !self.leads(cx, shard) {
             return None;
         }
-        let mut copies = self.copies.borrow_mut();
-        let copy = copies.get_mut(&shard)?;
-        copy.lead(cx);
-        Some((copy.version, copy.shard.clone()))
+        let mut replicas = self.replicas.borrow_mut();
+        let replica = replicas.get_mut(&shard)?;
+        replica.lead(cx.rng().random());
+        Some((replica.version(), replica.shard().clone()))
     }
 
     /// Executes a command of the primary, in the primary's order. Returns false if the state of this
     /// replica is not one of the primary's.
     fn follow(&self, shard: ShardId, version: Version, command: Command) -> bool {
-        let mut copies = self.copies.borrow_mut();
-        let Some(copy) = copies.get_mut(&shard) else {
+        let mut replicas = self.replicas.borrow_mut();
+        let Some(replica) = replicas.get_mut(&shard) else {
             return true;
         };
-        copy.is_primary = false;
-        if copy.version.reign != version.reign {
-            return false;
-        }
-        if version.commands > copy.version.commands {
-            copy.early.insert(version.commands, command);
-        }
-        copy.catch_up();
-        copy.early.len() < MAX_EARLY
+        replica.follow(version, command)
     }
 
     /// Replaces a replica by the state of the primary.
@@ -256,8 +224,8 @@ impl Inner {
         else {
             return;
         };
-        if let Some(copy) = self.copies.borrow_mut().get_mut(&shard) {
-            copy.replace(version, state);
+        if let Some(replica) = self.replicas.borrow_mut().get_mut(&shard) {
+            replica.replace(version, state);
         }
     }
 
@@ -278,42 +246,6 @@ impl Inner {
     }
 }
 
-impl Copy {
-    /// Begins a reign unless this node was primary at the last command, too.
-    fn lead(&mut self, cx: &Context) {
-        if !self.is_primary {
-            self.is_primary = true;
-            self.early.clear();
-            self.version = Version {
-                reign: cx.rng().random(),
-                commands: 0,
-            };
-        }
-    }
-
-    fn catch_up(&mut self) {
-        while let Some(command) = self.early.remove(&(self.version.commands + 1)) {
-            self.shard.apply(&command);
-            self.version.commands += 1;
-        }
-    }
-
-    fn replace(&mut self, version: Version, state: Shard) {
-        let is_same_reign = self.version.reign == version.reign;
-        if is_same_reign && self.version.commands >= version.commands {
-            return;
-        }
-        self.is_primary = false;
-        if !is_same_reign {
-            self.early.clear();
-        }
-        self.early = self.early.split_off(&(version.commands + 1));
-        self.version = version;
-        self.shard = state;
-        self.catch_up();
-    }
-}
-
 impl Replicas for Copies {
     fn propose(
         &self,
@@ -325,11 +257,10 @@ impl Replicas for Copies {
             return None;
         }
         let (output, version) = {
-            let mut copies = self.0.copies.borrow_mut();
-            let copy = copies.get_mut(&shard)?;
-            copy.lead(cx);
-            copy.version.commands += 1;
-            (copy.shard.apply(&command), copy.version)
+            let mut replicas = self.0.replicas.borrow_mut();
+            let replica = replicas.get_mut(&shard)?;
+            replica.lead(cx.rng().random());
+            (replica.execute(&command), replica.version())
         };
         let (sender, outcome) = oneshot::channel();
         let others = self.0.members[&shard]
@@ -370,8 +301,8 @@ impl Replicas for Copies {
     }
 
     fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T> {
-        let copies = self.0.copies.borrow();
-        copies.get(&shard).map(|copy| view(&copy.shard))
+        let replicas = self.0.replicas.borrow();
+        replicas.get(&shard).map(|replica| view(replica.shard()))
     }
 
     fn leader(&self, cx: &Context, shard: ShardId) -> Option<NodeId> {
@@ -383,9 +314,11 @@ impl Replicas for Copies {
     }
 
     fn open_orders(&self, cx: &Context) -> Vec<Rc<OrderForm>> {
-        let copies = self.0.copies.borrow();
-        let led = copies.iter().filter(|(shard, _)| self.0.leads(cx, **shard));
-        led.flat_map(|(_, copy)| copy.shard.open_orders().cloned())
+        let replicas = self.0.replicas.borrow();
+        let led = replicas
+            .iter()
+            .filter(|(shard, _)| self.0.leads(cx, **shard));
+        led.flat_map(|(_, replica)| replica.shard().open_orders().cloned())
             .collect()
     }
 
