@@ -145,14 +145,13 @@ impl Group {
         (may_sleep && self.shard.open_orders().next().is_none()).then(|| self.sleep())
     }
 
-    /// Falls asleep if the leader asks for it. Returns whether this replica sleeps.
+    /// Falls asleep if the leader asks for it and this replica agrees. Returns whether it does.
     pub(super) fn consents_to_sleep(&mut self, leader: &NodeId, asked: Sleep) -> bool {
         let follows = self.raft.leader_id() == Some(leader) && !self.raft.is_leader();
         let is_same = self.sleep() == asked && self.applied == asked.index;
-        if follows && is_same && self.raft.is_quiet() {
-            self.is_asleep = true;
-        }
-        self.is_asleep
+        let consents = follows && is_same && self.raft.is_quiet();
+        self.is_asleep |= consents;
+        consents
     }
 
     /// Notes that a follower sleeps. The leader sleeps once all of them do.
