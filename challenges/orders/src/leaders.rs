@@ -205,6 +205,10 @@ impl<R: Replicas> ShopNode<R> {
 
     /// Brings an order to its end if its home shard has registered it without a decision. Its
     /// client may have been answered, so nothing may be said about the order before.
+    ///
+    /// # Errors
+    ///
+    /// A timeout, also if this node has lost its leadership and does not know the decision yet.
     async fn finish(
         &self,
         cx: &Context,
@@ -213,15 +217,16 @@ impl<R: Replicas> ShopNode<R> {
         deadline: Instant,
     ) -> Result<()> {
         let open = |shard: &Shard| {
-            shard
-                .open_order(order)
-                .filter(|it| it.home == home)
-                .cloned()
+            let form = shard.open_order(order);
+            form.filter(|form| form.home == home).cloned()
         };
-        match self.replicas().view(home, open).flatten() {
-            Some(form) => self.conclude(cx, &form, deadline).await,
-            None => Ok(()),
+        if let Some(form) = self.replicas().view(home, open).flatten() {
+            self.conclude(cx, &form, deadline).await?;
+            if self.replicas().view(home, open).flatten().is_some() {
+                return Err(Error::timeout("the decision is not known here"));
+            }
         }
+        Ok(())
     }
 }
 
