@@ -133,11 +133,11 @@ impl Windows {
         Self::every(Duration::from_millis(385))
     }
 
-    /// Delivery within one hop and 10 ms. Rounds repair what was lost.
+    /// Delivery within one hop and 8 ms. Rounds repair what was lost.
     pub const fn swift() -> Self {
         Self {
             round: Duration::from_secs(2),
-            direct: Some(Duration::from_millis(10)),
+            direct: Some(Duration::from_millis(8)),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `eddy workloads` and `eddy services`: what nodes are asked, and what they may ask.
+//! `eddy workloads` and `eddy services`: the protocols between clients and nodes, and between nodes and
+//! services.
 
 use anyhow::Result;
 use clap::Args;
@@ -59,8 +60,8 @@ pub(super) fn services(options: &ServicesOptions) -> Result<u8> {
     Ok(0)
 }
 
-/// What the page says about one service: its line of the table, the sections that name it, and the
-/// sections below them that are not about another one.
+/// Returns the part of the page about one service: its line of the table, the sections that name it, and
+/// the sections below them that are not about another service.
 fn section_of(name: &str) -> String {
     let mut text = format!("# {name}\n");
     let mut shown = false;
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_has_its_part_of_the_page() {
+    fn page_has_a_part_for_every_service() {
         for service in NAMES {
             let text = section_of(service);
             assert!(text.lines().count() > 5, "{text}");

@@ -1,6 +1,6 @@
 //! What a run leaves to look at.
 //!
-//! The [`Store`] holds a directory for each run. Besides the history and the results there are
+//! A run has a [`RunDirectory`] in the store. Besides the history and the results there are
 //! pictures and pages for people, each drawn by one function from the finished history and journal
 //! to the text of one file:
 //!
@@ -15,6 +15,7 @@
 //! They need nothing but a browser, and no network.
 
 mod browse;
+mod compare;
 mod details;
 mod faults;
 mod index;
@@ -22,6 +23,7 @@ mod latency;
 mod messages;
 mod plot;
 mod rate;
+mod runs;
 mod store;
 mod style;
 mod svg;
@@ -33,8 +35,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use browse::{Browser, Response};
+pub use compare::{ComparedRow, Comparison, Section};
 pub use messages::EVENTS_MAX;
-pub use store::Store;
+pub use runs::{find_runs, list_runs};
+pub use store::{LineStream, RunDirectory, RunRecord, RunResults, RunState};
 
 use self::latency::Timings;
 use crate::check::Results;
