@@ -77,7 +77,7 @@ impl Default for Config {
     }
 }
 
-/// What a server wants done: the records first, see the [contract](self).
+/// What a server wants done. The records must be durable before anything else takes effect.
 #[derive(Debug)]
 pub struct Output<C> {
     /// Changes that must be on disk before anything else here takes effect.
