@@ -89,6 +89,10 @@ frontier: ## Measures the variants of broadcast and draws the plot
 election: ## Measures the strategies of leader-election side by side
 	$(CARGO) run --release --locked -p leader-election --example election
 
+.PHONY: orders
+orders: ## Measures the strategies of orders side by side
+	$(CARGO) run --release --locked -p orders --example strategies
+
 .PHONY: new-challenge
 new-challenge: ## Creates the package challenges/NAME with a working node
 	@scripts/new-challenge "$(NAME)"

@@ -270,7 +270,7 @@ fn record(plan: &TestPlan, command: &Command, seed: Seed) -> RunRecord {
         command: Some(command_line(plan, seed)),
         program: [&[program][..], &command.arguments].concat(),
         latency_dist: Some(options.latency_dist.to_string()),
-        fault_interval_s: (!faults.is_empty()).then(|| options.nemesis_interval.as_secs_f64()),
+        fault_interval_s: (!faults.is_empty()).then_some(options.nemesis_interval.as_secs_f64()),
         faults,
         ..RunRecord::new(plan.workload.name(), settings, seed)
     }

@@ -107,9 +107,13 @@ impl Run {
         self.metrics.as_ref()?.figures.get(figure).copied()
     }
 
-    fn latency_ms(&self, f: Option<&str>, quantile: f64) -> Option<f64> {
-        let latency = self.history.ok_latencies(f).quantile(quantile)?;
-        Some(latency.as_secs_f64() * 1000.0)
+    /// Returns the quantiles of the latencies of a function, or of all, in milliseconds.
+    fn latencies_ms(&self, f: Option<&str>) -> [Option<f64>; QUANTILES.len()] {
+        let latencies = self.history.ok_latencies(f);
+        QUANTILES.map(|(_, quantile)| {
+            let latency = latencies.quantile(quantile)?;
+            Some(latency.as_secs_f64() * 1000.0)
+        })
     }
 
     fn functions(&self) -> BTreeSet<&str> {
@@ -288,13 +292,15 @@ fn latencies(runs: &[Run; 2]) -> Vec<ComparedRow> {
     let functions: BTreeSet<&str> = runs.iter().flat_map(Run::functions).collect();
     let all = (functions.len() != 1).then_some(None);
     let groups = all.into_iter().chain(functions.into_iter().map(Some));
-    let rows = groups.flat_map(|f| {
-        QUANTILES.into_iter().filter_map(move |(name, quantile)| {
-            let values = [0, 1].map(|run: usize| runs[run].latency_ms(f, quantile));
-            compared(&format!("{} {name}", f.unwrap_or("all")), values)
-        })
-    });
-    rows.collect()
+    let mut rows = Vec::new();
+    for f in groups {
+        let [a, b] = [0, 1].map(|run: usize| runs[run].latencies_ms(f));
+        for (i, (quantile, _)) in QUANTILES.into_iter().enumerate() {
+            let name = format!("{} {quantile}", f.unwrap_or("all"));
+            rows.extend(compared(&name, [a[i], b[i]]));
+        }
+    }
+    rows
 }
 
 /// Returns the row of a number; `None` if neither run has it.

@@ -12,6 +12,7 @@ mod g_set;
 mod kafka;
 mod leader_election;
 mod lin_kv;
+mod orders;
 mod pn_counter;
 mod txn_list_append;
 mod txn_rw_register;
