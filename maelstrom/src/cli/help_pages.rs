@@ -1,11 +1,12 @@
-//! `eddy workloads` and `eddy services`: the protocols between clients and nodes, and between nodes and
-//! services.
+//! `eddy workloads`, `eddy services` and `eddy anomalies`: the requests to nodes, the services that
+//! nodes may use, and the meaning of what checkers find.
 
 use anyhow::Result;
 use clap::Args;
 
 use super::EXIT_USAGE;
 use super::console::print;
+use crate::report::anomalies;
 use crate::service::NAMES;
 use crate::workload::Workloads;
 
@@ -22,6 +23,23 @@ pub(super) struct WorkloadsOptions {
 pub(super) struct ServicesOptions {
     /// The service that is shown: lin-kv, seq-kv, lww-kv or lin-tso; all of them by default
     name: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct AnomaliesOptions {
+    /// The anomaly that is explained, such as lost-write; all of them by default
+    name: Option<String>,
+}
+
+pub(super) fn anomalies(options: &AnomaliesOptions) -> Result<u8> {
+    let text = anomalies::text(options.name.as_deref());
+    if text.is_empty() {
+        let name = options.name.as_deref().unwrap_or_default();
+        eprintln!("eddy: there is no anomaly {name}; `eddy anomalies` lists them all");
+        return Ok(EXIT_USAGE);
+    }
+    print(text.trim_end());
+    Ok(0)
 }
 
 pub(super) fn workloads(options: &WorkloadsOptions, workloads: &Workloads) -> Result<u8> {

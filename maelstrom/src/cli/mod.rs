@@ -8,6 +8,7 @@ mod console;
 mod demo;
 mod help_pages;
 mod junit;
+mod messages;
 mod new;
 mod node_names;
 mod options;
@@ -71,6 +72,8 @@ enum Command {
     List(compare::ListOptions),
     /// Shows the runs of a store in a browser
     Serve(serve::ServeOptions),
+    /// Prints the messages of a past run
+    Messages(messages::MessagesOptions),
     /// Shows a broken node, why it is broken, and the same node without the mistake
     Demo(demo::DemoOptions),
     /// Runs a node of the demonstration
@@ -80,6 +83,8 @@ enum Command {
     Workloads(help_pages::WorkloadsOptions),
     /// Shows the protocols of the services that nodes may use
     Services(help_pages::ServicesOptions),
+    /// Explains the anomalies that checkers find
+    Anomalies(help_pages::AnomaliesOptions),
     /// Creates a directory with a starter node
     New(new::NewOptions),
     /// Prints a script that completes commands and options in a shell
@@ -127,10 +132,12 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, bench: &Workben
         Command::Compare(options) => compare::compare(&options),
         Command::List(options) => compare::list(&options),
         Command::Serve(options) => serve::run(&options),
+        Command::Messages(options) => messages::run(&options),
         Command::Demo(options) => demo::run(&options, bench),
         Command::Node(options) => return demo::node(&options),
         Command::Workloads(options) => help_pages::workloads(&options, &bench.workloads),
         Command::Services(options) => help_pages::services(&options),
+        Command::Anomalies(options) => help_pages::anomalies(&options),
         Command::New(options) => new::run(&options),
         Command::Completions(options) => complete::completions(&options, command(bench)),
         Command::Man => complete::man(command(bench)),

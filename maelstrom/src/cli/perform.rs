@@ -1,9 +1,10 @@
 //! One run on real processes, from the store's directory to the verdict.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::command_line::command_line;
 use super::console::{Console, Verbosity};
@@ -11,15 +12,12 @@ use super::options::TestPlan;
 use crate::check::{self, Results};
 use crate::history::{History, Operation};
 use crate::host::{Command, Interrupted, ProcessHost};
-use crate::net::{Journal, Recording};
+use crate::net::{Journal, MessageLog};
 use crate::report::{
-    self, EVENTS_MAX, LineStream, RunDirectory, RunRecord, RunResults, RunSummary,
+    self, LineStream, MESSAGES_FILE, RunDirectory, RunRecord, RunResults, RunSummary,
 };
 use crate::runner::{self, Observer, Outcome, Plan, Warning};
 use crate::seed::Seed;
-
-/// The number of events of a node's initialisation, which the diagram of messages does not show.
-const EVENTS_PER_INIT: usize = 4;
 
 /// A run that was judged.
 pub struct Finished {
@@ -161,7 +159,7 @@ fn observe(
         latency: plan.latency,
         nemesis: plan.nemesis(),
         services: options.services(),
-        recording: Recording::First(EVENTS_MAX + EVENTS_PER_INIT * nodes.len()),
+        message_log: recorder.messages.take(),
         log_sent: options.log_net_send,
         log_received: options.log_net_recv,
         ..Plan::new(plan.workload.clone(), plan.settings.clone(), seed)
@@ -199,6 +197,8 @@ struct Recorder {
     console: Console,
     /// `None` if the file could not be created.
     history: Option<LineStream<Operation>>,
+    /// `None` if the file could not be created, or once the run has it.
+    messages: Option<MessageLog>,
 }
 
 impl Recorder {
@@ -217,9 +217,14 @@ impl Recorder {
         );
         let log = log.map_err(|error| note(unwritten, Err(error))).ok();
         let history = directory.history_stream();
+        let messages = directory.file(MESSAGES_FILE);
+        let messages = File::create(&messages)
+            .map(MessageLog::new)
+            .with_context(|| format!("{}", messages.display()));
         Recorder {
             console: Console::new(log, verbosity, &plan.faults),
             history: history.map_err(|error| note(unwritten, Err(error))).ok(),
+            messages: messages.map_err(|error| note(unwritten, Err(error))).ok(),
         }
     }
 
@@ -265,7 +270,7 @@ fn record(plan: &TestPlan, command: &Command, seed: Seed) -> RunRecord {
         command: Some(command_line(plan, seed)),
         program: [&[program][..], &command.arguments].concat(),
         latency_dist: Some(options.latency_dist.to_string()),
-        fault_interval_s: (!faults.is_empty()).then(|| options.nemesis_interval.as_secs_f64()),
+        fault_interval_s: (!faults.is_empty()).then_some(options.nemesis_interval.as_secs_f64()),
         faults,
         ..RunRecord::new(plan.workload.name(), settings, seed)
     }

@@ -12,7 +12,7 @@ use crate::suite::{Metrics, Suite, beside_official_targets};
 pub(super) fn suites_of(plan: &TestPlan, bench: &Workbench) -> Vec<Suite> {
     let known = Suite::named("all").unwrap_or_default().into_iter();
     let is_same = |suite: &Suite| {
-        let of_suite = suite::plan(suite, Path::new(""), &[], bench);
+        let of_suite = suite::plan(suite, Path::new("node"), &[], bench);
         of_suite.is_ok_and(|of_suite| of_suite.is_ok_and(|other| facts(&other) == facts(plan)))
     };
     known.filter(is_same).collect()

@@ -6,10 +6,10 @@ mod tests;
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde_json::{Value as Json, json};
 
-use super::style::PAGE;
+use super::page::{self, Page};
 use super::{RunDirectory, RunRecord, RunState};
 use crate::check::Verdict;
 use crate::edn;
@@ -107,9 +107,13 @@ impl Run {
         self.metrics.as_ref()?.figures.get(figure).copied()
     }
 
-    fn latency_ms(&self, f: Option<&str>, quantile: f64) -> Option<f64> {
-        let latency = self.history.ok_latencies(f).quantile(quantile)?;
-        Some(latency.as_secs_f64() * 1000.0)
+    /// Returns the quantiles of the latencies of a function, or of all, in milliseconds.
+    fn latencies_ms(&self, f: Option<&str>) -> [Option<f64>; QUANTILES.len()] {
+        let latencies = self.history.ok_latencies(f);
+        QUANTILES.map(|(_, quantile)| {
+            let latency = latencies.quantile(quantile)?;
+            Some(latency.as_secs_f64() * 1000.0)
+        })
     }
 
     fn functions(&self) -> BTreeSet<&str> {
@@ -189,22 +193,17 @@ impl Comparison {
 
     /// Returns the comparison as an HTML page.
     pub fn to_page(&self) -> String {
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { "Eddy: two runs compared" }
-                    style { (PreEscaped(PAGE)) }
-                }
-                body {
-                    h1 { "Two runs compared" }
-                    @for section in &self.sections { (section_markup(section)) }
-                }
-            }
-        }
-        .into_string()
+        let page = Page {
+            title: "Two runs compared · Eddy",
+            style: "",
+            nav: page::home(),
+            content: html! {
+                h1 { "Two runs compared" }
+                @for section in &self.sections { (section_markup(section)) }
+            },
+            scripts: &[],
+        };
+        page.render()
     }
 }
 
@@ -212,7 +211,7 @@ fn section_markup(section: &Section) -> Markup {
     html! {
         h2 { (section.title) }
         @if section.rows.is_empty() { p.quiet { "none" } }
-        table {
+        div.scroll { table {
             @for ComparedRow { name, values, change } in &section.rows {
                 tr {
                     th { (name) }
@@ -220,7 +219,7 @@ fn section_markup(section: &Section) -> Markup {
                     td.n { (change) }
                 }
             }
-        }
+        } }
     }
 }
 
@@ -293,13 +292,15 @@ fn latencies(runs: &[Run; 2]) -> Vec<ComparedRow> {
     let functions: BTreeSet<&str> = runs.iter().flat_map(Run::functions).collect();
     let all = (functions.len() != 1).then_some(None);
     let groups = all.into_iter().chain(functions.into_iter().map(Some));
-    let rows = groups.flat_map(|f| {
-        QUANTILES.into_iter().filter_map(move |(name, quantile)| {
-            let values = [0, 1].map(|run: usize| runs[run].latency_ms(f, quantile));
-            compared(&format!("{} {name}", f.unwrap_or("all")), values)
-        })
-    });
-    rows.collect()
+    let mut rows = Vec::new();
+    for f in groups {
+        let [a, b] = [0, 1].map(|run: usize| runs[run].latencies_ms(f));
+        for (i, (quantile, _)) in QUANTILES.into_iter().enumerate() {
+            let name = format!("{} {quantile}", f.unwrap_or("all"));
+            rows.extend(compared(&name, [a[i], b[i]]));
+        }
+    }
+    rows
 }
 
 /// Returns the row of a number; `None` if neither run has it.

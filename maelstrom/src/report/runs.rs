@@ -66,7 +66,8 @@ fn line(path: &Path) -> Vec<String> {
     ]
 }
 
-fn is_run(path: &Path) -> bool {
+/// Whether a directory is that of a run.
+pub(super) fn is_run(path: &Path) -> bool {
     ["test.json", "history.edn", "eddy.log"]
         .iter()
         .any(|name| path.join(name).is_file())

@@ -125,7 +125,9 @@ impl Judged {
                 .collect()
         };
         let mut found = examples(reported(&self.analysis.to_edn()));
-        found.entry("internal".into()).and_modify(|all| all.retain(|example| !after_nil(example)));
+        found
+            .entry("internal".into())
+            .and_modify(|all| all.retain(|example| !after_nil(example)));
         found.retain(|_, all| !all.is_empty());
         assert_eq!(found, examples(self.expected()), "{}", self.run.name);
     }

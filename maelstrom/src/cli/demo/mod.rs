@@ -47,7 +47,7 @@ sent, but not what a neighbour sent.
 
 const FIX: &str = "
 The explanation says which values are missing, and where: a value gets one hop far and no further. The
-second program passes on every value that is new to it, whoever sent it.
+second program passes on every value that is new to it, from clients and neighbours.
 
     if is_new {
         for neighbour in neighbours { cx.send(neighbour, …) }

@@ -24,7 +24,8 @@ fn directory() -> (tempfile::TempDir, RunDirectory) {
 
 #[test]
 fn streamed_history_of_a_killed_run_is_read_up_to_its_last_complete_line() {
-    let (_place, run) = directory();
+    let (_place, mut run) = directory();
+    run.begin(&record()).unwrap();
     let recorded = history(ECHO);
     let stream = run.history_stream().unwrap();
     for operation in recorded.iter() {

@@ -67,7 +67,8 @@ fn internal(txns: &Transactions<'_>, txn: &Transaction<'_>, found: &mut Found) {
         let expected = known.insert(mop.key, mop.value);
         if let Some(expected) = expected.filter(|value| mop.is_read() && *value != mop.value) {
             found.add(Anomaly::Internal, || {
-                let what = format_args!("after its own earlier steps it should have read {expected}");
+                let what =
+                    format_args!("after its own earlier steps it should have read {expected}");
                 finding(txns, txn, mop, ("expected", expected.clone()), what)
             });
             // What follows a contradiction proves nothing, except after `nil`: there the findings
