@@ -89,6 +89,10 @@ frontier: ## Measures the variants of broadcast and draws the plot
 election: ## Measures the strategies of leader-election side by side
 	$(CARGO) run --release --locked -p leader-election --example election
 
+.PHONY: jobs
+jobs: ## Measures the policies of jobs side by side
+	$(CARGO) run --release --locked -p jobs --example table
+
 .PHONY: new-challenge
 new-challenge: ## Creates the package challenges/NAME with a working node
 	@scripts/new-challenge "$(NAME)"

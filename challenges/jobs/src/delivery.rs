@@ -64,7 +64,7 @@ pub fn dispatch(balancer: &Rc<Balancer>, job: Job, to: usize, mode: Mode) {
         Mode::Anywhere => PASSED_ASK_INTERVAL,
         _ => expected(balancer, &job, to, now),
     };
-    let number = balancer.peers.borrow_mut()[to].send(job.units, mode);
+    let number = balancer.peers.borrow_mut()[to].send(job.units, mode, now);
     let run = Run {
         job: job.id.clone(),
         units: job.units,

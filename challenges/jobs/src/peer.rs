@@ -78,8 +78,8 @@ pub struct Peer {
     seen: u64,
     /// The number of the last job that was sent there.
     sent: u64,
-    /// Jobs on the way there: their numbers and units.
-    flights: VecDeque<(u64, u64)>,
+    /// Jobs on the way there: their numbers, and when each is expected to end.
+    flights: VecDeque<(u64, Instant)>,
     trip: RoundTrip,
     response: Duration,
     response_at: Option<Instant>,
@@ -135,19 +135,23 @@ impl Peer {
             response: self.response_now(now),
             one_way: self.one_way(),
         };
-        for &(_, units) in &self.flights {
-            candidate.book(now, units);
+        for &(_, end) in &self.flights {
+            candidate.occupy(end);
         }
         Some(candidate)
     }
 
     /// Records that a job is sent. Returns its number. One that may run anywhere occupies no slot
     /// there.
-    pub fn send(&mut self, units: u64, mode: Mode) -> u64 {
+    pub fn send(&mut self, units: u64, mode: Mode, now: Instant) -> u64 {
         self.sent += 1;
         self.outstanding += 1;
-        if mode != Mode::Anywhere {
-            self.flights.push_back((self.sent, units));
+        // The position does not matter here.
+        if mode != Mode::Anywhere
+            && let Some(worker) = self.candidate(0, now)
+        {
+            let end = worker.start(now) + worker.service_time(units);
+            self.flights.push_back((self.sent, end));
         }
         self.sent
     }

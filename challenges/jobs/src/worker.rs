@@ -13,6 +13,10 @@ use crate::message::{Attempt, Capacity, JobId, Mode};
 /// slots end only to the millisecond.
 const ARRIVAL_TOLERANCE: Duration = Duration::from_millis(2);
 
+/// A slot whose timer is later than this counts as free only from this long ago: the process may have
+/// been stopped.
+const TIMER_DELAY_MAX: Duration = Duration::from_millis(2);
+
 /// The place of a job that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -44,12 +48,21 @@ pub struct Worker {
 struct State {
     /// When each job ends.
     running: BTreeMap<JobId, Instant>,
-    queue: VecDeque<(JobId, u64)>,
+    queue: VecDeque<Queued>,
+    /// When each free slot became free; one that never ran a job is not listed.
+    freed: VecDeque<Instant>,
     /// Resolved when the job has run; dropped if it is withdrawn.
     waiters: BTreeMap<JobId, Vec<oneshot::Sender<()>>>,
     ran: BTreeMap<JobId, u64>,
     /// Attempts that must not begin any more, and all before them.
     ended: BTreeMap<JobId, Attempt>,
+}
+
+/// A job that waits for a slot.
+struct Queued {
+    job: JobId,
+    units: u64,
+    at: Instant,
 }
 
 impl Worker {
@@ -87,8 +100,8 @@ impl Worker {
         free_at.sort_unstable();
         // With fewer slots than running jobs, the first to end free no slot.
         free_at.drain(..free_at.len() - capacity.slots);
-        for (_, units) in &state.queue {
-            free_at[0] = free_at[0].max(now) + service_time(capacity, *units);
+        for queued in &state.queue {
+            free_at[0] = free_at[0].max(now) + service_time(capacity, queued.units);
             free_at.sort_unstable();
         }
         free_at
@@ -124,7 +137,11 @@ impl Worker {
                     return Err(Refusal::Busy);
                 }
                 let queue = &mut self.state.borrow_mut().queue;
-                queue.push_back((job.clone(), units));
+                queue.push_back(Queued {
+                    job: job.clone(),
+                    units,
+                    at: now,
+                });
             }
         }
         let waiters = &mut self.state.borrow_mut().waiters;
@@ -146,8 +163,12 @@ impl Worker {
         if state.running.len() >= capacity.slots {
             return None;
         }
-        let (job, units) = state.queue.pop_front()?;
-        let end = now + service_time(capacity, units);
+        let Queued { job, units, at } = state.queue.pop_front()?;
+        // Timers are late, by 1 ms in tokio: a slot is free from the time at which its job was to end.
+        let freed = state.freed.pop_front().unwrap_or(now);
+        let earliest = now.checked_sub(TIMER_DELAY_MAX).unwrap_or(now);
+        let begin = freed.max(at).max(earliest).min(now);
+        let end = begin + service_time(capacity, units);
         state.running.insert(job.clone(), end);
         Some((job, end))
     }
@@ -155,7 +176,7 @@ impl Worker {
     /// Ends a job, records it, and answers those that wait for it.
     pub fn end(&self, job: &JobId) {
         let state = &mut *self.state.borrow_mut();
-        state.running.remove(job);
+        state.freed.extend(state.running.remove(job));
         *state.ran.entry(job.clone()).or_default() += 1;
         for done in state.waiters.remove(job).into_iter().flatten() {
             // A waiter that has given up does not matter.
@@ -172,7 +193,7 @@ impl Worker {
         if let Some(&end) = state.running.get(job) {
             return Place::Held(end);
         }
-        if !state.queue.iter().any(|(queued, _)| queued == job) {
+        if !state.queue.iter().any(|queued| queued.job == *job) {
             return Place::Absent;
         }
         drop(state);
@@ -184,9 +205,9 @@ impl Worker {
     /// Removes a job from the queue, if it has not begun.
     pub fn withdraw(&self, job: &JobId) {
         let state = &mut *self.state.borrow_mut();
-        let is_queued = state.queue.iter().any(|(queued, _)| queued == job);
+        let is_queued = state.queue.iter().any(|queued| queued.job == *job);
         if is_queued {
-            state.queue.retain(|(queued, _)| queued != job);
+            state.queue.retain(|queued| queued.job != *job);
             state.waiters.remove(job);
         }
     }

@@ -9,7 +9,7 @@ use crate::specimens::Specimens;
 const BEGIN: &str = "<!-- The table of mutants is written by `UPDATE_EXPECT=1 cargo test -p eddy --test mutants`. -->\n";
 const END: &str = "<!-- End of the table of mutants. -->";
 
-const ALL: [&Specimens; 11] = [
+const ALL: [&Specimens; 12] = [
     &crate::echo::SPECIMENS,
     &crate::unique_ids::SPECIMENS,
     &crate::broadcast::SPECIMENS,
@@ -21,6 +21,7 @@ const ALL: [&Specimens; 11] = [
     &crate::txn_list_append::SPECIMENS,
     &crate::txn_rw_register::SPECIMENS,
     &crate::leader_election::SPECIMENS,
+    &crate::jobs::SPECIMENS,
 ];
 
 fn table() -> String {

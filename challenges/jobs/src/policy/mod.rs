@@ -74,7 +74,11 @@ impl Candidate {
 
     /// Occupies the slot that is free first with a job that is sent now.
     pub fn book(&mut self, now: Instant, units: u64) {
-        let end = self.start(now) + self.service_time(units);
+        self.occupy(self.start(now) + self.service_time(units));
+    }
+
+    /// Occupies the slot that is free first until this time.
+    pub fn occupy(&mut self, end: Instant) {
         if let Some(first) = self.free_at.first_mut() {
             *first = end;
         }

@@ -17,6 +17,9 @@ pub const NODES: usize = 5;
 /// Time that a message takes between two nodes of a data centre.
 pub const LATENCY: Duration = Duration::from_micros(500);
 
+/// So many clients that no job waits for one: then it is the policy that orders the jobs.
+const CLIENTS_PER_NODE: usize = 400;
+
 /// A cluster and what happens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
@@ -75,6 +78,7 @@ pub fn load(scenario: Scenario, load: f64) -> Load {
     Load::of(workload::Jobs)
         .option("load", load)
         .option("capacities", scenario.capacities())
+        .concurrency(CLIENTS_PER_NODE * NODES)
         .time_limit(secs(20))
         .fault_free_tail(secs(4))
 }
