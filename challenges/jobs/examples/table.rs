@@ -46,7 +46,9 @@ fn measure(policy: Kind, scenario: Scenario, share: f64, seeds: u64) -> Worst {
         let run = cluster(seed.into(), policy, scenario).run(load(scenario, share));
         assert!(run.failure().is_none(), "{:?}", run.failure());
         let analysis = analysis(&run);
-        worst.p99 = worst.p99.max(analysis.slowdown(0.99).unwrap_or(f64::INFINITY));
+        worst.p99 = worst
+            .p99
+            .max(analysis.slowdown(0.99).unwrap_or(f64::INFINITY));
         let ratio = analysis.ratio_to_ideal().unwrap_or(f64::INFINITY);
         worst.ratio = worst.ratio.max(ratio);
         worst.invalid += usize::from(run.verdict() != eddy::check::Verdict::Valid);

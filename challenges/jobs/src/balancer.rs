@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::entry::{Entry, JobResult};
 use crate::message::{Answer, Attempt, Capacity, JobId, Mode, Outcome, Report, Run};
 use crate::peer::{Peer, Recent};
-use crate::policy::{Candidate, Choice, Policy, Situation};
+use crate::policy::{ARRIVE_EARLY, Candidate, Choice, Policy, Situation};
 use crate::worker::Worker;
 use crate::{Outgoing, delivery};
 
@@ -98,9 +98,7 @@ impl Balancer {
         } else {
             let now = Instant::now();
             self.peers.borrow_mut()[from].received.add(now);
-            let taken = self
-                .worker
-                .take(&run.job, run.units, run.attempt, run.mode);
+            let taken = self.worker.take(&run.job, run.units, run.attempt, run.mode);
             self.begin_jobs();
             match taken {
                 Ok(receiver) => receiver.await.ok().map(|()| self.me),
@@ -144,9 +142,7 @@ impl Balancer {
         Report {
             incarnation: self.incarnation,
             capacity: self.worker.capacity(),
-            free_in_us: free_at
-                .map(|at| (at - now).as_micros() as u64)
-                .collect(),
+            free_in_us: free_at.map(|at| (at - now).as_micros() as u64).collect(),
             jobs: self.worker.jobs(),
             seen: self.seen.borrow().get(&position).map_or(0, |seen| seen.1),
         }
@@ -222,7 +218,7 @@ impl Balancer {
         let free = workers.iter().flat_map(|worker| {
             let one_way = worker.one_way;
             let free_at = worker.free_at.iter();
-            free_at.filter_map(move |at| at.checked_sub(one_way))
+            free_at.filter_map(move |at| at.checked_sub(one_way + ARRIVE_EARLY))
         });
         let next = free.filter(|&at| at > now).min();
         next.map_or(now + OFFER_INTERVAL, |at| at.min(now + OFFER_INTERVAL))
@@ -284,7 +280,9 @@ impl Balancer {
 }
 
 fn change(workers: &mut [Candidate], position: usize, change: impl FnOnce(&mut Candidate)) {
-    let worker = workers.iter_mut().find(|worker| worker.position == position);
+    let worker = workers
+        .iter_mut()
+        .find(|worker| worker.position == position);
     if let Some(worker) = worker {
         change(worker);
     }

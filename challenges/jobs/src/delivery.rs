@@ -209,9 +209,7 @@ impl Balancer {
         match self.worker.place(&job.id) {
             Place::Absent => self.worker.end_attempt(&job.id, attempt),
             Place::Ran | Place::Held(_) => {
-                let taken = self
-                    .worker
-                    .take(&job.id, job.units, attempt, Mode::Queue);
+                let taken = self.worker.take(&job.id, job.units, attempt, Mode::Queue);
                 if let Ok(receiver) = taken
                     && receiver.await.is_ok()
                 {
@@ -368,9 +366,8 @@ async fn question(
 /// arrives, so a quiet cluster sends nothing.
 pub fn probe(balancer: &Rc<Balancer>) {
     let now = Instant::now();
-    let is_due = |peer: &mut Peer| {
-        (peer.health.is_out() || !peer.is_known()) && peer.health.take_probe(now)
-    };
+    let is_due =
+        |peer: &mut Peer| (peer.health.is_out() || !peer.is_known()) && peer.health.take_probe(now);
     let due: Vec<usize> = {
         let peers = &mut *balancer.peers.borrow_mut();
         let peers = peers.iter_mut().enumerate();

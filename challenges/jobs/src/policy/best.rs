@@ -13,17 +13,13 @@ use std::time::Duration;
 use glomers::Random;
 use tokio::time::Instant;
 
-use super::{Choice, Job, Policy, Situation};
+use super::{ARRIVE_EARLY, Choice, Job, Policy, Situation};
 use crate::message::Mode;
 
 /// A waiting job is due at this multiple of its work after its arrival. Measured at 70 and 90 % load:
 /// at 4, long jobs delay short ones as soon as work comes faster than it is done; without a limit it is
 /// shortest job first, and long jobs starve for as long as that lasts.
 const SLOWDOWN_LIMIT: u32 = 32;
-
-/// A job is sent so that it arrives this long before its slot is free: timers are exact to 1 ms, and a
-/// job that waits costs less than a slot that does.
-const ARRIVE_EARLY: Duration = Duration::from_millis(1);
 
 /// Jobs of more units are long: about one in forty, with a quarter of the work.
 const LONG_UNITS: u64 = 10;
@@ -37,7 +33,9 @@ pub struct Best;
 
 impl Policy for Best {
     fn place(&mut self, job: &Job, situation: &Situation<'_>, _: &mut Random<'_>) -> Choice {
-        let Situation { now, me, workers, .. } = *situation;
+        let Situation {
+            now, me, workers, ..
+        } = *situation;
         let end = |worker: &&super::Candidate| {
             let end = worker.start(now) + worker.service_time(job.units) + worker.one_way;
             (end, worker.position != me)

@@ -11,7 +11,6 @@ mod round_robin;
 mod two_choices;
 mod weighted_round_robin;
 
-
 use glomers::Random;
 use glomers::prelude::*;
 use tokio::time::Instant;
@@ -25,6 +24,10 @@ pub use two_choices::TwoChoices;
 pub use weighted_round_robin::WeightedRoundRobin;
 
 use crate::message::{Capacity, JobId, Mode};
+
+/// A job is sent so that it arrives this long before its slot is free: timers are exact to 1 ms, and a
+/// job that waits costs less than a slot that does.
+pub const ARRIVE_EARLY: Duration = Duration::from_millis(1);
 
 /// A job that waits for a decision.
 #[derive(Clone, Debug)]

@@ -44,14 +44,14 @@ fn paused_worker_runs_jobs_at_most_once_beyond_the_fault() {
 }
 
 #[test]
-fn best_stays_within_one_and_a_half_of_the_ideal_without_kills_and_partitions() {
+fn best_stays_within_twice_the_ideal_without_faults() {
     for_seeds(1, |seed| {
         for scenario in [Scenario::Equal, Scenario::Unequal] {
             for share in [0.3, 0.7, 0.9] {
                 let run = cluster(seed, Kind::Best, scenario).run(load(scenario, share));
                 run.assert_valid();
                 let ratio = analysis(&run).ratio_to_ideal().expect("jobs ran");
-                assert!(ratio <= 1.5, "{scenario:?}, load {share}: {ratio}");
+                assert!(ratio <= 2.0, "{scenario:?}, load {share}: {ratio}");
             }
         }
     });
