@@ -55,6 +55,7 @@ pub use fault_kind::FaultKind;
 pub use load::Load;
 pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
+pub use shrink::shrink;
 pub use story::{EVENTS_MAX, story};
 pub use swarm::{Configuration, Swarm};
 pub use tally::Totals;

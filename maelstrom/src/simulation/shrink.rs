@@ -147,6 +147,53 @@ pub(super) fn budget() -> u64 {
 /// `EDDY_REPORT_DIR` names, by default `store`. Returns `None` if the run's verdict is not what failed,
 /// or without a budget.
 pub(super) fn smallest(run: u64, budget: u64, scenario: &dyn Fn()) -> Option<Smallest> {
+    let (reduction, trials) = search(run, budget, scenario)?;
+    let told = probe(reduction.clone(), true, scenario)?;
+    let (description, story, page) = told.report?;
+    Some(Smallest {
+        reduction,
+        trials,
+        description,
+        story,
+        page,
+    })
+}
+
+/// Repeats a failing run with ever more left out, and returns the smallest run that was found to fail
+/// in the same way, with all its messages recorded. `None` if the run is valid.
+///
+/// The runs together cost at most `budget` times as many messages and operations as the first.
+/// `perform` must perform the same run whenever it is called.
+///
+/// ```
+/// # use eddy::simulation::{Load, Run, Simulation, secs, shrink, story};
+/// # use eddy::workload::Echo;
+/// # use serde_json::{Value, json};
+/// # #[derive(Clone)]
+/// # struct Wrong;
+/// # impl glomers::Node for Wrong {
+/// #     type Request = Value;
+/// #     type Reply = Value;
+/// #     async fn handle(&self, _: Value, _: &glomers::Context) -> glomers::Result<Value> {
+/// #         Ok(json!({"type": "echo_ok", "echo": "something else"}))
+/// #     }
+/// # }
+/// let perform = || -> Run {
+///     let load = Load::of(Echo).rate(50.0).time_limit(secs(5));
+///     Simulation::new(1).nodes(3, |_: &glomers::Context| Wrong).run(load)
+/// };
+/// let smallest = shrink(60, perform).expect("the run is not valid");
+/// assert_eq!(story(&smallest).len(), 1);
+/// ```
+pub fn shrink(budget: u64, perform: impl Fn() -> Run) -> Option<Run> {
+    let scenario = || drop(perform());
+    let (reduction, _) = search(0, budget, &scenario)?;
+    Some(with_reduction(reduction, perform))
+}
+
+/// Returns the smallest reduction with which the scenario's run of this number fails as it does
+/// without, and the number of trials.
+fn search(run: u64, budget: u64, scenario: &dyn Fn()) -> Option<(Reduction, u64)> {
     if budget == 0 {
         return None;
     }
@@ -173,15 +220,7 @@ pub(super) fn smallest(run: u64, budget: u64, scenario: &dyn Fn()) -> Option<Sma
             break;
         }
     }
-    let told = probe(search.best.clone(), true, scenario)?;
-    let (description, story, page) = told.report?;
-    Some(Smallest {
-        reduction: search.best,
-        trials: search.trials,
-        description,
-        story,
-        page,
-    })
+    Some((search.best, search.trials))
 }
 
 /// Describes and tells a run, and writes its page. Returns the three; no page if it cannot be written.
