@@ -10,6 +10,7 @@ use super::perform::counted;
 use crate::check::{Availability, Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::History;
+use crate::report::MESSAGES_FILE;
 
 /// The most lines of a summary.
 const LINES_MAX: usize = 25;
@@ -80,7 +81,11 @@ impl Summary<'_> {
         if verdict != Verdict::Valid {
             let logs = self.directory.map(|directory| {
                 let logs = directory.join("node-logs");
-                format!("; what nodes wrote to stderr: {}", logs.display())
+                let messages = match directory.join(MESSAGES_FILE).is_file() {
+                    true => format!("; eddy messages {}", directory.display()),
+                    false => String::new(),
+                };
+                format!("; what nodes wrote to stderr: {}{messages}", logs.display())
             });
             lines.push(format!(
                 "next:   eddy workloads {} (what the checker demands){}",

@@ -38,6 +38,7 @@ const FAILURE: &str = "failure.txt";
 /// |---|---|---|
 /// | `test.json` | the [`RunRecord`]: workload, options, seed, nodes | before the run |
 /// | `history.edn` | every operation | during the run |
+/// | `messages.jsonl` | every message | during the run |
 /// | `history.jsonl`, `history.txt` | the same in other forms | after the run |
 /// | `failure.txt` | why the run broke off | after a run that broke off |
 /// | `results.edn`, `results.json` | the verdict and everything behind it | after the analysis |
