@@ -93,6 +93,10 @@ election: ## Measures the strategies of leader-election side by side
 jobs: ## Measures the policies of jobs side by side
 	$(CARGO) run --release --locked -p jobs --example table
 
+.PHONY: orders
+orders: ## Measures the strategies of orders side by side
+	$(CARGO) run --release --locked -p orders --example strategies
+
 .PHONY: new-challenge
 new-challenge: ## Creates the package challenges/NAME with a working node
 	@scripts/new-challenge "$(NAME)"

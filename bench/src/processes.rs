@@ -1,12 +1,13 @@
 //! Eddy on real processes: throughput, and the time that a run takes beyond its time limit.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use eddy::host::{self, ProcessHost};
-use eddy::net::{Event, EventKind, Recording};
+use eddy::net::{Event, EventKind, MessageLog, Recording};
 use eddy::runner::{self, NoopObserver, Outcome, Plan};
 use eddy::seed::Seed;
 use eddy::workload::{AnyWorkload, Broadcast, Echo, Settings, Topology};
@@ -35,14 +36,20 @@ const UPSTREAM_ECHO: f64 = 1900.0;
 ///
 /// A program is missing or a run fails.
 pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
-    let (mut echoes, mut floods, mut overheads) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut echoes, mut floods, mut overheads) = ([vec![], vec![]], [vec![], vec![]], vec![]);
     for round in 0..rounds {
-        let outcome = saturate(Arc::new(Echo), "echo", 5, round)?;
-        echoes.push(per_second(outcome.operations() as u64, TIME_LIMIT));
-        let outcome = saturate(Arc::new(Broadcast), "flood", FLOODERS, round)?;
-        floods.push(throughput(&outcome)?);
+        for (place, messages) in [Messages::Dropped, Messages::Logged]
+            .into_iter()
+            .enumerate()
+        {
+            let outcome = saturate(Arc::new(Echo), "echo", 5, round, messages)?;
+            echoes[place].push(per_second(outcome.operations() as u64, TIME_LIMIT));
+            let outcome = saturate(Arc::new(Broadcast), "flood", FLOODERS, round, messages)?;
+            floods[place].push(throughput(&outcome)?);
+        }
         overheads.push(overhead()?);
     }
+    let ([echoes, logged_echoes], [floods, logged_floods]) = (echoes, floods);
     table.row(
         "eddy's runner on processes, echo at saturation (5 nodes, 10n)",
         "op/s",
@@ -50,9 +57,21 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
         Target::AtLeast(10.0 * UPSTREAM_ECHO),
     );
     table.row(
+        "  with messages.jsonl, as eddy test writes it",
+        "op/s",
+        &logged_echoes,
+        Target::AtLeast(10.0 * UPSTREAM_ECHO),
+    );
+    table.row(
         "eddy's runner on processes, flood, total topology (25 nodes)",
         "messages/s",
         &floods,
+        Target::AtLeast(30_000.0),
+    );
+    table.row(
+        "  with messages.jsonl",
+        "messages/s",
+        &logged_floods,
         Target::AtLeast(30_000.0),
     );
     table.row(
@@ -64,8 +83,23 @@ pub fn measure(table: &mut Table, rounds: u32) -> Result<()> {
     Ok(())
 }
 
+/// What happens to the messages of a run, besides the events that are measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Messages {
+    /// They are counted only.
+    Dropped,
+    /// They are written to a log while the run goes on.
+    Logged,
+}
+
 /// Runs a workload at a rate above the capacity of the nodes, without a report or a checker.
-fn saturate(workload: AnyWorkload, node: &str, count: usize, seed: u32) -> Result<Outcome> {
+fn saturate(
+    workload: AnyWorkload,
+    node: &str,
+    count: usize,
+    seed: u32,
+    messages: Messages,
+) -> Result<Outcome> {
     let place = tempfile::tempdir().context("a temporary directory")?;
     let nodes: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
     let command = host::Command::new(&program(node)?, Vec::new())?;
@@ -77,8 +111,16 @@ fn saturate(workload: AnyWorkload, node: &str, count: usize, seed: u32) -> Resul
         ..Settings::new(&*workload, nodes)
     };
     settings.options.set("topology", Topology::Total);
+    let log = match messages {
+        Messages::Dropped => None,
+        Messages::Logged => {
+            let file = File::create(place.path().join("messages.jsonl"))?;
+            Some(MessageLog::new(file))
+        }
+    };
     let plan = Plan {
         recording: Recording::First(RECORDED_EVENTS),
+        message_log: log,
         ..Plan::new(workload.clone(), settings, Seed(u64::from(seed)))
     };
     let outcome = runner::run(plan, &mut host, &mut NoopObserver);

@@ -19,3 +19,6 @@ mod workbench;
 pub mod workload;
 
 pub use workbench::Workbench;
+
+/// The version of Eddy, with the commit it was built from if that is known.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("EDDY_COMMIT"));

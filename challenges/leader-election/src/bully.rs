@@ -103,7 +103,7 @@ impl Bully {
     }
 
     /// The coordinator and its term.
-    pub(crate) fn leader(&self, cx: &Context) -> Option<(NodeId, Term)> {
+    pub fn leader(&self, cx: &Context) -> Option<(NodeId, Term)> {
         match &self.state.borrow().phase {
             Phase::Coordinating { term, .. } => Some((cx.id().into(), *term)),
             Phase::Following {
@@ -114,7 +114,7 @@ impl Bully {
     }
 
     /// Takes a message from another node.
-    pub(crate) fn receive(&self, cx: &Context, message: Message) {
+    pub fn receive(&self, cx: &Context, message: Message) {
         let sender = cx.sender();
         let Some(&position) = self.positions.get(sender) else {
             return;
@@ -160,7 +160,7 @@ impl Bully {
     }
 
     /// Runs the timers of the algorithm; belongs into the node's background.
-    pub(crate) async fn run(&self, cx: &Context) {
+    pub async fn run(&self, cx: &Context) {
         loop {
             let until = self.state.borrow().phase.until();
             tokio::select! {

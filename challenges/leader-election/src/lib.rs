@@ -8,7 +8,7 @@
 //!
 //! All three answer the same question: [`Request::Leader`].
 
-mod bully;
+pub mod bully;
 mod clock;
 mod first_live;
 mod lease;

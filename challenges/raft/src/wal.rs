@@ -32,10 +32,10 @@ const GROWTH_MAX: u64 = 4;
 
 /// The contents of a frame: the records of one write.
 #[derive(Debug, Serialize, Deserialize)]
-struct Frame<C> {
+struct Frame<R> {
     /// Number of times this server has started.
     boot: u64,
-    records: Vec<Record<C>>,
+    records: Vec<R>,
 }
 
 /// A server's write-ahead log.
@@ -67,26 +67,45 @@ impl Wal {
     /// # Errors
     ///
     /// The disk cannot be read, or its contents are damaged or of another program.
-    pub fn recover<C>(mut disk: Box<dyn Disk>, bytes_min: u64) -> Result<Recovered<C>, Error>
+    pub fn recover<C>(disk: Box<dyn Disk>, bytes_min: u64) -> Result<Recovered<C>, Error>
     where
         C: Command + DeserializeOwned,
     {
+        let mut persistent = Persistent::default();
+        let replay = |record: Record<C>| persistent.replay(record);
+        let (wal, remark) = Self::recover_records(disk, bytes_min, replay)?;
+        Ok(Recovered {
+            wal,
+            persistent,
+            remark,
+        })
+    }
+
+    /// Reads a disk like [`recover`](Self::recover) and passes its records to `replay`, in the order
+    /// in which they were written. They may be of any type, such as the records of several servers
+    /// that share a log. Returns the log and a note if a torn frame was cut off.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recover`](Self::recover).
+    pub fn recover_records<R: DeserializeOwned>(
+        mut disk: Box<dyn Disk>,
+        bytes_min: u64,
+        mut replay: impl FnMut(R),
+    ) -> Result<(Self, Option<String>), Error> {
         let name = disk.name();
         let failed = |e: io::Error| Error::crash(format!("{name}: {e}"));
         let bytes = disk.read().map_err(failed)?;
-        let mut persistent = Persistent::default();
         let mut boot = 0;
         let mut rest = &bytes[..];
         while let Some((contents, after)) = next_frame(rest) {
-            let frame: Frame<C> = serde_json::from_slice(contents).map_err(|e| {
+            let frame: Frame<R> = serde_json::from_slice(contents).map_err(|e| {
                 let at = bytes.len() - rest.len();
                 let why = "is intact but has unknown contents: was it written by another program?";
                 Error::crash(format!("{name}: the frame at byte {at} {why} ({e})"))
             })?;
             boot = frame.boot;
-            for record in frame.records {
-                persistent.replay(record);
-            }
+            frame.records.into_iter().for_each(&mut replay);
             rest = after;
         }
         let good = bytes.len() - rest.len();
@@ -114,11 +133,7 @@ impl Wal {
             bytes_after_rewrite: 0,
             bytes_min,
         };
-        Ok(Recovered {
-            wal,
-            persistent,
-            remark,
-        })
+        Ok((wal, remark))
     }
 
     /// Returns the number of times the server has started, this time included. It is unique among
@@ -133,7 +148,7 @@ impl Wal {
     /// # Errors
     ///
     /// The disk failed. It must not be used again.
-    pub async fn write<C: Serialize>(&mut self, records: Vec<Record<C>>) -> io::Result<()> {
+    pub async fn write<R: Serialize>(&mut self, records: Vec<R>) -> io::Result<()> {
         if records.is_empty() && self.boot_written {
             return Ok(());
         }
@@ -155,14 +170,14 @@ impl Wal {
     /// # Errors
     ///
     /// The disk failed. It must not be used again.
-    pub async fn rewrite<C: Serialize>(&mut self, records: Vec<Record<C>>) -> io::Result<()> {
+    pub async fn rewrite<R: Serialize>(&mut self, records: Vec<R>) -> io::Result<()> {
         let bytes = self.frame(records)?;
         self.bytes = bytes.len() as u64;
         self.bytes_after_rewrite = self.bytes;
         self.disk.replace(bytes).await
     }
 
-    fn frame<C: Serialize>(&self, records: Vec<Record<C>>) -> io::Result<Vec<u8>> {
+    fn frame<R: Serialize>(&self, records: Vec<R>) -> io::Result<Vec<u8>> {
         let boot = self.boot;
         let contents = serde_json::to_vec(&Frame { boot, records })?;
         let length = u32::try_from(contents.len()).map_err(io::Error::other)?;

@@ -39,8 +39,8 @@ pub fn check(history: &History, workload: &dyn Workload) -> EvidenceAnalysis {
     let counts = requests(history);
     if 2 * counts.info > counts.total() {
         problems.push(format!(
-            "{} of {} requests had no certain outcome, most of them because no answer came: too few \
-             were answered for a verdict",
+            "{} of {} requests have no certain outcome: no reply came, or none that could be used. Too \
+             few were answered for a verdict",
             counts.info,
             counts.total()
         ));

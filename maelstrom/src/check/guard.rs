@@ -3,56 +3,23 @@
 //! Histories hold whatever a node chose to say, and a broken assumption in a checker must not cost
 //! the run its statistics and its record: as upstream, it makes the workload undecided.
 
-use std::cell::{Cell, RefCell};
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
-use std::sync::Once;
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
 
 use super::CheckerError;
 
-thread_local! {
-    /// Inside [`guarded`], the text of a panic that happened there.
-    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
-    /// Whether this thread is inside [`guarded`].
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs a checker, and turns a panic into an error that tells its message and place. Nothing is
-/// printed on standard error.
+/// Runs a checker, and turns a panic into an error with its message. The place of the panic is on
+/// standard error, where the process's panic hook prints it.
 pub(super) fn guarded<T>(checker: impl FnOnce() -> T) -> Result<T, CheckerError> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let previous = panic::take_hook();
-        panic::set_hook(Box::new(move |panic| {
-            if GUARDED.get() {
-                CAUGHT.set(Some(describe(panic)));
-            } else {
-                previous(panic);
-            }
-        }));
-    });
-    let outer = GUARDED.replace(true);
-    // A checker only reads the history, so nothing half-done outlives the panic.
-    let result = panic::catch_unwind(AssertUnwindSafe(checker));
-    GUARDED.set(outer);
-    result.map_err(|_| {
-        let message = CAUGHT
-            .take()
-            .unwrap_or_else(|| "a panic without a word".to_owned());
-        CheckerError::new(message)
-    })
+    // A checker only reads the history, so no partial change outlives the panic.
+    panic::catch_unwind(AssertUnwindSafe(checker))
+        .map_err(|payload| CheckerError::new(message_of(&*payload)))
 }
 
-fn describe(panic: &PanicHookInfo) -> String {
-    let payload = panic.payload();
-    let message = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without a message");
-    match panic.location() {
-        Some(place) => format!("{message} ({}:{})", place.file(), place.line()),
-        None => message.to_owned(),
-    }
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a message").to_owned()
 }
 
 #[cfg(test)]
@@ -60,14 +27,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_becomes_an_error_that_tells_what_and_where() {
+    fn panic_becomes_an_error_with_its_message() {
         let error = guarded(|| -> u32 { panic!("element {} is missing", 7) }).unwrap_err();
-        assert!(
-            error.message.contains("element 7 is missing"),
-            "{}",
-            error.message
-        );
-        assert!(error.message.contains("guard.rs:"), "{}", error.message);
+        assert_eq!(error.message, "element 7 is missing");
         assert!(!error.fatal);
         assert_eq!(guarded(|| 3), Ok(3));
     }

@@ -5,7 +5,7 @@ use crate::check::Availability;
 use crate::net::Distribution;
 use crate::seed::Seed;
 
-/// The command line of a single run of `plan` from `seed`, for a shell. Options that have their
+/// Returns the command line of a single run of `plan` from `seed`, for a shell. Options with their
 /// default are left out.
 pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     let TestPlan {
@@ -19,7 +19,7 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
                 .flat_map(|value| [name.to_owned(), quoted(&value)]),
         );
     };
-    // A value, unless it is the default.
+    // Returns the value, unless it is the default.
     fn unless<T: PartialEq + ToString>(default: T, value: T) -> Option<String> {
         (value != default).then(|| value.to_string())
     }
@@ -71,13 +71,13 @@ pub(super) fn command_line(plan: &TestPlan, seed: Seed) -> String {
     words.join(" ")
 }
 
-/// Whether nodes are called `n<first>`, `n<first + 1>`, ….
+/// Whether the nodes are named `n<first>`, `n<first + 1>`, ….
 fn are_numbered(nodes: &[String], first: usize) -> bool {
     let mut numbered = nodes.iter().enumerate();
     numbered.all(|(i, node)| *node == format!("n{}", first + i))
 }
 
-/// A word as a shell must be given it.
+/// Returns a word quoted for a shell, where that is needed.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -93,7 +93,7 @@ mod tests {
     use crate::Workbench;
     use crate::cli::workload_args::parse_test;
 
-    /// The plan of a command line such as `test -w echo`.
+    /// Returns the plan of a command line such as `test -w echo`.
     fn plan<'a>(words: impl IntoIterator<Item = &'a str>) -> TestPlan {
         let bench = Workbench::new();
         let arguments = words.into_iter().skip(1).map(Into::into);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_performs_the_same_run() {
+    fn printed_command_performs_the_same_run() {
         for line in [
             "test -w echo --bin ./echo",
             "test -w broadcast --bin b --node-count 25 --time-limit 20 --rate 100 --latency 100",
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn words_survive_a_shell() {
+    fn words_with_special_characters_are_quoted() {
         assert_eq!(quoted("a b"), "'a b'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted(""), "''");

@@ -1,16 +1,20 @@
-//! What people see while a test runs, and at its end.
+//! What the user sees while a run goes on.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Zoned;
 
+use super::perform::counted;
 use crate::history::{Kind, Operation};
+use crate::nemesis::Faults;
+use crate::report::LineStream;
 use crate::runner::Observer;
+
+/// The interval at which the spinner of the last phases moves.
+const TICK_INTERVAL: Duration = Duration::from_millis(120);
 
 /// Prints to standard output, which may be closed.
 pub(super) fn print(text: &str) {
@@ -22,48 +26,66 @@ fn report(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Follows a run: on standard error in a few lines or a progress bar, in `eddy.log` in full.
+/// Returns what to do where there is no store.
+pub(super) fn no_store(path: &Path) -> String {
+    format!(
+        "there is no store at {}: `eddy test` creates ./store when it performs a run; run eddy in the \
+         directory where you ran the tests, or name the store with --store DIR",
+        path.display()
+    )
+}
+
+/// What is shown on standard error while a run goes on. Warnings are always shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// The log, and a progress bar on a terminal.
+    Log,
+    /// A progress bar on a terminal.
+    Progress,
+    /// Nothing else.
+    Quiet,
+}
+
+/// Follows a run: on standard error with a few lines or a progress bar, and in `eddy.log`.
 pub(super) struct Console {
-    log: BufWriter<File>,
+    /// `None` if the file could not be created.
+    log: Option<LineStream<String>>,
     bar: Option<ProgressBar>,
-    quiet: bool,
+    verbosity: Verbosity,
     operations: usize,
     failures: usize,
-    partitions: usize,
+    faults: FaultsInForce,
 }
 
 impl Console {
-    /// A console that also writes the log at this path; `quiet` keeps all but warnings off the
-    /// screen.
-    pub fn new(log: &Path, quiet: bool) -> Result<Console> {
-        let file = File::create(log).with_context(|| format!("{}", log.display()))?;
-        let log = BufWriter::new(file);
-        let (operations, failures, partitions) = (0, 0, 0);
-        Ok(Console {
+    /// Creates a console that also writes to `log`.
+    pub fn new(log: Option<LineStream<String>>, verbosity: Verbosity, faults: &Faults) -> Console {
+        Console {
             log,
             bar: None,
-            quiet,
-            operations,
-            failures,
-            partitions,
-        })
+            verbosity,
+            operations: 0,
+            failures: 0,
+            faults: FaultsInForce::new(faults),
+        }
     }
 
-    /// Says something on the console and in the log.
+    /// Writes a line on the console and in the log.
     pub fn say(&mut self, text: &str) {
         self.log("INFO", text);
-        if !self.quiet {
+        if self.verbosity == Verbosity::Log {
             self.show(&format!("INFO [{}] eddy - {text}", timestamp()));
         }
     }
 
-    /// Removes the progress bar, and makes sure that the log is on disk.
-    pub fn finish(&mut self) {
+    /// Removes the progress bar and closes the log. Returns why the log could not be written, if it
+    /// could not.
+    pub fn finish(&mut self) -> Option<String> {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
-        // The log is a convenience: a full disk is no reason to lose the results.
-        let _ = self.log.flush();
+        let error = self.log.take()?.finish().err()?;
+        Some(format!("not written: {error:#}"))
     }
 
     fn show(&self, line: &str) {
@@ -73,8 +95,22 @@ impl Console {
         }
     }
 
-    fn log(&mut self, level: &str, text: &str) {
-        let _ = writeln!(self.log, "{} {level}\t{text}", timestamp());
+    fn log(&self, level: &str, text: &str) {
+        if let Some(log) = &self.log {
+            log.push(format!("{} {level}\t{text}", timestamp()));
+        }
+    }
+
+    fn message(&self, elapsed: Duration, total: Duration) -> String {
+        let counts = format!(
+            "{}, {} not ok",
+            counted(self.operations, "operation"),
+            self.failures
+        );
+        if elapsed + Duration::from_secs(1) >= total {
+            return format!("{counts}, waiting for the last ones");
+        }
+        format!("{counts}, {}", self.faults.text())
     }
 }
 
@@ -87,16 +123,20 @@ impl Observer for Console {
         match (operation.is_client(), operation.kind) {
             (true, Kind::Invoke) => self.operations += 1,
             (true, Kind::Fail | Kind::Info) => self.failures += 1,
-            (false, _) if operation.f == "start-partition" => self.partitions += 1,
-            _ => {}
+            (true, Kind::Ok) => {}
+            (false, _) => self.faults.see(&operation.f),
         }
-        self.log("OP", &operation.text_line());
     }
 
     fn milestone(&mut self, text: &str) {
         self.say(text);
+        // The main phase is over: what follows has no known length.
         if let Some(bar) = &self.bar {
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+            bar.set_style(style.expect("the template is well-formed"));
             bar.set_message(text.to_owned());
+            bar.reset_elapsed();
+            bar.enable_steady_tick(TICK_INTERVAL);
         }
     }
 
@@ -106,24 +146,80 @@ impl Observer for Console {
     }
 
     fn progress(&mut self, elapsed: Duration, total: Duration) {
-        if self.quiet || !io::stderr().is_terminal() {
+        if self.verbosity == Verbosity::Quiet || !io::stderr().is_terminal() {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
-            let template = "{msg} {bar:32} {pos}/{len} s";
-            let style = ProgressStyle::with_template(template);
+            let style = ProgressStyle::with_template("{bar:32} {pos}/{len} s  {msg}");
             let style = style.expect("the template is well-formed");
             ProgressBar::new(total.as_secs()).with_style(style)
         });
         if bar.position() != elapsed.as_secs() || elapsed.is_zero() {
             bar.set_position(elapsed.as_secs());
-            // Every partition is two entries: what was asked for, and what was done.
-            bar.set_message(format!(
-                "{} operations, {} not ok, {} partitions",
-                self.operations,
-                self.failures,
-                self.partitions / 2
-            ));
+            let message = self.message(elapsed, total);
+            if let Some(bar) = &self.bar {
+                bar.set_message(message);
+            }
+        }
+    }
+}
+
+/// The faults that are in force, by what the nemesis records.
+struct FaultsInForce {
+    /// For each label: the functions that record its start and its end, and whether it is in force.
+    kinds: Vec<(String, String, String, bool)>,
+}
+
+impl FaultsInForce {
+    fn new(faults: &Faults) -> FaultsInForce {
+        let mut kinds: Vec<(String, String, String, bool)> = Vec::new();
+        for fault in faults.iter() {
+            // Kinds that are recorded in the same way cannot be told apart.
+            if kinds.iter().all(|(_, start, ..)| *start != fault.start) {
+                let [label, start, stop] =
+                    [&fault.label, &fault.start, &fault.stop].map(ToString::to_string);
+                kinds.push((label, start, stop, false));
+            }
+        }
+        FaultsInForce { kinds }
+    }
+
+    /// Notes an entry of the nemesis.
+    fn see(&mut self, f: &str) {
+        for (_, start, stop, is_on) in &mut self.kinds {
+            if start == f || stop == f {
+                *is_on = start == f;
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let on = self.kinds.iter().filter(|(.., is_on)| *is_on);
+        let names: Vec<&str> = on.map(|(label, ..)| label.as_str()).collect();
+        match names.is_empty() {
+            true => "no fault".to_owned(),
+            false => format!("faults: {}", names.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_in_force_are_named_from_their_start_to_their_end() {
+        let mut faults = FaultsInForce::new(&Faults::default());
+        assert_eq!(faults.text(), "no fault");
+        for (f, expected) in [
+            ("start-partition", "faults: partition"),
+            ("kill", "faults: partition, kill"),
+            ("stop-partition", "faults: kill"),
+            ("start", "no fault"),
+            ("something-else", "no fault"),
+        ] {
+            faults.see(f);
+            assert_eq!(faults.text(), expected, "after {f}");
         }
     }
 }

@@ -1,10 +1,12 @@
-//! `eddy workloads` and `eddy services`: what nodes are asked, and what they may ask.
+//! `eddy workloads`, `eddy services` and `eddy anomalies`: the requests to nodes, the services that
+//! nodes may use, and the meaning of what checkers find.
 
 use anyhow::Result;
 use clap::Args;
 
 use super::EXIT_USAGE;
 use super::console::print;
+use crate::report::anomalies;
 use crate::service::NAMES;
 use crate::workload::Workloads;
 
@@ -21,6 +23,23 @@ pub(super) struct WorkloadsOptions {
 pub(super) struct ServicesOptions {
     /// The service that is shown: lin-kv, seq-kv, lww-kv or lin-tso; all of them by default
     name: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct AnomaliesOptions {
+    /// The anomaly that is explained, such as lost-write; all of them by default
+    name: Option<String>,
+}
+
+pub(super) fn anomalies(options: &AnomaliesOptions) -> Result<u8> {
+    let text = anomalies::text(options.name.as_deref());
+    if text.is_empty() {
+        let name = options.name.as_deref().unwrap_or_default();
+        eprintln!("eddy: there is no anomaly {name}; `eddy anomalies` lists them all");
+        return Ok(EXIT_USAGE);
+    }
+    print(text.trim_end());
+    Ok(0)
 }
 
 pub(super) fn workloads(options: &WorkloadsOptions, workloads: &Workloads) -> Result<u8> {
@@ -59,8 +78,8 @@ pub(super) fn services(options: &ServicesOptions) -> Result<u8> {
     Ok(0)
 }
 
-/// What the page says about one service: its line of the table, the sections that name it, and the
-/// sections below them that are not about another one.
+/// Returns the part of the page about one service: its line of the table, the sections that name it, and
+/// the sections below them that are not about another service.
 fn section_of(name: &str) -> String {
     let mut text = format!("# {name}\n");
     let mut shown = false;
@@ -85,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_service_has_its_part_of_the_page() {
+    fn page_has_a_part_for_every_service() {
         for service in NAMES {
             let text = section_of(service);
             assert!(text.lines().count() > 5, "{text}");

@@ -1,4 +1,4 @@
-//! `eddy new`: a node to begin with, in a language of choice.
+//! `eddy new`: a starter node in a language of choice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(super) struct NewOptions {
     #[arg(long, value_enum)]
     lang: Language,
 
-    /// The directory that is made
+    /// The directory to create
     directory: PathBuf,
 }
 
@@ -28,13 +28,13 @@ enum Language {
     Cpp,
 }
 
-/// A node to begin with.
+/// A starter node.
 struct Starter {
     file: &'static str,
     text: &'static str,
-    /// The command that builds the node in its directory, if it has to be built.
+    /// The command that builds the node in its directory; `None` for interpreted languages.
     build: Option<&'static str>,
-    /// The program to pass to `--bin`, and its arguments, from the directory.
+    /// The path of the program for `--bin`, relative to the directory.
     run: &'static str,
 }
 
@@ -94,8 +94,8 @@ pub(super) fn run(options: &NewOptions) -> Result<u8> {
         print(&format!("  {build}"));
     }
     print(&format!(
-        "  eddy test -w echo --bin ./{} --node-count 1 --time-limit 5\n  eddy workloads        # what else a \
-         node can be asked",
+        "  eddy test -w echo --bin ./{} --node-count 1 --time-limit 5\n  eddy workloads        # the other \
+         workloads",
         starter.run
     ));
     Ok(0)

@@ -1,12 +1,12 @@
-//! The names of nodes, as options give them.
+//! The names of nodes, from the options that name or count them.
 
 use super::options::TestOptions;
 
 /// The longest name of a node, in bytes: names are also names of files.
 const NAME_BYTES_MAX: usize = 64;
 
-/// The nodes of a test: those counted by `--node-count`, or those named by `--node`, `--nodes` and
-/// `--nodes-file`, or `n1` to `n5`. A count replaces names, as upstream.
+/// Returns the nodes of a test: those that `--node-count` counts, or those that `--node`, `--nodes` and
+/// `--nodes-file` name, or `n1` to `n5`. A count replaces names, as in upstream.
 ///
 /// # Errors
 ///
@@ -48,8 +48,8 @@ fn named(options: &TestOptions) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// A node's name is also the name of its log and of its data directory, so it must not lead out of
-/// the run's directory.
+/// Refuses names that cannot be used. A name is also the name of the node's log and data directory, so
+/// it must not lead out of the run's directory.
 fn accept(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     let problem = if name.is_empty() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::console::Verbosity;
 use super::node_names::node_names;
-use super::test::Output;
 use super::values::{
     Concurrency, FaultNames, parse_concurrency, parse_faults, parse_interval, parse_milliseconds,
     parse_rate, parse_seed, positive, refuse_dashes,
@@ -26,7 +26,7 @@ pub struct TestOptions {
     #[arg(long, value_name = "FILE")]
     pub bin: PathBuf,
 
-    /// What clients do
+    /// The workload
     #[arg(short, long, value_name = "NAME", default_value = "lin-kv")]
     pub workload: String,
 
@@ -66,7 +66,8 @@ pub struct TestOptions {
     #[arg(long, value_name = "S", default_value = "10", allow_negative_numbers = true, value_parser = parse_interval)]
     pub nemesis_interval: Duration,
 
-    /// What the replicas of the service lww-kv do with merges: forget them, as upstream, or keep them
+    /// Whether the replicas of the service lww-kv forget merges, as upstream, or keep them: upstream or
+    /// merging
     #[arg(long, value_name = "MODE", default_value = "upstream", value_parser = ["upstream", "merging"])]
     pub lww_kv: String,
 
@@ -86,7 +87,7 @@ pub struct TestOptions {
     #[arg(long, value_name = "FILE")]
     pub nodes_file: Option<PathBuf>,
 
-    /// Client threads: a number, or with a final n, so many per node [default: 1n; jobs: 40n]
+    /// Client threads: a number, or a number per node if it ends in n [default: 1n; jobs: 40n]
     #[arg(long, value_name = "C", allow_negative_numbers = true, value_parser = parse_concurrency)]
     pub concurrency: Option<Concurrency>,
 
@@ -98,7 +99,7 @@ pub struct TestOptions {
     #[arg(long, value_name = "N", default_value = "1", allow_negative_numbers = true, value_parser = positive)]
     pub test_count: u64,
 
-    /// What everything that Eddy draws is drawn from [default: a fresh number]
+    /// The seed of everything that Eddy draws [default: a fresh number]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_seed)]
     pub seed: Option<u64>,
 
@@ -113,6 +114,10 @@ pub struct TestOptions {
     /// Print no log and no progress, only the results
     #[arg(long, short)]
     pub quiet: bool,
+
+    /// Write the verdict of each run as JUnit XML, for continuous integration
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
 
     /// Arguments for the node program, best after --
     #[arg(value_name = "ARGS")]
@@ -145,36 +150,46 @@ pub struct TestOptions {
     pub workload_options: BTreeMap<String, String>,
 }
 
+/// The form in which results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A summary that fits on a screen.
+    Summary,
+    /// All results as EDN, and the summary.
+    Verbose,
+    /// The content of `results.json`, and nothing else.
+    Json,
+}
+
 impl TestPlan {
-    /// A fresh nemesis, for one run.
+    /// Returns a fresh nemesis, for one run.
     pub fn nemesis(&self) -> Nemesis {
         let schedules = self.options.schedules(&self.faults);
         Nemesis::new(schedules.expect("the faults were found when the plan was made"))
     }
 }
 
-/// What options amount to, once they are put together.
+/// A test that is ready to run: its options, resolved and checked.
 #[derive(Clone, Debug)]
 pub struct TestPlan {
     /// The options.
     pub options: TestOptions,
     /// The workload.
     pub workload: AnyWorkload,
-    /// The faults that there are.
+    /// The faults that exist for this workload.
     pub faults: Faults,
-    /// What the workload is told.
+    /// The settings of the workload.
     pub settings: Settings,
-    /// How long messages take.
+    /// The latency between servers.
     pub latency: Latency,
 }
 
 impl TestOptions {
-    /// Puts the options together.
+    /// Resolves and checks the options.
     ///
     /// # Errors
     ///
-    /// Options that do not fit together, an unknown workload, or a file of nodes that cannot be
-    /// read.
+    /// Options do not fit together, the workload is unknown, or a file of nodes cannot be read.
     pub fn plan(self, bench: &Workbench) -> Result<TestPlan, String> {
         let workload = bench.workloads.find(&self.workload)?;
         let nodes = node_names(&self)?;
@@ -212,7 +227,7 @@ impl TestOptions {
         })
     }
 
-    /// How the services are to behave.
+    /// Returns the options of the services.
     pub fn services(&self) -> ServiceOptions {
         let lww_kv = match self.lww_kv.as_str() {
             "merging" => Merges::Kept,
@@ -221,7 +236,15 @@ impl TestOptions {
         ServiceOptions { lww_kv }
     }
 
-    /// How the results are to be printed.
+    /// Returns what is shown while the run goes on.
+    pub fn verbosity(&self) -> Verbosity {
+        match self.quiet {
+            true => Verbosity::Quiet,
+            false => Verbosity::Log,
+        }
+    }
+
+    /// Returns the form in which results are printed.
     pub fn output(&self) -> Output {
         match (self.json, self.verbose) {
             (true, _) => Output::Json,
@@ -230,12 +253,12 @@ impl TestOptions {
         }
     }
 
-    /// The names of the faults that the options ask for.
+    /// Returns the names of the faults that the options name.
     pub fn faults(&self) -> Vec<String> {
         self.nemesis.clone().unwrap_or_default().0
     }
 
-    /// The schedules of the faults that the options ask for.
+    /// Returns the schedules of the faults that the options name.
     fn schedules(&self, faults: &Faults) -> Result<Vec<Schedule>, String> {
         let names = self.faults();
         let schedules = names.iter().map(|name| {
@@ -283,6 +306,8 @@ mod tests {
             ["n0"]
         );
         assert!(plan("-n a -n a").unwrap_err().contains("twice"));
+        let error = plan("--nodes-file /dev/null").unwrap_err();
+        assert!(error.contains("names no nodes"), "{error}");
     }
 
     #[test]

@@ -10,14 +10,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::console::print;
+use super::EXIT_USAGE;
+use super::console::{no_store, print};
 use crate::report::{Browser, Response};
 
-/// Who says nothing for so long is not waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest time that a connection is waited for.
+const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request line and its header are no longer than this, in bytes.
-const REQUEST_MAX: u64 = 64 * 1024;
+/// The longest request line and header, in bytes.
+const REQUEST_MAX_BYTES: u64 = 64 * 1024;
 
 #[derive(Args)]
 pub(super) struct ServeOptions {
@@ -36,6 +37,10 @@ pub(super) struct ServeOptions {
 
 pub(super) fn run(options: &ServeOptions) -> Result<u8> {
     let ServeOptions { host, port, store } = options;
+    if !store.is_dir() {
+        eprintln!("eddy: {}", no_store(store));
+        return Ok(EXIT_USAGE);
+    }
     let browser = Arc::new(Browser::open(store)?);
     let listener = TcpListener::bind((host.as_str(), *port))
         .with_context(|| format!("cannot listen on {host}:{port}"))?;
@@ -45,11 +50,11 @@ pub(super) fn run(options: &ServeOptions) -> Result<u8> {
         listener.local_addr()?
     ));
     for connection in listener.incoming() {
-        // A connection that broke before it began is the browser's trouble.
+        // A connection that broke before it was accepted needs no answer.
         let Ok(connection) = connection else { continue };
         let browser = Arc::clone(&browser);
         thread::spawn(move || {
-            // So is one that breaks in the middle.
+            // Nor does one that breaks while it is answered.
             let _ = answer(&browser, connection);
         });
     }
@@ -58,12 +63,12 @@ pub(super) fn run(options: &ServeOptions) -> Result<u8> {
 
 /// Reads one request, and writes the response to it.
 fn answer(browser: &Browser, connection: TcpStream) -> io::Result<()> {
-    connection.set_read_timeout(Some(PATIENCE))?;
-    connection.set_write_timeout(Some(PATIENCE))?;
-    let mut lines = BufReader::new((&connection).take(REQUEST_MAX));
+    connection.set_read_timeout(Some(IO_TIMEOUT))?;
+    connection.set_write_timeout(Some(IO_TIMEOUT))?;
+    let mut lines = BufReader::new((&connection).take(REQUEST_MAX_BYTES));
     let mut request = String::new();
     lines.read_line(&mut request)?;
-    // The header says nothing that matters, but must have been read before the connection closes.
+    // Closing a connection with unread input would reset it, and the response could be lost.
     let mut header = String::new();
     while lines.read_line(&mut header)? > 2 {
         header.clear();
@@ -72,7 +77,7 @@ fn answer(browser: &Browser, connection: TcpStream) -> io::Result<()> {
     let (method, target) = (words.next(), words.next());
     let response = match (method, target) {
         (Some("GET" | "HEAD"), Some(target)) => browser.respond(target),
-        _ => Response::refusal(405, "Only GET is understood here."),
+        _ => Response::refusal(405, "Only GET and HEAD are supported."),
     };
     write_response(&connection, &response, method == Some("HEAD"))
 }
@@ -105,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_over_a_socket_gets_the_page_and_the_end_of_the_connection() {
+    fn request_over_a_socket_gets_the_page_and_the_connection_is_closed() {
         let directory = tempfile::tempdir().unwrap();
         let browser = Browser::open(directory.path()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,10 +1,13 @@
-//! The end of a run on one screen: what was run, what it reached, what is wrong, and where to look.
+//! The end of a run on one screen: what was run, its figures, the verdict and its cause, and where to
+//! look next.
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::check::{Results, Verdict};
+use super::perform::counted;
+use crate::check::{Availability, Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::History;
 
@@ -14,22 +17,33 @@ const LINES_MAX: usize = 25;
 /// The longest line of an explanation; the page has all of it.
 const LINE_CHARS_MAX: usize = 300;
 
-/// What is said about a run that is over.
+/// The most warnings of a summary.
+const WARNINGS_MAX: usize = 4;
+
+/// What a summary is about: a run or a history that was judged.
 pub(super) struct Summary<'a> {
-    /// What was run, in a line.
+    /// What was run, in one line.
     pub description: &'a str,
+    /// The name of the workload.
+    pub workload: &'a str,
     pub results: &'a Results,
     pub history: &'a History,
-    /// What does not change the verdict, but should be known.
+    /// What the user should know whatever the verdict is.
     pub warnings: &'a [String],
+    /// The figures beside their official targets, if there are any.
+    pub targets: Vec<String>,
     /// The command that repeats the run, if it can be repeated.
     pub command: Option<&'a str>,
     /// The page of the run, if there is one.
-    pub page: Option<&'a Path>,
+    pub page: Option<PathBuf>,
+    /// The directory of the run, if there is one.
+    pub directory: Option<&'a Path>,
+    /// The time at which the user ended the run, if the user did.
+    pub interrupted_after: Option<Duration>,
 }
 
 impl Summary<'_> {
-    /// The text, at most 25 lines of it; in colour if the output is a terminal.
+    /// Returns the text, of at most 25 lines; in colour if standard output is a terminal.
     pub fn text(&self) -> String {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         self.lines(colour).join("\n")
@@ -37,25 +51,54 @@ impl Summary<'_> {
 
     fn lines(&self, colour: bool) -> Vec<String> {
         let verdict = self.results.verdict();
-        let mut head = vec![self.description.to_owned(), self.figures()];
-        head.push(paint(verdict, colour));
-        let mut tail: Vec<String> = Vec::new();
-        for warning in self.warnings.iter().take(4) {
-            tail.push(format!("warning: {warning}"));
+        let mut lines = vec![self.description.to_owned(), self.figures()];
+        if let Some(after) = self.interrupted_after {
+            lines.push(format!(
+                "INTERRUPTED after {:.1} s: the verdict is about what was seen until then",
+                after.as_secs_f64()
+            ));
         }
-        if let Some(more) = self.warnings.len().checked_sub(4).filter(|&more| more > 0) {
-            tail.push(format!("… and {more} more warnings, on the page"));
-        }
-        tail.extend(self.command.map(|command| format!("repeat: {command}")));
-        tail.extend(self.page.map(|page| format!("page:   {}", page.display())));
-        tail.push(verdict_line(verdict).to_owned());
-        let room = LINES_MAX - head.len() - tail.len();
-        head.extend(self.cause(room));
-        head.extend(tail);
-        head
+        lines.extend(self.targets.iter().cloned());
+        lines.push(paint(verdict, colour));
+        let tail = self.tail(verdict);
+        let room = LINES_MAX - lines.len() - tail.len();
+        lines.extend(self.cause(room));
+        lines.extend(tail);
+        lines
     }
 
-    /// Why the verdict is not `valid`, in so many lines at most.
+    /// Returns what follows the cause: warnings, the next step, and upstream's last line.
+    fn tail(&self, verdict: Verdict) -> Vec<String> {
+        let shown = self.warnings.iter().take(WARNINGS_MAX);
+        let mut lines: Vec<String> = shown
+            .map(|warning| shortened(&format!("warning: {warning}")))
+            .collect();
+        let hidden = self.warnings.len().saturating_sub(WARNINGS_MAX);
+        if hidden > 0 {
+            lines.push(format!("… and {hidden} more warnings, in results.json"));
+        }
+        if verdict != Verdict::Valid {
+            let logs = self.directory.map(|directory| {
+                let logs = directory.join("node-logs");
+                format!("; what nodes wrote to stderr: {}", logs.display())
+            });
+            lines.push(format!(
+                "next:   eddy workloads {} (what the checker demands){}",
+                self.workload,
+                logs.unwrap_or_default()
+            ));
+        }
+        lines.extend(self.command.map(|command| format!("repeat: {command}")));
+        let page = self.page.as_ref().map(|page| page.display());
+        lines.extend(page.map(|page| format!("page:   {page}")));
+        if let (None, Some(directory)) = (&self.page, self.directory) {
+            lines.push(format!("files:  {}", directory.display()));
+        }
+        lines.push(verdict_line(verdict).to_owned());
+        lines
+    }
+
+    /// Returns why the verdict is not `valid`, in at most `room` lines.
     fn cause(&self, room: usize) -> Vec<String> {
         let Some(why) = self.results.explanation() else {
             return Vec::new();
@@ -69,10 +112,10 @@ impl Summary<'_> {
         lines
     }
 
-    /// The figures of the run, in a line.
+    /// Returns the figures of the run, in one line.
     fn figures(&self) -> String {
         let stats = &self.results.stats().overall;
-        let mut text = format!("{} operations", stats.total());
+        let mut text = counted(stats.total(), "operation");
         let edn = self.results.to_edn();
         let at = |path: &[&str]| {
             let value = path.iter().try_fold(&edn, |value, key| value.get(key))?;
@@ -80,6 +123,14 @@ impl Summary<'_> {
         };
         if let Some(ok) = at(&["availability", "ok-fraction"]) {
             let _ = write!(text, ", {} % ok", rounded(100.0 * ok));
+            let demanded = match self.results.availability().required {
+                None => None,
+                Some(Availability::Total) => Some(100.0),
+                Some(Availability::Fraction(fraction)) => Some(100.0 * fraction),
+            };
+            if let Some(demanded) = demanded {
+                let _ = write!(text, " (at least {} demanded)", rounded(demanded));
+            }
         }
         if let Some(per_op) = at(&["net", "servers", "msgs-per-op"]) {
             let _ = write!(
@@ -116,7 +167,7 @@ impl Summary<'_> {
     }
 }
 
-/// Upstream's last line, which people's scripts look for.
+/// Returns upstream's last line, which scripts search for.
 pub(super) fn verdict_line(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Valid => "Everything looks good! ヽ(‘ー`)ノ",
@@ -160,7 +211,7 @@ fn as_number(value: &Value) -> Option<f64> {
     }
 }
 
-/// A number with two digits after the point at most, and none for nothing.
+/// Returns a number with at most two decimals, without trailing zeros.
 fn rounded(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -178,11 +229,15 @@ mod tests {
         let results = check::check(&history, &GSet, &Settings::of_history(&GSet), None);
         let summary = Summary {
             description: "a test",
+            workload: "g-set",
             results: &results,
             history: &history,
             warnings,
+            targets: Vec::new(),
             command: Some("eddy test -w g-set"),
-            page: Some(Path::new("store/index.html")),
+            page: Some("store/index.html".into()),
+            directory: Some(Path::new("store")),
+            interrupted_after: None,
         };
         summary.lines(false)
     }
@@ -219,8 +274,11 @@ mod tests {
         assert!(
             lines
                 .iter()
-                .any(|line| line == "… and 5 more warnings, on the page")
+                .any(|line| line == "… and 5 more warnings, in results.json")
         );
+        let next = "next:   eddy workloads g-set (what the checker demands); what nodes wrote to \
+                    stderr: store/node-logs";
+        assert!(lines.iter().any(|line| line == next), "{lines:?}");
         assert!(lines.last().unwrap().starts_with("Analysis invalid!"));
     }
 }

@@ -1,12 +1,12 @@
-//! The values that options take, and how they are read.
+//! The values of options, and how they are parsed.
 
 use std::time::Duration;
 
-/// Names of faults.
+/// The names of faults, as `--nemesis` lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FaultNames(pub Vec<String>);
 
-/// A number of client threads.
+/// The number of client threads, in total or per node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concurrency {
     count: usize,
@@ -14,7 +14,7 @@ pub struct Concurrency {
 }
 
 impl Concurrency {
-    /// The number of threads for so many nodes.
+    /// Returns the number of threads for this number of nodes.
     pub fn of(self, nodes: usize) -> usize {
         if self.per_node {
             self.count * nodes
@@ -63,7 +63,7 @@ pub(super) fn parse_concurrency(text: &str) -> Result<Concurrency, String> {
     Ok(Concurrency { count, per_node })
 }
 
-/// The names in a list; whether there are such faults depends on the workload.
+/// Parses a list of names. Whether faults of these names exist depends on the workload.
 pub(super) fn parse_faults(text: &str) -> Result<FaultNames, String> {
     let names = text.split(',').map(|name| name.trim().to_owned());
     Ok(FaultNames(names.filter(|name| !name.is_empty()).collect()))
@@ -79,8 +79,8 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, String> {
     seed.ok_or_else(|| format!("must be a whole number from 0 to {}", u64::MAX))
 }
 
-/// Refuses arguments that begin with a dash that is no hyphen: options copied from a web page, which
-/// would otherwise be passed to the node in silence.
+/// Refuses arguments that begin with a dash other than a hyphen: they are options copied from a web
+/// page, and would be passed to the node.
 pub(super) fn refuse_dashes(arguments: &[String]) -> Result<(), String> {
     const DASHES: [(char, &str); 4] = [
         ('\u{2013}', "an en dash"),

@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser};
 use super::options::TestOptions;
 use crate::workload::{OptionSpec, Workloads};
 
-/// The options of a test alone, as a suite has them.
+/// The options of a test without the command, as a suite has them.
 #[derive(Parser)]
 #[command(name = "eddy test", args_override_self = true, no_binary_name = true)]
 struct Test {
@@ -16,7 +16,7 @@ struct Test {
     options: TestOptions,
 }
 
-/// The options of a test from its arguments, the program's name not among them.
+/// Parses the options of a test. `arguments` do not begin with the name of a program.
 pub(super) fn parse_test(
     arguments: impl IntoIterator<Item = OsString>,
     workloads: &Workloads,
@@ -28,8 +28,8 @@ pub(super) fn parse_test(
     Ok(options)
 }
 
-/// Adds the options of all workloads to a command, each once. As upstream, an option of one workload
-/// is accepted, and ignored, by the others.
+/// Adds the options of all workloads to a command, each once. As in upstream, all workloads accept an
+/// option of one of them, and the others ignore it.
 pub(super) fn with_options(command: Command, workloads: &Workloads) -> Command {
     let options = all(workloads).into_values();
     options.fold(command, |command, (spec, users)| {
@@ -59,7 +59,7 @@ fn argument(spec: OptionSpec, users: &str) -> Arg {
     argument.value_parser(move |text: &str| spec.accept(text).map(|()| text.to_owned()))
 }
 
-/// The options that were given.
+/// Returns the values of the workloads' options that were given, by name.
 pub(super) fn given(matches: &ArgMatches, workloads: &Workloads) -> BTreeMap<String, String> {
     let names = all(workloads).into_keys();
     let values = names.filter_map(|name| {
@@ -69,7 +69,7 @@ pub(super) fn given(matches: &ArgMatches, workloads: &Workloads) -> BTreeMap<Str
     values.collect()
 }
 
-/// Every option by name, with the workloads that declare it.
+/// Returns every option by name, with the workloads that declare it.
 fn all(workloads: &Workloads) -> BTreeMap<String, (OptionSpec, Vec<String>)> {
     let mut all: BTreeMap<String, (OptionSpec, Vec<String>)> = BTreeMap::new();
     for workload in workloads.iter() {

@@ -1,6 +1,6 @@
 //! Writing histories as EDN, as text, and as JSON lines.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::{History, Operation, Process};
 use crate::edn::Value;
@@ -46,13 +46,40 @@ impl Operation {
 
     /// Returns the operation as one line of `history.edn`.
     pub fn edn_line(&self) -> String {
-        let mut line = String::from("{");
-        for (i, (key, value)) in self.entries().into_iter().enumerate() {
-            let separator = if i > 0 { ", " } else { "" };
-            write!(line, "{separator}:{key} {value}").expect("writing to a string cannot fail");
-        }
-        line.push('}');
+        let mut line = String::new();
+        self.write_edn(&mut line);
         line
+    }
+
+    /// Appends the operation as one line of `history.edn`, without the line break. It copies no values:
+    /// a run that is saturated writes tens of thousands of lines per second.
+    pub fn write_edn(&self, out: &mut String) {
+        let Operation {
+            index,
+            time,
+            kind,
+            process,
+            f,
+            value,
+            error,
+            exception,
+            extra,
+        } = self;
+        let (time, kind) = (time.as_nanos(), kind.name());
+        let mut write = || -> fmt::Result {
+            write!(out, "{{:index {index}, :time {time}, :type :{kind}, ")?;
+            write!(out, ":process {process}, :f :{f}, :value {value}")?;
+            for (key, value) in extra {
+                write!(out, ", :{key} {value}")?;
+            }
+            for (key, value) in [("error", error), ("exception", exception)] {
+                if let Some(value) = value {
+                    write!(out, ", :{key} {value}")?;
+                }
+            }
+            out.write_char('}')
+        };
+        write().expect("writing to a string cannot fail");
     }
 
     /// Returns the operation as one line of `history.txt`: process, type, function, value and error,

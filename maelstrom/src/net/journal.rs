@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::message::{EndpointId, Message};
+use super::message_log::{Fate, MessageLog};
 use crate::edn::Value;
 
 /// The group in which a message is counted.
@@ -89,6 +90,8 @@ pub struct Journal {
     /// The names of all endpoints, also of those that are gone.
     names: Vec<Rc<str>>,
     origin: Duration,
+    /// Where every message is written, whatever is kept here.
+    pub(super) log: Option<MessageLog>,
 }
 
 impl Journal {
@@ -101,11 +104,15 @@ impl Journal {
             events: Vec::new(),
             names: Vec::new(),
             origin: Duration::ZERO,
+            log: None,
         }
     }
 
     /// Notes the name of the next endpoint.
     pub(super) fn introduce(&mut self, name: Rc<str>) {
+        if let Some(log) = &mut self.log {
+            log.introduce(&name);
+        }
         self.names.push(name);
     }
 
@@ -125,6 +132,9 @@ impl Journal {
             Traffic::Client => self.clients.count(kind),
             Traffic::Server => self.servers.count(kind),
         }
+        if kind == EventKind::Receive {
+            self.log_fate(time, message.id, Fate::Received);
+        }
         let keep = match self.recording {
             Recording::First(count) => self.events.len() < count,
             Recording::All => true,
@@ -136,6 +146,19 @@ impl Journal {
                 message: message.clone(),
             });
         }
+    }
+
+    /// Writes to the log, if there is one, what became of a message.
+    pub(super) fn log_fate(&mut self, at: Duration, id: u64, fate: Fate) {
+        if let Some(log) = &mut self.log {
+            log.ended(at, id, fate);
+        }
+    }
+
+    /// Completes the log of messages, if there is one. Returns why it is incomplete, if it is.
+    pub fn close_log(&mut self) -> Option<std::io::Error> {
+        let log = self.log.take()?;
+        log.close().err()
     }
 
     /// Returns the events that were kept, in order.

@@ -13,6 +13,7 @@ mod faults;
 mod journal;
 mod latency;
 mod message;
+mod message_log;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use faults::{Blocked, Cut, FaultCounts, FaultId, Faults, LinkFault};
 pub use journal::{Counts, Event, EventKind, Journal, Recording, Traffic};
 pub use latency::{Distribution, Latency};
 pub use message::{Body, EndpointId, Message, ParsedLine, body_text, parse_line};
+pub use message_log::{Fate, MessageLog};
 
 use crate::seed::{ChaCha8Rng, Seed};
 
@@ -201,8 +203,33 @@ impl Net {
         self.journal
     }
 
+    /// Writes all messages to a log from now on. Must precede the registration of endpoints.
+    pub fn keep_messages(&mut self, log: MessageLog) {
+        assert!(self.endpoints.is_empty(), "a log knows all endpoints");
+        self.journal.log = Some(log);
+    }
+
+    /// Notes in the log of messages that the history begins at `origin`.
+    pub fn begin_history(&mut self, origin: Duration) {
+        if let Some(log) = &mut self.journal.log {
+            log.origin(origin);
+        }
+    }
+
     /// Sends a message at time `now`. It may be lost on the way.
     pub fn send(&mut self, now: Duration, src: EndpointId, dest: EndpointId, body: Body) {
+        self.send_for(None, now, src, dest, body);
+    }
+
+    /// Sends a message as [`send`](Net::send) does, for the operation of this index in the history.
+    pub fn send_for(
+        &mut self,
+        operation: Option<usize>,
+        now: Duration,
+        src: EndpointId,
+        dest: EndpointId,
+        body: Body,
+    ) {
         let message = Message {
             id: self.next_id,
             src,
@@ -212,6 +239,9 @@ impl Net {
         self.next_id += 1;
         let traffic = self.traffic(&message);
         self.journal.record(EventKind::Send, now, &message, traffic);
+        if let Some(log) = &mut self.journal.log {
+            log.sent(now, &message, operation);
+        }
         let latency = match traffic {
             Traffic::Client => Duration::ZERO,
             Traffic::Server => self.latency.draw(&mut self.latency_rng),
@@ -224,6 +254,11 @@ impl Net {
         let mut faults = self.faults.borrow_mut();
         let delays = faults.delivery_delays(latency, &mut self.fault_rng);
         drop(faults);
+        match delays.len() {
+            0 => self.journal.log_fate(now, message.id, Fate::Lost),
+            1 => {}
+            _ => self.journal.log_fate(now, message.id, Fate::Duplicated),
+        }
         for delay in delays {
             self.enqueue(now, now + delay, message.clone());
         }
@@ -255,11 +290,16 @@ impl Net {
     /// that nothing arrives before.
     pub fn bring_up(&mut self, now: Duration, id: EndpointId) {
         let endpoint = &mut self.endpoints[id.index()];
-        let on_the_way = std::mem::take(&mut endpoint.inbox).into_iter();
-        endpoint.inbox = on_the_way
-            .filter(|envelope| envelope.deadline > now)
-            .collect();
+        let (on_the_way, lost): (Vec<Envelope>, Vec<Envelope>) =
+            std::mem::take(&mut endpoint.inbox)
+                .into_iter()
+                .partition(|envelope| envelope.deadline > now);
+        endpoint.inbox = on_the_way.into();
         endpoint.pump = Pump::Ready;
+        for envelope in lost {
+            let id = envelope.message.id;
+            self.journal.log_fate(now, id, Fate::ReceiverDown);
+        }
     }
 
     /// Returns when something will arrive next, if nothing else is sent.
@@ -326,6 +366,8 @@ impl Net {
             // Decided when the pump takes the message, before it waits for it to be due.
             let src = envelope.message.src;
             if self.faults.borrow_mut().is_partitioned(src, id) {
+                let id = envelope.message.id;
+                self.journal.log_fate(now, id, Fate::Partitioned);
                 continue;
             }
             // Whole milliseconds, rounded down: a message may arrive a little early.

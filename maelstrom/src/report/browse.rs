@@ -1,9 +1,11 @@
 //! The store as a web site: a list of runs, and the files of each.
 //!
-//! [`Browser::respond`] is a function from a request's target to a response; sockets are the
-//! command line's business. Nothing outside the store is ever shown, whatever the target says and
-//! wherever links lead.
+//! [`Browser::respond`] is a function from a request's target to a response; the command line owns
+//! the sockets. Nothing outside the store is ever shown, whatever the target is and wherever links
+//! lead.
 
+mod list;
+mod run;
 #[cfg(test)]
 mod tests;
 
@@ -11,25 +13,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
-use super::style::{PAGE, verdict_colour, verdict_name};
-use crate::check::Verdict;
-use crate::edn::{self, Value};
+use self::run::Runs;
+use super::page::{self, Page};
+use super::{Comparison, RunDirectory};
 
 /// Shows a store.
 pub struct Browser {
     root: PathBuf,
+    runs: Runs,
 }
 
-/// What a request gets.
+/// The response to a request.
 #[derive(Debug)]
 pub struct Response {
     /// The status code of HTTP.
     pub status: u16,
-    /// What the body is.
+    /// The media type of the body.
     pub content_type: &'static str,
-    /// Where to look instead.
+    /// The address to ask instead.
     pub location: Option<String>,
     /// The body.
     pub body: Vec<u8>,
@@ -46,34 +49,25 @@ impl Response {
         }
     }
 
-    fn page(title: &str, content: Markup) -> Response {
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    title { (title) }
-                    style { (PreEscaped(PAGE)) }
-                }
-                body { h1 { (title) } (content) }
-            }
+    fn page(title: &str, nav: Markup, content: Markup, scripts: &[&str]) -> Response {
+        let page = Page {
+            title,
+            style: "",
+            nav,
+            content: html! { h1 { (title) } (content) },
+            scripts,
         };
+        Response::html(page.render())
+    }
+
+    fn html(page: String) -> Response {
         Response {
             status: 200,
             content_type: "text/html; charset=utf-8",
             location: None,
-            body: page.into_string().into_bytes(),
+            body: page.into_bytes(),
         }
     }
-}
-
-/// A run in the list.
-struct Run {
-    workload: String,
-    time: String,
-    /// None if it broke off, or is still going on.
-    results: Option<Value>,
-    finished: bool,
 }
 
 impl Browser {
@@ -86,21 +80,27 @@ impl Browser {
         let root = root
             .canonicalize()
             .with_context(|| format!("there is no store at {}", root.display()))?;
-        Ok(Browser { root })
+        let runs = Runs::default();
+        Ok(Browser { root, runs })
     }
 
     /// The response to a request for a target, such as `/broadcast/latest/`.
     pub fn respond(&self, target: &str) -> Response {
-        let target = target.split(['?', '#']).next().unwrap_or_default();
+        let target = target.split('#').next().unwrap_or_default();
+        let (target, query) = target.split_once('?').unwrap_or((target, ""));
         let Some(path) = decoded(target) else {
             return Response::refusal(400, "The path is not one.");
         };
         let relative = path.trim_start_matches('/');
+        if relative == "compare" {
+            return self.compare(query);
+        }
         let Some(place) = self.locate(relative) else {
             return Response::refusal(404, "There is nothing here.");
         };
         if place == self.root {
-            return Response::page("Runs", list(&self.runs()));
+            let content = list::content(&self.runs.read(&self.root));
+            return Response::page("Runs", html! {}, content, &[list::SCRIPT]);
         }
         let read = if !place.is_dir() {
             file(&place)
@@ -125,78 +125,22 @@ impl Browser {
         place.starts_with(&self.root).then_some(place)
     }
 
-    /// All runs, the last first.
-    fn runs(&self) -> Vec<Run> {
-        let mut runs = Vec::new();
-        for workload in directories(&self.root) {
-            for time in directories(&self.root.join(&workload)) {
-                let place = self.root.join(&workload).join(&time);
-                let results = fs::read_to_string(place.join("results.edn")).ok();
-                let results = results.and_then(|text| edn::parse(&text).ok());
-                let finished = place.join("history.edn").is_file();
-                if finished || place.join("eddy.log").is_file() {
-                    runs.push(Run {
-                        workload: workload.clone(),
-                        time,
-                        results,
-                        finished,
-                    });
-                }
-            }
-        }
-        runs.sort_by(|a, b| b.time.cmp(&a.time));
-        runs
-    }
-}
-
-/// The directories in a directory, without those that are only linked to.
-fn directories(place: &Path) -> Vec<String> {
-    let entries = fs::read_dir(place).into_iter().flatten().flatten();
-    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    directories
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
-}
-
-fn list(runs: &[Run]) -> Markup {
-    html! {
-        @if runs.is_empty() { p { "There are none yet." } }
-        table {
-            tr { th { "time" } th { "workload" } th { "verdict" } th.n { "operations" }
-                 th.n { "ok" } th.n { "msgs/op" } }
-            @for run in runs { (row(run)) }
+    /// Compares the runs that a query names, such as `a=echo/TIME&b=echo/TIME`.
+    fn compare(&self, query: &str) -> Response {
+        let named = |name: &str| {
+            let mut parameters = query.split('&').filter_map(|pair| pair.split_once('='));
+            let (_, value) = parameters.find(|(key, _)| *key == name)?;
+            let place = self.locate(&decoded(value)?)?;
+            run::Run::read(&self.root, &place).map(|_| RunDirectory::open(&place))
+        };
+        let (Some(a), Some(b)) = (named("a"), named("b")) else {
+            return Response::refusal(404, "There are no such runs to compare.");
+        };
+        match Comparison::of([&a, &b]) {
+            Ok(comparison) => Response::html(comparison.to_page()),
+            Err(error) => Response::refusal(500, &format!("{error:#}")),
         }
     }
-}
-
-fn row(run: &Run) -> Markup {
-    let figure = |path: &[&str]| {
-        let results = run.results.as_ref()?;
-        let value = path.iter().try_fold(results, |value, key| value.get(key))?;
-        Some(value.to_string())
-    };
-    html! {
-        tr {
-            td { a href={ "/" (run.workload) "/" (run.time) "/" } { (run.time) } }
-            td { (run.workload) }
-            td { (badge(run)) }
-            td.n { (figure(&["stats", "count"]).unwrap_or_default()) }
-            td.n { (figure(&["availability", "ok-fraction"]).unwrap_or_default()) }
-            td.n { (figure(&["net", "servers", "msgs-per-op"]).unwrap_or_default()) }
-        }
-    }
-}
-
-fn badge(run: &Run) -> Markup {
-    let (colour, name) = match &run.results {
-        Some(results) => {
-            let verdict = Verdict::of_results(results);
-            (verdict_colour(verdict), verdict_name(verdict))
-        }
-        None if run.finished => ("#d5d9dd", "broke off"),
-        None => ("#eceef0", "not over"),
-    };
-    html! { span.verdict style={ "background:" (colour) } { (name) } }
 }
 
 fn directory(place: &Path, relative: &str) -> Result<Response> {
@@ -209,10 +153,12 @@ fn directory(place: &Path, relative: &str) -> Result<Response> {
     names.sort_unstable();
     Ok(Response::page(
         relative.trim_end_matches('/'),
+        page::home(),
         html! {
             p { a href="../" { "up" } }
             @for name in &names { div { a href={ "./" (encoded(name)) } { (name) } } }
         },
+        &[],
     ))
 }
 

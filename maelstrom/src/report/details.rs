@@ -1,61 +1,104 @@
-//! What only some workloads leave: a history for each key, and anomalies at length.
+//! The files that only some workloads leave: a history for each key, and anomalies at length.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::check::Results;
 use crate::check::txn::TxnAnalysis;
+use crate::check::{Results, Verdict};
 use crate::edn::Value;
 use crate::history::{History, Operation};
+
+/// The greatest number of keys that get files of their own; those that are not valid come first.
+const KEYS_MAX: usize = 500;
 
 /// Writes `independent/<key>/{history,results}.edn` where results are by key, and
 /// `elle/<anomaly>.txt` where transactions show anomalies.
 pub(super) fn write(directory: &Path, history: &History, results: &Results) -> Result<()> {
     if let Some(analysis) = results.workload_as::<TxnAnalysis>() {
         for (anomaly, text) in analysis.descriptions() {
-            save(&directory.join("elle"), &format!("{anomaly}.txt"), &text)?;
+            save(&directory.join("elle"), &format!("{anomaly}.txt"), |file| {
+                file.write_all(text.as_bytes())
+            })?;
         }
     }
     let workload = results.workload().to_edn();
-    if let Some(by_key) = workload.get("results").and_then(Value::as_map) {
-        for (key, results) in by_key {
-            let directory = directory.join("independent").join(file_name(key));
-            save(&directory, "results.edn", &format!("{results:#}\n"))?;
-            let history: String = of_key(history, key)
-                .map(|op| op.edn_line() + "\n")
-                .collect();
-            save(&directory, "history.edn", &history)?;
-        }
+    let Some(by_key) = workload.get("results").and_then(Value::as_map) else {
+        return Ok(());
+    };
+    let mut by_key: Vec<(&Value, &Value)> = by_key.iter().collect();
+    by_key.sort_by_key(|(_, results)| Verdict::of_results(results) == Verdict::Valid);
+    by_key.truncate(KEYS_MAX);
+    let histories = by_keys(history);
+    for (key, results) in by_key {
+        let directory = directory.join("independent").join(file_name(key));
+        save(&directory, "results.edn", |file| {
+            writeln!(file, "{results:#}")
+        })?;
+        let operations = histories.of(key);
+        save(&directory, "history.edn", |file| {
+            operations
+                .into_iter()
+                .try_for_each(|op| writeln!(file, "{}", op.edn_line()))
+        })?;
     }
     Ok(())
 }
 
-fn save(directory: &Path, name: &str, text: &str) -> Result<()> {
+fn save(
+    directory: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let path = directory.join(name);
-    fs::create_dir_all(directory)
-        .and_then(|()| fs::write(&path, text))
-        .with_context(|| format!("{}", path.display()))
+    let written = fs::create_dir_all(directory).and_then(|()| {
+        let mut file = BufWriter::new(File::create(&path)?);
+        write(&mut file)?;
+        file.flush()
+    });
+    written.with_context(|| format!("{}", path.display()))
 }
 
-/// The operations on one key, without the key, and what the nemesis did meanwhile.
-fn of_key<'a>(history: &'a History, key: &'a Value) -> impl Iterator<Item = Operation> + 'a {
-    history.iter().filter_map(move |op| {
-        if !op.is_client() {
-            return Some(op.clone());
-        }
+/// The operations of a history by key.
+struct Histories<'a> {
+    by_key: BTreeMap<&'a Value, Vec<(&'a Operation, &'a Value)>>,
+    faults: Vec<&'a Operation>,
+}
+
+fn by_keys(history: &History) -> Histories<'_> {
+    let mut histories = Histories {
+        by_key: BTreeMap::new(),
+        faults: Vec::new(),
+    };
+    for op in history.iter() {
         match op.value.as_seq() {
-            Some([of, value]) if of == key => Some(Operation {
-                value: value.clone(),
-                ..op.clone()
-            }),
-            _ => None,
+            _ if !op.is_client() => histories.faults.push(op),
+            Some([key, value]) => histories.by_key.entry(key).or_default().push((op, value)),
+            _ => {}
         }
-    })
+    }
+    histories
 }
 
-/// A key's text, as far as it can be a file's name.
+impl Histories<'_> {
+    /// Returns the operations on one key, without the key, and the faults meanwhile.
+    fn of(&self, key: &Value) -> Vec<Operation> {
+        let on_key = self.by_key.get(key).into_iter().flatten();
+        let on_key = on_key.map(|(op, value)| Operation {
+            value: (*value).clone(),
+            ..(*op).clone()
+        });
+        let faults = self.faults.iter().map(|op| (*op).clone());
+        let mut operations: Vec<Operation> = on_key.chain(faults).collect();
+        operations.sort_by_key(|op| op.index);
+        operations
+    }
+}
+
+/// Returns the text of a key, as far as it can be the name of a file.
 fn file_name(key: &Value) -> String {
     let plain = |c: char| {
         if c.is_alphanumeric() || c == '-' {
@@ -80,7 +123,9 @@ mod tests {
              nemesis info start-partition nil
              0 ok read [1 3]",
         );
-        let found: Vec<_> = of_key(&history, &value("1"))
+        let found: Vec<_> = by_keys(&history)
+            .of(&value("1"))
+            .into_iter()
             .map(|op| (op.index, op.value))
             .collect();
         assert_eq!(found, [(0, Value::Nil), (2, Value::Nil), (3, value("3"))]);

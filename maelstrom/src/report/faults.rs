@@ -1,17 +1,22 @@
-//! When something was wrong on purpose: the stretches of a run between a fault and its repair.
+//! The injected faults: the intervals of a run between a fault and its repair.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::svg::shortened;
+use crate::edn::Value;
 use crate::history::{History, Operation, Process};
 
 /// What an interval's hover text shows of a fault's details, in characters.
 const DETAILS_MAX: usize = 500;
 
-/// A kind of fault, by the functions under which the nemesis notes it.
+/// What is shown of the place of a fault, in characters.
+const PLACE_MAX: usize = 120;
+
+/// A kind of fault, by the functions with which the nemesis records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Family {
-    /// What legends call it.
+    /// The name in legends.
     pub name: &'static str,
     /// The colour of its intervals.
     pub colour: &'static str,
@@ -19,7 +24,7 @@ pub(super) struct Family {
     stop: &'static str,
 }
 
-const FAMILIES: [Family; 8] = [
+const FAMILIES: [Family; 9] = [
     family("partition", "#E9DCA0", "start-partition", "stop-partition"),
     family("kill", "#E9A4A0", "kill", "start"),
     family("pause", "#A0B1E9", "pause", "resume"),
@@ -38,6 +43,7 @@ const FAMILIES: [Family; 8] = [
         "stop-latency-spike",
     ),
     family("clock skew", "#B8E0E9", "bump-clock", "reset-clock"),
+    family("slow nodes", "#CFDDA8", "slow", "recover-speed"),
 ];
 
 const fn family(
@@ -54,17 +60,21 @@ const fn family(
     }
 }
 
-/// A stretch during which a fault was in force.
+/// An interval during which a fault was in force.
 #[derive(Clone, Debug)]
 pub(super) struct Interval {
     /// The kind of fault.
     pub family: Family,
-    /// When it struck.
+    /// When it began.
     pub from: Duration,
-    /// When it was made good; the end of the history, if it never was.
+    /// When it was repaired; the end of the history, if it never was.
     pub to: Duration,
-    /// What exactly it did.
+    /// The record of what it did.
     pub details: String,
+    /// The nodes that it affected directly; empty if it affected the whole network.
+    pub nodes: Vec<String>,
+    /// Where it was in force, in a few words: `n1, n3` or `n0, n1 | n2`.
+    pub place: String,
 }
 
 /// The intervals of a history, by kind of fault, in order of time.
@@ -78,8 +88,8 @@ pub(super) fn intervals(history: &History) -> Vec<Interval> {
     FAMILIES.iter().flat_map(of_family).collect()
 }
 
-/// Every record is noted twice: what was asked for, and what was done. A repair when nothing is wrong
-/// counts for nothing.
+/// Every action of the nemesis is recorded twice: what was asked for, and what was done. A repair
+/// without a fault is ignored.
 fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut open: Option<Interval> = None;
@@ -90,18 +100,16 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
                 intervals.extend(open.take());
                 stops = 0;
             }
-            let details = shortened(&entry.value.to_string(), DETAILS_MAX);
-            match &mut open {
-                Some(interval) => interval.details = details,
-                None => {
-                    open = Some(Interval {
-                        family,
-                        from: entry.time,
-                        to: end,
-                        details,
-                    });
-                }
-            }
+            let interval = open.get_or_insert_with(|| Interval {
+                family,
+                from: entry.time,
+                to: end,
+                details: String::new(),
+                nodes: Vec::new(),
+                place: String::new(),
+            });
+            interval.details = shortened(&entry.value.to_string(), DETAILS_MAX);
+            (interval.nodes, interval.place) = place(&entry.value);
         } else if entry.f == family.stop
             && let Some(interval) = &mut open
             && stops < 2
@@ -112,6 +120,70 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
     }
     intervals.extend(open);
     intervals
+}
+
+/// Returns the nodes that a fault's record names, and where it was in force. A record is a map from
+/// nodes to what was done to them, or says which nodes no longer hear which.
+fn place(record: &Value) -> (Vec<String>, String) {
+    let isolated = record.as_seq().and_then(<[Value]>::last);
+    if let Some(unheard) = isolated.and_then(Value::as_map) {
+        return halves(unheard);
+    }
+    let names = record.as_map().into_iter().flatten();
+    let mut nodes: Vec<String> = names
+        .filter_map(|(name, _)| Some(name.as_str()?.to_owned()))
+        .collect();
+    nodes.sort_by_key(|name| (name.len(), name.clone()));
+    let place = shortened(&nodes.join(", "), PLACE_MAX);
+    (nodes, place)
+}
+
+/// Returns the nodes that do not hear all others, and the groups of those that do not hear the same
+/// ones: two groups that do not hear each other are `n0, n1 | n2`.
+fn halves(unheard: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
+    let mut groups: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    for (receiver, senders) in unheard {
+        let key = names(senders);
+        if let (Some(receiver), false) = (receiver.as_str(), key.is_empty()) {
+            groups.entry(key).or_default().push(receiver.to_owned());
+        }
+    }
+    let mut nodes: Vec<String> = groups.values().flatten().cloned().collect();
+    nodes.sort_by_key(|name| (name.len(), name.clone()));
+    let groups: Vec<(Vec<String>, Vec<String>)> = groups
+        .into_iter()
+        .map(|(senders, mut receivers)| {
+            receivers.sort_by_key(|name| (name.len(), name.clone()));
+            (senders, receivers)
+        })
+        .collect();
+    let text = match &groups[..] {
+        [(a, b), (c, d)] if a == d && b == c => {
+            let (few, many) = if b.len() <= d.len() { (b, d) } else { (d, b) };
+            format!("{} | {}", few.join(", "), many.join(", "))
+        }
+        groups => groups
+            .iter()
+            .map(|(senders, receivers)| {
+                format!("{} without {}", receivers.join(", "), senders.join(", "))
+            })
+            .collect::<Vec<_>>()
+            .join("; "),
+    };
+    (nodes, shortened(&text, PLACE_MAX))
+}
+
+fn names(set: &Value) -> Vec<String> {
+    let members: Vec<&Value> = match set {
+        Value::Set(members) => members.iter().collect(),
+        other => other.as_seq().unwrap_or_default().iter().collect(),
+    };
+    let mut names: Vec<String> = members
+        .into_iter()
+        .filter_map(|name| Some(name.as_str()?.to_owned()))
+        .collect();
+    names.sort_by_key(|name| (name.len(), name.clone()));
+    names
 }
 
 /// The kinds of faults that occur, in the order of legends.
@@ -134,22 +206,19 @@ pub(super) fn strips(intervals: &[Interval]) -> impl Iterator<Item = (&Interval,
     })
 }
 
-/// As [`strips`], across a page on which time runs downwards, in pixels: one kind of fault takes the
-/// whole width; several share the margin, where they are not mistaken for faults of the columns.
-pub(super) fn bands(
-    intervals: &[Interval],
-    width: f64,
-    margin: f64,
-) -> impl Iterator<Item = (&Interval, f64, f64)> {
-    let several = families(intervals).len() > 1;
-    let width = if several { margin } else { width };
-    strips(intervals).map(move |(interval, from, to)| (interval, from * width, to * width))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::tests::history;
+    use crate::check::tests::{history, value};
+
+    #[test]
+    fn place_of_a_partition_is_its_sides() {
+        let record =
+            value("[:isolated {\"n0\" #{\"n2\"}, \"n1\" #{\"n2\"}, \"n2\" #{\"n1\" \"n0\"}}]");
+        let (nodes, text) = place(&record);
+        assert_eq!((nodes.len(), &*text), (3, "n2 | n0, n1"));
+        assert_eq!(place(&value(":majority")), (Vec::new(), String::new()));
+    }
 
     #[test]
     fn a_fault_lasts_from_the_request_to_the_repair() {
@@ -178,12 +247,13 @@ mod tests {
         );
         let intervals = intervals(&history);
         assert!(intervals[0].details.contains(":isolated"));
+        assert_eq!(intervals[0].place, "n1 without n2");
+        assert_eq!(
+            (&*intervals[2].place, &intervals[2].nodes[..]),
+            ("n1", &["n1".to_owned()][..])
+        );
         let place = |(_, from, to): (&Interval, f64, f64)| (from, to);
         let found: Vec<_> = strips(&intervals).map(place).collect();
         assert_eq!(found, [(0.0, 0.5), (0.0, 0.5), (0.5, 1.0)]);
-        let found: Vec<_> = bands(&intervals[1..], 100.0, 10.0).map(place).collect();
-        assert_eq!(found, [(0.0, 5.0), (5.0, 10.0)]);
-        let found: Vec<_> = bands(&intervals[2..], 100.0, 10.0).map(place).collect();
-        assert_eq!(found, [(0.0, 100.0)]);
     }
 }

@@ -1,19 +1,33 @@
-//! The page that one opens first: what a run came to, why, and where to look further.
+//! The page that people open first: the verdict of a run, why, the figures, and the way to
+//! everything else.
 
+mod cycles;
+mod log_grid;
 mod troubled;
 
 use std::time::Duration;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
-use super::RunSummary;
-use super::style::{PAGE, verdict_colour, verdict_name};
+use super::links::Links;
+use super::page::{self, Page};
+use super::style::verdict_name;
+use super::{MESSAGES_FILE, Material, RunSummary, anomalies, charts, distribution};
 use crate::check::{Results, Verdict};
 use crate::edn::{Float, Value};
-use crate::history::{History, Operation};
+use crate::history::History;
 
-/// What may be in the directory, and what it is.
-const FILES: [(&str, &str); 9] = [
+/// What the page adds to the style sheet.
+const STYLE: &str = "#tip { position: fixed; z-index: 3; margin: 0; padding: .2rem .6rem; font-size: 12px;
+  pointer-events: none; background: var(--panel); border: 1px solid var(--line); border-radius: 4px; }
+[hidden] { display: none !important; }";
+
+/// The files that may be in the directory, and what they are.
+const FILES: [(&str, &str); 10] = [
+    (
+        MESSAGES_FILE,
+        "every message, as lines of JSON; eddy messages prints and filters them",
+    ),
     ("results.edn", "all that the checkers say"),
     ("results.json", "the same as JSON"),
     ("history.txt", "every operation, to be read"),
@@ -25,81 +39,88 @@ const FILES: [(&str, &str); 9] = [
     ("elle", "the anomalies of transactions, explained"),
 ];
 
-/// The page of a run, beside which these files were written.
+/// Returns the page of a run, beside which these files were written.
 pub(super) fn page(
-    summary: &RunSummary<'_>,
+    material: &Material<'_>,
+    usual_plots: &[String],
     results: Option<&Results>,
     files: &[String],
 ) -> String {
-    let title = summary.workload;
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                title { (title) }
-                style { (PreEscaped(PAGE)) }
-            }
-            body {
-                h1 { (title) " " (verdict(summary, results)) }
-                p.quiet { (summary.description) }
-                @if let Some(command) = summary.command { pre { (command) } }
-                (why(summary, results))
-                (troubled::table(summary.history))
-                @if let Some(results) = results { (figures(results, summary.history)) }
-                (diagrams(files))
-                (file_list(files))
-            }
+    let summary = material.summary;
+    let (class, name) = verdict(summary, results);
+    let content = html! {
+        h1 { (summary.workload) " " span class={ "verdict " (class) } { (name) } }
+        p.quiet { (summary.description) }
+        @if let Some(command) = summary.command { pre { (command) } }
+        (why(summary, results, &material.links))
+        @if let Some(results) = results {
+            (cycles::drawings(&results.workload().to_edn()))
+            @if results.verdict() == Verdict::Invalid { (log_grid::grids(summary.history)) }
         }
-    }
-    .into_string()
-}
-
-fn verdict(summary: &RunSummary<'_>, results: Option<&Results>) -> Markup {
-    let (colour, name) = match (summary.failure, results) {
-        (None, Some(results)) => {
-            let verdict = results.verdict();
-            (verdict_colour(verdict), verdict_name(verdict))
-        }
-        _ => (verdict_colour(Verdict::Invalid), "broke off"),
+        (troubled::table(summary.history))
+        @if let Some(results) = results { (figures(results, summary.history)) }
+        h2 { "Plots" }
+        p.quiet { "Point at a plot for values; a click on an operation leads to it." }
+        (plots(material, usual_plots, results))
+        (file_list(files))
+        pre #tip hidden {}
     };
-    html! { span.verdict style={ "background:" (colour) } { (name) } }
+    let page = Page {
+        title: &format!("{} · {name} · {}", summary.workload, summary.description),
+        style: STYLE,
+        nav: page::nav("index.html", material.links.has_messages()),
+        content,
+        scripts: &[include_str!("assets/plots.js")],
+    };
+    page.render()
 }
 
-fn why(summary: &RunSummary<'_>, results: Option<&Results>) -> Markup {
+/// Returns the class and the name of the run's badge.
+fn verdict(summary: &RunSummary<'_>, results: Option<&Results>) -> (&'static str, &'static str) {
+    match (summary.failure, results) {
+        (None, Some(results)) => {
+            let name = verdict_name(results.verdict());
+            (name, name)
+        }
+        _ => ("broke-off", "broke off"),
+    }
+}
+
+fn why(summary: &RunSummary<'_>, results: Option<&Results>, links: &Links<'_>) -> Markup {
     let failure = summary.failure.map(|failure| format!("{failure:#}"));
     let reason = failure.or_else(|| results.and_then(Results::explanation));
+    let named = |reason| anomalies::named_in(summary.workload, reason);
+    let terms = reason.as_deref().map(named).unwrap_or_default();
     html! {
         @if let Some(reason) = reason {
             h2 { "Why" }
-            pre { (with_links(&reason, summary.history)) }
-        }
-    }
-}
-
-/// Where a text cites `(operation 12)`, a link to its place in the timeline.
-fn with_links(text: &str, history: &History) -> Markup {
-    const CITED: &str = "(operation ";
-    let mut parts = text.split(CITED);
-    html! {
-        (parts.next().unwrap_or_default())
-        @for part in parts {
-            @let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-            @let cited = part[..digits].parse().ok().and_then(|index| history.get(index));
-            @match cited {
-                Some(operation) => {
-                    "(" a href=(place(operation, history)) { "operation " (part[..digits]) }
-                    (part[digits..])
+            pre.why { (links.in_text(&reason)) }
+            @if !terms.is_empty() {
+                dl.terms {
+                    @for (id, term) in terms {
+                        dt { a href={ "anomalies.html#" (id) } { (term.name) } }
+                        dd { (term.meaning) " " span.quiet { (term.mistake) } }
+                    }
                 }
-                None => { (CITED) (part) }
             }
         }
     }
 }
 
-fn place(operation: &Operation, history: &History) -> String {
-    let invocation = history.invocation(operation).unwrap_or(operation);
-    format!("timeline.html#i{}", invocation.index)
+/// Draws all plots, the workload's own first.
+fn plots(material: &Material<'_>, usual: &[String], results: Option<&Results>) -> Markup {
+    let history = material.summary.history;
+    let faults = &material.faults;
+    let mut shown = results.map_or_else(Vec::new, |results| results.workload().charts(history));
+    shown.push(distribution::latencies(history, faults));
+    let end = history.iter().map(|op| op.time).max().unwrap_or_default();
+    let drawn = shown
+        .iter()
+        .filter_map(|chart| charts::draw(chart, end, faults));
+    html! {
+        @for plot in drawn { div.scroll { (PreEscaped(plot)) } }
+        @for plot in usual { div.scroll { (PreEscaped(plot)) } }
+    }
 }
 
 fn milliseconds(duration: Duration) -> String {
@@ -140,7 +161,7 @@ fn figures(results: &Results, history: &History) -> Markup {
     ];
     html! {
         h2 { "Figures" }
-        table {
+        div.scroll { table {
             tr {
                 th { "operation" } th.n { "count" } th.n { "ok" } th.n { "fail" } th.n { "info" }
                 th.n { "median" } th.n { "95th" } th.n { "99th" } th.n { "max" }
@@ -157,7 +178,7 @@ fn figures(results: &Results, history: &History) -> Markup {
                     }
                 }
             }
-        }
+        } }
         p.quiet { "Latencies are those of operations that ended ok." }
         table {
             @for (name, value) in facts {
@@ -185,24 +206,6 @@ fn number(value: &Value) -> String {
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
         other => other.to_string(),
-    }
-}
-
-fn diagrams(files: &[String]) -> Markup {
-    let pictures = ["latency-raw.svg", "latency-quantiles.svg", "rate.svg"];
-    let is_there = |name: &&str| files.iter().any(|file| file == name);
-    html! {
-        @for picture in pictures.into_iter().filter(is_there) {
-            a href=(picture) { img src=(picture) alt=(picture); }
-        }
-        @if is_there(&"messages.svg") {
-            h2 { a href="messages.svg" { "Messages" } }
-            iframe src="messages.svg" loading="lazy" title="Messages" {}
-        }
-        @if is_there(&"timeline.html") {
-            h2 { a href="timeline.html" { "Timeline" } }
-            iframe src="timeline.html" loading="lazy" title="Timeline" {}
-        }
     }
 }
 

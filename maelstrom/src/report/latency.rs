@@ -11,20 +11,21 @@ use crate::history::{History, Kind};
 /// The quantiles that are drawn, with their colours.
 const QUANTILES: [(f64, &str); 4] = [
     (0.5, "#4C9F70"),
-    (0.95, "#3B76C4"),
+    (0.95, "#3B82D0"),
     (0.99, "#E08A1E"),
-    (1.0, "#C8324A"),
+    (1.0, "#9A63C9"),
 ];
 
 /// The windows of upstream's quantiles, which are ours in long runs.
 const WINDOW_MAX_SECONDS: f64 = 30.0;
 
-/// How many windows a run is divided into: at least so many, if that leaves enough operations to
-/// each, and at most so many.
+/// The least number of windows that a run is divided into: the second, if that leaves enough
+/// operations to each, and never less than the first.
 const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
+/// The greatest number of windows.
 const WINDOWS_MAX: f64 = 2000.0;
 
-/// So many operations are enough for a window.
+/// The number of operations that are enough for a window.
 const ENOUGH: f64 = 10.0;
 
 /// The outcomes in the order in which they are drawn: the rarer on top.
@@ -39,6 +40,8 @@ pub(super) struct Timing {
     pub invoked: Duration,
     /// When it ended.
     pub completed: Duration,
+    /// The index of its invocation.
+    pub operation: usize,
 }
 
 impl Timing {
@@ -49,14 +52,14 @@ impl Timing {
 
 /// The operations that ended, by function.
 pub(super) struct Timings {
-    /// By function.
+    /// The operations of each function.
     pub by_f: BTreeMap<String, Vec<Timing>>,
     /// When the last entry of the history was made.
     pub end: Duration,
 }
 
 impl Timings {
-    /// Those of a history.
+    /// Collects those of a history.
     pub fn of(history: &History) -> Timings {
         let mut by_f: BTreeMap<String, Vec<Timing>> = BTreeMap::new();
         for (invocation, completion) in history.pairs() {
@@ -67,6 +70,7 @@ impl Timings {
                         outcome: completion.kind,
                         invoked: invocation.time,
                         completed: completion.time,
+                        operation: invocation.index,
                     });
             }
         }
@@ -79,20 +83,17 @@ impl Timings {
     }
 }
 
-/// Every operation's latency at the time of its invocation.
+/// Draws the latency of every operation at the time of its invocation.
 pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
     let (end, scale) = (timings.end, timings.scale());
-    let mut plot = Plot::new(
-        "Latency of each operation",
-        "latency (ms)",
-        end,
-        scale,
-        faults,
-    );
+    let title = "Latency of each operation";
+    let mut plot = Plot::over_time(title, "latency (ms)", end, scale, faults);
     for outcome in OUTCOMES {
         for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
             let of_outcome = timings.iter().filter(|timing| timing.outcome == outcome);
+            let of_outcome: Vec<&Timing> = of_outcome.collect();
             let points: Vec<(f64, f64)> = of_outcome
+                .iter()
                 .map(|timing| (timing.invoked.as_secs_f64(), timing.latency_ms()))
                 .collect();
             if !points.is_empty() {
@@ -101,6 +102,7 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
                     colour: outcome_colour(outcome),
                     mark,
                     points,
+                    operations: of_outcome.iter().map(|timing| timing.operation).collect(),
                 });
             }
         }
@@ -108,12 +110,12 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
     plot.finish()
 }
 
-/// Quantiles of the latency of the operations that began in each window.
+/// Draws quantiles of the latency of the operations that began in each window.
 pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
     let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let title = format!("Latency: quantiles over {window} s");
     let (end, scale) = (timings.end, timings.scale());
-    let mut plot = Plot::new(&title, "latency (ms)", end, scale, faults);
+    let mut plot = Plot::over_time(&title, "latency (ms)", end, scale, faults);
     for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
         let windows = windows(timings, window);
         for (quantile, colour) in QUANTILES {
@@ -130,6 +132,7 @@ pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
                 colour,
                 mark,
                 points,
+                ..Series::default()
             };
             plot.course(&series, 1.5 * window);
         }
@@ -137,7 +140,7 @@ pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
     plot.finish()
 }
 
-/// The middle of each window in which operations began, and their latencies, sorted.
+/// Returns the middle of each window in which operations began, and their latencies, sorted.
 fn windows(timings: &[Timing], window: f64) -> Vec<(f64, Vec<f64>)> {
     let mut windows: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for timing in timings {
@@ -153,8 +156,8 @@ fn windows(timings: &[Timing], window: f64) -> Vec<(f64, Vec<f64>)> {
         .collect()
 }
 
-/// The length of windows: as upstream's, but shorter where a run would have only a few of them,
-/// and longer where it would have thousands.
+/// Returns the length of windows in seconds: as upstream's, but shorter where a run would have only
+/// a few of them, and longer where it would have thousands.
 pub(super) fn window_seconds(timings: &Timings, seconds_max: f64) -> f64 {
     let operations: usize = timings.by_f.values().map(Vec::len).sum();
     window_length(timings.end.as_secs_f64(), operations, seconds_max)

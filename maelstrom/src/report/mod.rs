@@ -1,50 +1,66 @@
 //! What a run leaves to look at.
 //!
-//! The [`Store`] holds a directory for each run. Besides the history and the results there are
-//! pictures and pages for people, each drawn by one function from the finished history and journal
-//! to the text of one file:
+//! A run has a [`RunDirectory`] in the store. Besides the history, the messages and the results
+//! there are pages for people, each drawn by one function from what the run left to the text of one
+//! file:
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `index.html` | the verdict, why, the figures, and the way to everything else |
-//! | `messages.svg` | who said what to whom, in order |
+//! | `index.html` | the verdict, why, the figures, the plots, and the way to everything else |
+//! | `messages.html` | every message, over time |
 //! | `timeline.html` | what each process did, and when |
+//! | `anomalies.html` | what each anomaly means, with an example |
 //! | `latency-raw.svg`, `latency-quantiles.svg` | how long operations took |
 //! | `rate.svg` | how many operations ended in a second |
 //!
 //! They need nothing but a browser, and no network.
 
+pub mod anomalies;
 mod browse;
+mod charts;
+mod compare;
 mod details;
+mod distribution;
 mod faults;
 mod index;
 mod latency;
+mod links;
 mod messages;
+mod page;
 mod plot;
 mod rate;
+mod runs;
 mod store;
 mod style;
 mod svg;
 mod timeline;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 pub use browse::{Browser, Response};
-pub use messages::EVENTS_MAX;
-pub use store::Store;
+pub use compare::{ComparedRow, Comparison, Section};
+pub use messages::{MessageRow, MessageTable};
+pub use runs::{find_runs, list_runs};
+pub use store::{LineStream, RunDirectory, RunRecord, RunResults, RunState};
 
+use self::faults::Interval;
 use self::latency::Timings;
+use self::links::Links;
 use crate::check::Results;
 use crate::edn::Value;
 use crate::history::History;
 use crate::net::Journal;
 
-/// A run that is over, as reports tell of it.
+/// The name of the file to which a run writes its messages.
+pub const MESSAGES_FILE: &str = "messages.jsonl";
+
+/// A run that is over, as reports describe it.
 pub struct RunSummary<'a> {
-    /// What the clients did.
+    /// The workload.
     pub workload: &'a str,
     /// What was run, in a line.
     pub description: &'a str,
@@ -52,10 +68,19 @@ pub struct RunSummary<'a> {
     pub command: Option<&'a str>,
     /// What the clients saw.
     pub history: &'a History,
-    /// What went over the network, if that is known.
+    /// The messages that were kept in memory, for runs without a log of messages.
     pub journal: Option<&'a Journal>,
     /// Why the run broke off, if it did.
     pub failure: Option<&'a anyhow::Error>,
+}
+
+/// What all pages of a run are drawn from.
+struct Material<'a> {
+    summary: &'a RunSummary<'a>,
+    faults: Vec<Interval>,
+    links: Links<'a>,
+    /// The operations that show something wrong, the most important first.
+    anomalies: Vec<usize>,
 }
 
 /// Writes all reports of a run into a directory, and notes them in the results. Returns what could
@@ -66,23 +91,48 @@ pub fn write(
     mut results: Option<&mut Results>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let mut save = |name: &str, text: String| {
+    let messages = read_messages(directory, summary).unwrap_or_else(|error| {
+        warnings.push(format!("the messages cannot be read: {error:#}"));
+        None
+    });
+    let links = Links::new(summary.history, messages.as_ref());
+    let anomalies = results
+        .as_deref()
+        .map(|results| anomalous_operations(results, &links));
+    let material = Material {
+        summary,
+        faults: faults::intervals(summary.history),
+        links,
+        anomalies: anomalies.unwrap_or_default(),
+    };
+    let mut save = |name: &str, text: &str| {
         let path = directory.join(name);
         let saved = fs::write(&path, text).with_context(|| format!("{}", path.display()));
         note(&mut warnings, saved)
     };
-    let faults = faults::intervals(summary.history);
+    let faults = &material.faults;
     let timings = Timings::of(summary.history);
-    let raw = save("latency-raw.svg", latency::raw(&timings, &faults));
-    let quantiles = save(
-        "latency-quantiles.svg",
-        latency::quantiles(&timings, &faults),
-    );
-    let rate = save("rate.svg", rate::rate(&timings, &faults));
-    let timeline = save("timeline.html", timeline::page(summary.history, &faults));
-    if let Some(journal) = summary.journal {
-        save("messages.svg", messages::diagram(journal, &faults));
+    let plots = [
+        latency::raw(&timings, faults),
+        latency::quantiles(&timings, faults),
+        rate::rate(&timings, faults),
+    ];
+    let raw = save("latency-raw.svg", &plots[0]);
+    let quantiles = save("latency-quantiles.svg", &plots[1]);
+    let rate = save("rate.svg", &plots[2]);
+    let anomalies = &material.anomalies;
+    let timeline = timeline::page(summary, faults, anomalies, &material.links);
+    let timeline = save("timeline.html", &timeline);
+    if let Some(table) = &messages {
+        save(
+            "messages.html",
+            &messages::page(summary, table, faults, anomalies),
+        );
     }
+    save(
+        "anomalies.html",
+        &anomalies::page(material.links.has_messages()),
+    );
     if let Some(results) = results.as_deref_mut() {
         attach(results, raw.or(quantiles), rate, timeline);
         let written = details::write(directory, summary.history, results);
@@ -93,13 +143,43 @@ pub fn write(
             // Written last, when everything is noted in them.
             files.extend(["results.edn", "results.json"].map(str::to_owned));
         }
-        let page = index::page(summary, results.as_deref(), &files);
+        let page = index::page(&material, &plots, results.as_deref(), &files);
         let path = directory.join("index.html");
         fs::write(&path, page).with_context(|| format!("{}", path.display()))
     });
     note(&mut warnings, page);
     warnings
 }
+
+/// Reads the log of messages beside which the reports are written, or else the journal.
+fn read_messages(directory: &Path, summary: &RunSummary<'_>) -> Result<Option<MessageTable>> {
+    let path = directory.join(MESSAGES_FILE);
+    if path.is_file() {
+        let file = File::open(&path).with_context(|| format!("{}", path.display()))?;
+        return MessageTable::read(BufReader::new(file)).map(Some);
+    }
+    Ok(summary.journal.map(MessageTable::of_journal))
+}
+
+/// Returns the operations that findings name or explanations cite.
+fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
+    let findings = results.workload().findings();
+    let named = findings.into_iter().flat_map(|finding| finding.operations);
+    let text = results.explanation().unwrap_or_default();
+    let mut operations: Vec<usize> = Vec::new();
+    for index in named.chain(links.cited(&text)) {
+        if !operations.contains(&index) {
+            operations.push(index);
+        }
+        if operations.len() == ANOMALIES_MAX {
+            break;
+        }
+    }
+    operations
+}
+
+/// The greatest number of operations that pages mark as anomalous.
+const ANOMALIES_MAX: usize = 1000;
 
 /// Keeps the reason of a failure as a warning, and returns it.
 fn note(warnings: &mut Vec<String>, written: Result<()>) -> Option<String> {

@@ -11,7 +11,7 @@ use crate::history::Kind;
 /// The windows of upstream's rates, which are ours in long runs.
 const WINDOW_MAX_SECONDS: f64 = 10.0;
 
-/// The completions of each window, a second.
+/// Draws the completions per second in each window.
 pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     let window = window_seconds(timings, WINDOW_MAX_SECONDS);
     let mut all = Vec::new();
@@ -23,6 +23,7 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
                     colour: outcome_colour(outcome),
                     mark,
                     points: rates(of_f, outcome, window, timings.end),
+                    ..Series::default()
                 });
             }
         }
@@ -31,14 +32,16 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     let greatest = points.map(|(_, rate)| *rate).fold(0.0, f64::max);
     let title = format!("Completions, over {window} s");
     let scale = Scale::linear_above(greatest);
-    let mut plot = Plot::new(&title, "operations per second", timings.end, scale, faults);
+    let label = "operations per second";
+    let mut plot = Plot::over_time(&title, label, timings.end, scale, faults);
     for series in &all {
         plot.counts(series);
     }
     plot.finish()
 }
 
-/// The middle of each window and the completions in it, a second; windows without any count too.
+/// Returns the middle of each window and the completions per second in it; windows without any
+/// count too.
 fn rates(timings: &[Timing], outcome: Kind, window: f64, end: Duration) -> Vec<(f64, f64)> {
     let mut counts = vec![0u64; (end.as_secs_f64() / window) as usize + 1];
     for timing in timings.iter().filter(|timing| timing.outcome == outcome) {

@@ -1,4 +1,4 @@
-//! SVG, as far as our diagrams need it: elements, attributes, and text that cannot break out.
+//! SVG, as far as our plots need it: elements, attributes, and text that cannot become markup.
 
 use std::fmt::{self, Display, Write};
 
@@ -10,28 +10,34 @@ pub(super) struct Svg {
 }
 
 impl Svg {
-    /// A document of this size in pixels, with a style sheet.
-    pub fn new(width: f64, height: f64, style: &str) -> Svg {
+    /// Creates a document of this size in pixels, with attributes and a style sheet.
+    pub fn new(width: f64, height: f64, attributes: &[(&str, String)], style: &str) -> Svg {
         let (width, height) = (px(width), px(height));
         let mut svg = Svg { out: String::new() };
         let root = format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             viewBox=\"0 0 {width} {height}\">\n<style>"
+             viewBox=\"0 0 {width} {height}\""
         );
         svg.out.write_fmt(root).expect(INFALLIBLE);
+        for (name, value) in attributes {
+            write!(svg.out, " {name}=\"").expect(INFALLIBLE);
+            svg.write_text(value);
+            svg.out.push('"');
+        }
+        svg.out.push_str(">\n<style>");
         svg.write_text(style);
         svg.out.push_str("</style>\n");
         svg
     }
 
-    /// Begins an element; nothing is complete until it is told what it holds.
+    /// Begins an element, which is complete once its content is given.
     pub fn element(&mut self, name: &'static str) -> Element<'_> {
         self.out.push('<');
         self.out.push_str(name);
         Element { svg: self, name }
     }
 
-    /// A straight line.
+    /// Adds a straight line.
     pub fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         self.element("line")
             .with("class", class)
@@ -42,7 +48,7 @@ impl Svg {
             .empty();
     }
 
-    /// Text whose anchor, which its class decides, is at a point.
+    /// Adds a text whose anchor, which its class decides, is at a point.
     pub fn text(&mut self, class: &str, at: (f64, f64), text: &str) {
         self.element("text")
             .with("class", class)
@@ -51,12 +57,12 @@ impl Svg {
             .holding_text(text);
     }
 
-    /// The text that browsers show while the pointer rests on the surrounding element.
+    /// Adds the text that browsers show while the pointer rests on the surrounding element.
     pub fn hover(&mut self, text: &str) {
         self.element("title").holding_text(text);
     }
 
-    /// The finished document.
+    /// Returns the finished document.
     pub fn finish(mut self) -> String {
         self.out.push_str("</svg>\n");
         self.out
@@ -68,7 +74,7 @@ impl Svg {
 }
 
 /// An element whose attributes are being written.
-#[must_use = "an element is not closed until it is told what it holds"]
+#[must_use = "an element is not closed until its content is given"]
 pub(super) struct Element<'a> {
     svg: &'a mut Svg,
     name: &'static str,
@@ -83,12 +89,12 @@ impl Element<'_> {
         self
     }
 
-    /// It holds nothing.
+    /// Closes the element without content.
     pub fn empty(self) {
         self.svg.out.push_str("/>\n");
     }
 
-    /// It holds a text.
+    /// Closes the element with a text.
     pub fn holding_text(self, text: &str) {
         let name = self.name;
         self.svg.out.push('>');
@@ -96,7 +102,7 @@ impl Element<'_> {
         writeln!(self.svg.out, "</{name}>").expect(INFALLIBLE);
     }
 
-    /// It holds other elements.
+    /// Closes the element with other elements.
     pub fn holding(self, draw: impl FnOnce(&mut Svg)) {
         let name = self.name;
         self.svg.out.push('>');
@@ -105,7 +111,7 @@ impl Element<'_> {
     }
 }
 
-/// A length in pixels, to a tenth.
+/// Rounds a length in pixels to a tenth.
 pub(super) fn px(length: f64) -> Pixels {
     Pixels((length * 10.0).round() / 10.0 + 0.0)
 }
@@ -140,7 +146,7 @@ impl Write for Escape<'_> {
     }
 }
 
-/// At most so many characters of a text; an ellipsis takes the place of the rest.
+/// Returns at most `chars_max` characters of a text; an ellipsis takes the place of the rest.
 pub(super) fn shortened(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         None => text.to_owned(),
@@ -157,7 +163,7 @@ mod tests {
 
     #[test]
     fn text_and_attributes_cannot_become_markup() {
-        let mut svg = Svg::new(10.0, 20.5, "text{fill:red}");
+        let mut svg = Svg::new(10.0, 20.5, &[("class", "<x>".to_owned())], "text{fill:red}");
         svg.text("a\"b", (1.26, -0.01), "</text><script>&\u{0}");
         let text = svg.finish();
         assert!(
@@ -169,6 +175,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#"height="20.5""#), "{text}");
+        assert!(text.contains(r#" class="&lt;x&gt;">"#), "{text}");
     }
 
     #[test]

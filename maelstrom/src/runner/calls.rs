@@ -120,6 +120,10 @@ impl<H: Host> Run<'_, H> {
     ) {
         let now = self.host.now();
         body["msg_id"] = msg_id.into();
+        let operation = match purpose {
+            Purpose::Operation(thread) => Some(self.workers[thread].invoked_at),
+            _ => None,
+        };
         let call = Call {
             purpose,
             node,
@@ -127,7 +131,8 @@ impl<H: Host> Run<'_, H> {
             deadline: now + timeout,
         };
         self.calls.open(client, call);
-        self.send(client, EndpointId::of_node(node), body_text(&body));
+        let dest = EndpointId::of_node(node);
+        self.send_for(operation, client, dest, body_text(&body));
         // Only now: what came in while the client was idle is seen while it waits.
         self.net.set_receiving(now, client, true);
     }

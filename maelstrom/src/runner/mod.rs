@@ -103,8 +103,11 @@ struct Run<'a, H> {
 }
 
 impl<'a, H: Host> Run<'a, H> {
-    fn new(plan: Plan, host: &'a mut H, observer: &'a mut dyn Observer) -> Run<'a, H> {
+    fn new(mut plan: Plan, host: &'a mut H, observer: &'a mut dyn Observer) -> Run<'a, H> {
         let mut net = Net::new(plan.latency, plan.seed, plan.recording);
+        if let Some(log) = plan.message_log.take() {
+            net.keep_messages(log);
+        }
         for node in &plan.settings.nodes {
             net.register(node, Role::Node);
         }
@@ -147,6 +150,7 @@ impl<'a, H: Host> Run<'a, H> {
         self.observer.milestone("Setting up nodes");
         self.start_nodes()?;
         self.origin = self.host.now();
+        self.net.begin_history(self.origin);
         self.set_up_clients()?;
         self.is_under_way = true;
         self.observer.milestone("Relative time begins now");
@@ -170,9 +174,14 @@ impl<'a, H: Host> Run<'a, H> {
             }
         }
         let fault_counts = self.net.faults().borrow().counts();
+        let mut journal = self.net.into_journal(self.origin);
+        if let Some(error) = journal.close_log() {
+            let text = format!("the log of messages is incomplete: {error}");
+            self.observer.warning(&text);
+        }
         Outcome {
             history: self.history,
-            journal: self.net.into_journal(self.origin),
+            journal,
             fault_counts,
             kills: self.kills,
             pauses: self.pauses,
@@ -267,12 +276,24 @@ impl<'a, H: Host> Run<'a, H> {
 
     /// Puts a message into the network.
     fn send(&mut self, src: EndpointId, dest: EndpointId, body: Body) {
+        self.send_for(None, src, dest, body);
+    }
+
+    /// Puts a message into the network, for the operation of this index in the history.
+    fn send_for(
+        &mut self,
+        operation: Option<usize>,
+        src: EndpointId,
+        dest: EndpointId,
+        body: Body,
+    ) {
         if self.plan.log_sent {
             let (src, dest) = (self.net.name(src), self.net.name(dest));
             self.observer
                 .milestone(&format!("sent {src} → {dest} {body}"));
         }
-        self.net.send(self.host.now(), src, dest, body);
+        let now = self.host.now();
+        self.net.send_for(operation, now, src, dest, body);
     }
 
     /// Adds an entry to the history, and shows it to the observer and the generator.

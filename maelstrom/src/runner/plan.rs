@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::generator::Invocation;
 use crate::history::Operation;
 use crate::nemesis::Nemesis;
-use crate::net::{Latency, Recording};
+use crate::net::{Latency, MessageLog, Recording};
 use crate::seed::Seed;
 use crate::service::ServiceOptions;
 use crate::workload::{AnyWorkload, Settings};
@@ -31,6 +31,8 @@ pub struct Plan {
     pub seed: Seed,
     /// How much of the traffic is kept.
     pub recording: Recording,
+    /// Where all messages are written while the run goes on, if anywhere.
+    pub message_log: Option<MessageLog>,
     /// Whether the observer sees every message that is sent.
     pub log_sent: bool,
     /// Whether the observer sees every message that is received.
@@ -51,6 +53,7 @@ impl Plan {
             services: ServiceOptions::default(),
             seed,
             recording: Recording::First(0),
+            message_log: None,
             log_sent: false,
             log_received: false,
         }

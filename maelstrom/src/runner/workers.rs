@@ -28,6 +28,8 @@ pub(super) struct Worker {
     connection: Option<Connection>,
     /// The operation in progress.
     invocation: Option<Invocation>,
+    /// The index of its invocation in the history.
+    pub(super) invoked_at: usize,
 }
 
 struct Connection {
@@ -50,6 +52,7 @@ impl Worker {
             node,
             connection: None,
             invocation: None,
+            invoked_at: 0,
         }
     }
 }
@@ -69,6 +72,7 @@ impl<H: Host> Run<'_, H> {
             extra: invocation.extra.clone(),
             ..entry(self.process(thread), Kind::Invoke, invocation.f.clone())
         });
+        self.workers[thread].invoked_at = self.history.len() - 1;
         if self.workers[thread].connection.is_none() {
             let endpoint = self.open_client();
             let client = self.plan.workload.client(&self.plan.settings);

@@ -1,6 +1,7 @@
-//! The figures of a run, read off its results and its history, whichever bench wrote them.
+//! The figures of a run, read from its results and its history, whichever bench wrote them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -8,7 +9,7 @@ use crate::check::Verdict;
 use crate::edn::{Float, Value};
 use crate::history::History;
 
-/// A figure that is compared.
+/// A figure of a run, which a suite may set a target for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Figure {
@@ -43,7 +44,7 @@ impl Figure {
         Figure::Lag,
     ];
 
-    /// The column's head.
+    /// Returns the name in tables and in JSON.
     pub fn name(&self) -> &str {
         match self {
             Figure::Ok => "ok-fraction",
@@ -57,6 +58,14 @@ impl Figure {
         }
     }
 
+    /// Whether a value reaches a target.
+    pub fn is_within(&self, value: f64, target: f64) -> bool {
+        match self.is_least() {
+            true => value >= target,
+            false => value <= target,
+        }
+    }
+
     /// Whether targets are lower bounds.
     pub fn is_least(&self) -> bool {
         *self == Figure::Ok
@@ -66,7 +75,7 @@ impl Figure {
 impl TryFrom<String> for Figure {
     type Error = String;
 
-    /// Reads the name under which a suite sets a target. Names with a hyphen are the workload's.
+    /// Parses the name under which a suite sets a target. Names with a hyphen are the workload's.
     fn try_from(name: String) -> Result<Figure, String> {
         Ok(match &*name {
             "ok" => Figure::Ok,
@@ -87,15 +96,17 @@ impl TryFrom<String> for Figure {
 pub struct Metrics {
     /// The verdict.
     pub verdict: Verdict,
-    /// Its figures; those that the workload does not have are missing.
+    /// The figures; those that the workload does not have are missing.
     pub figures: BTreeMap<Figure, f64>,
-    /// Figures that the workload has, and that this run gave no occasion to measure: the time of a
+    /// The figures that the workload has and this run gave no occasion to measure: the time of a
     /// failover if no leader failed, for example.
     pub unmeasured: BTreeSet<Figure>,
+    /// The directory of the run, if it is known.
+    pub directory: Option<PathBuf>,
 }
 
 impl Metrics {
-    /// Reads figures off a results map with upstream's keys and the history that it is about.
+    /// Reads the figures from a results map with upstream's keys and the history that it is about.
     pub fn read(results: &Value, history: &History) -> Metrics {
         let mut figures = BTreeMap::new();
         let at = |path: &[&str]| path.iter().try_fold(results, |value, key| value.get(key));
@@ -152,6 +163,7 @@ impl Metrics {
             verdict: Verdict::of_results(results),
             figures,
             unmeasured,
+            directory: None,
         }
     }
 }

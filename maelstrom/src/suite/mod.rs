@@ -1,7 +1,20 @@
-//! Suites: each challenge's official options, and the figures that are to be reached.
+//! Suites: the options of a test, and the figures that it must reach.
 //!
-//! A suite runs on Eddy, on upstream Maelstrom, or on both, with the same binary and the same
-//! options, and fills the same table.
+//! A suite runs on Eddy, on upstream Maelstrom, or on both, with the same binary and the same options,
+//! and fills the same table. The built-in suites are the challenges with their official options; users
+//! write their own in the same format:
+//!
+//! ```
+//! let text = r#"
+//!     [[suite]]
+//!     name = "gossip-25"                  # a group is the beginning of several names: gossip
+//!     bin = "my-node"                     # a path, relative to the file or to --bin-dir
+//!     args = ["--fanout", "3"]            # the node's arguments: words, or a list of them
+//!     options = "-w broadcast --node-count 25 --rate 100 --latency 100"
+//!     ours = { ok = 1.0, msgs_per_op = 20, max = 600, lost-count = 0 }
+//! "#;
+//! assert_eq!(eddy::suite::Suite::parse(text).unwrap()[0].name, "gossip-25");
+//! ```
 
 mod metrics;
 mod table;
@@ -13,75 +26,121 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 pub use metrics::{Figure, Metrics};
-pub use table::{Row, table};
+pub use table::{Row, aligned, beside_official_targets, table};
 pub use upstream::Upstream;
 
-/// The suites that this version of Eddy knows.
+/// The built-in suites.
 const SUITES: &str = include_str!("../../suites.toml");
 
-/// One suite.
+/// A test with its targets.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suite {
-    /// Its name, such as `broadcast-3d`.
+    /// The name, such as `broadcast-3d`.
     pub name: String,
-    /// The name of the node program.
+    /// The node program, relative to the directory of the programs.
     pub bin: String,
     /// The node's arguments.
     #[serde(default)]
-    args: String,
+    args: Words,
     /// The bench's options.
-    options: String,
-    /// What Fly.io asks.
+    options: Words,
+    /// The targets that Fly.io sets.
     #[serde(default)]
     fly: BTreeMap<Figure, f64>,
-    /// What we ask of ourselves.
+    /// The targets that we set ourselves.
     #[serde(default)]
     ours: BTreeMap<Figure, f64>,
 }
 
+/// Arguments: text that is split at spaces, or a list, whose items may contain spaces.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Default for Words {
+    fn default() -> Words {
+        Words::List(Vec::new())
+    }
+}
+
+impl Words {
+    fn to_vec(&self) -> Vec<String> {
+        match self {
+            Words::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+            Words::List(words) => words.clone(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     suite: Vec<Suite>,
 }
 
 impl Suite {
-    /// Every suite whose name is `name`, or begins with it and a hyphen; all of them for `all`.
+    /// Returns the built-in suites called `name`; see [`Suite::select`].
     ///
     /// # Errors
     ///
     /// There is none; the error lists those that there are.
     pub fn named(name: &str) -> Result<Vec<Suite>> {
-        let file: File = toml::from_str(SUITES).context("suites.toml")?;
-        let known: Vec<String> = file.suite.iter().map(|suite| suite.name.clone()).collect();
+        Suite::select(Suite::parse(SUITES).context("suites.toml")?, name)
+    }
+
+    /// Reads suites from TOML.
+    ///
+    /// # Errors
+    ///
+    /// The text is not TOML of this form; the error names the line and what was expected.
+    pub fn parse(text: &str) -> Result<Vec<Suite>> {
+        let file: File = toml::from_str(text)?;
+        Ok(file.suite)
+    }
+
+    /// Returns the suites whose name is `name`, or begins with it and a hyphen; all of them for `all`.
+    ///
+    /// # Errors
+    ///
+    /// There is none; the error lists those that there are.
+    pub fn select(suites: Vec<Suite>, name: &str) -> Result<Vec<Suite>> {
+        let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
         let prefix = format!("{name}-");
-        let wanted =
+        let is_wanted =
             |suite: &Suite| name == "all" || suite.name == name || suite.name.starts_with(&prefix);
-        let suites: Vec<Suite> = file.suite.into_iter().filter(wanted).collect();
+        let suites: Vec<Suite> = suites.into_iter().filter(is_wanted).collect();
         if suites.is_empty() {
-            bail!("there is no suite {name}; there are {}", known.join(", "));
+            let problem = match name {
+                "" => "name a suite".to_owned(),
+                name => format!("there is no suite {name}"),
+            };
+            bail!("{problem}; there are all, {}", known.join(", "));
         }
         Ok(suites)
     }
 
-    /// The bench's options and the node's arguments, with further ones from the command line.
+    /// Returns the bench's options and the node's arguments. `extra` holds further options, and after
+    /// `--` further arguments.
     pub fn arguments(&self, extra: &[String]) -> (Vec<String>, Vec<String>) {
-        let words = |text: &str| {
-            text.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
         let mut extra = extra.splitn(2, |word| word == "--");
         let options = [
-            words(&self.options),
+            self.options.to_vec(),
             extra.next().unwrap_or_default().to_vec(),
         ]
         .concat();
-        let arguments = [words(&self.args), extra.next().unwrap_or_default().to_vec()].concat();
+        let arguments = [
+            self.args.to_vec(),
+            extra.next().unwrap_or_default().to_vec(),
+        ]
+        .concat();
         (options, arguments)
     }
 
-    /// What a figure must reach: the strictest of all that is asked.
+    /// Returns the value that a figure must reach: the strictest of all targets.
     pub fn target(&self, figure: &Figure) -> Option<f64> {
         let asked = [self.fly.get(figure), self.ours.get(figure)]
             .into_iter()
@@ -94,22 +153,16 @@ impl Suite {
         }
     }
 
-    /// The figures that the suite has targets for.
+    /// Returns the figures that the suite sets targets for.
     pub fn figures_asked(&self) -> impl Iterator<Item = &Figure> {
         self.fly.keys().chain(self.ours.keys())
     }
 
-    /// Whether a run's figure is good enough; a figure that is asked for and missing is not.
+    /// Whether a run's figure meets its target; `None` without a target. A figure that has a target
+    /// and that the run lacks does not.
     pub fn is_met(&self, figure: &Figure, value: Option<f64>) -> Option<bool> {
         let target = self.target(figure)?;
-        let reached = |value| {
-            if figure.is_least() {
-                value >= target
-            } else {
-                value <= target
-            }
-        };
-        Some(value.is_some_and(reached))
+        Some(value.is_some_and(|value| figure.is_within(value, target)))
     }
 }
 
@@ -127,11 +180,39 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stands_for_all_suites_that_begin_with_it() {
+    fn name_selects_all_suites_that_begin_with_it() {
         assert_eq!(Suite::named("broadcast-3d").unwrap().len(), 1);
         assert!(Suite::named("broadcast").unwrap().len() >= 5);
         let error = Suite::named("broad").unwrap_err().to_string();
         assert!(error.contains("broadcast-3a"), "{error}");
+    }
+
+    #[test]
+    fn suites_of_users_are_parsed_and_mistakes_are_named() {
+        let text = r#"
+            [[suite]]
+            name = "mine"
+            bin = "node"
+            args = ["--name", "two words"]
+            options = "-w echo --rate 3"
+            ours = { max = 5, lost-count = 0 }
+        "#;
+        let suites = Suite::parse(text).unwrap();
+        let (options, arguments) = suites[0].arguments(&[]);
+        assert_eq!(options, ["-w", "echo", "--rate", "3"]);
+        assert_eq!(arguments, ["--name", "two words"]);
+        assert_eq!(
+            suites[0].target(&Figure::Workload("lost-count".into())),
+            Some(0.0)
+        );
+        for (mistake, expected) in [
+            (("max = 5", "maximum = 5"), "there is no figure maximum"),
+            (("options =", "option ="), "unknown field `option`"),
+            (("bin = \"node\"", ""), "missing field `bin`"),
+        ] {
+            let error = Suite::parse(&text.replace(mistake.0, mistake.1)).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The table of what was reached.
+//! The table of figures beside their targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ pub struct Row {
     pub bench: &'static str,
     /// Why the suite was not run on this bench, if it was not.
     pub skipped: Option<String>,
-    /// What each run reached; an error where a run broke off.
+    /// The figures of each run; an error where a run broke off.
     pub runs: Vec<Result<Metrics, String>>,
 }
 
@@ -23,16 +23,33 @@ impl Row {
     /// Whether every run is valid and reaches every target. A suite that was skipped misses none.
     pub fn is_met(&self) -> bool {
         self.runs.iter().all(|run| match run {
-            Ok(metrics) => {
-                let is_met = |figure: &Figure| {
-                    let value = metrics.figures.get(figure).copied();
-                    metrics.unmeasured.contains(figure)
-                        || self.suite.is_met(figure, value).unwrap_or(true)
-                };
-                metrics.verdict == Verdict::Valid && self.suite.figures_asked().all(is_met)
-            }
+            Ok(metrics) => self.shortfall(metrics).is_none(),
             Err(_) => false,
         })
+    }
+
+    /// Returns what a run lacks, in words; `None` if it is valid and reaches every target.
+    pub fn shortfall(&self, metrics: &Metrics) -> Option<String> {
+        let mut problems = Vec::new();
+        if metrics.verdict != Verdict::Valid {
+            problems.push(format!("the verdict is {}", verdict_name(metrics.verdict)));
+        }
+        for figure in self.suite.figures_asked().collect::<BTreeSet<_>>() {
+            let value = metrics.figures.get(figure).copied();
+            let is_met = self.suite.is_met(figure, value) != Some(false);
+            if is_met || metrics.unmeasured.contains(figure) {
+                continue;
+            }
+            let bound = if figure.is_least() { "≥" } else { "≤" };
+            let target = self.suite.target(figure).unwrap_or_default();
+            let value = value.map_or("missing".to_owned(), |value| number(figure, value));
+            let target = number(figure, target);
+            problems.push(format!(
+                "{} is {value}, not {bound} {target}",
+                figure.name()
+            ));
+        }
+        (!problems.is_empty()).then(|| problems.join("; "))
     }
 
     fn values(&self, figure: &Figure) -> Vec<f64> {
@@ -41,14 +58,14 @@ impl Row {
             .collect()
     }
 
-    /// The median over the runs.
+    /// Returns the median over the runs.
     fn median(&self, figure: &Figure) -> Option<f64> {
         let mut values = self.values(figure);
         values.sort_unstable_by(f64::total_cmp);
         values.get(values.len() / 2).copied()
     }
 
-    /// The run that is furthest from the target.
+    /// Returns the value of the run that is furthest from the target.
     fn worst(&self, figure: &Figure) -> Option<f64> {
         let values = self.values(figure).into_iter();
         if figure.is_least() {
@@ -63,11 +80,7 @@ impl Row {
             return "–".to_owned();
         }
         let name = |run: &Result<Metrics, String>| match run {
-            Ok(metrics) => match metrics.verdict {
-                Verdict::Valid => "valid",
-                Verdict::Invalid => "INVALID",
-                Verdict::Unknown => "UNKNOWN",
-            },
+            Ok(metrics) => verdict_name(metrics.verdict),
             Err(_) => "BROKE OFF",
         };
         match &self.runs[..] {
@@ -79,7 +92,8 @@ impl Row {
         }
     }
 
-    /// The median of the runs, the worst if it differs, and how the worst stands to the target.
+    /// Returns the cell of a figure: the median of the runs, the worst if it differs, and whether the
+    /// worst meets the target.
     fn cell(&self, figure: &Figure) -> String {
         let Some(median) = self.median(figure) else {
             return "–".to_owned();
@@ -98,7 +112,7 @@ impl Row {
         cell
     }
 
-    /// The row as JSON: the figures of every run, and the targets.
+    /// Returns the row as JSON: the figures of every run, and the targets.
     pub fn to_json(&self) -> Json {
         let figures = |metrics: &Metrics| -> BTreeMap<String, f64> {
             metrics
@@ -111,6 +125,7 @@ impl Row {
             Ok(metrics) => json!({
                 "valid?": metrics.verdict.to_edn().to_json(),
                 "figures": figures(metrics),
+                "directory": metrics.directory,
             }),
             Err(problem) => json!({ "valid?": null, "problem": problem }),
         };
@@ -128,6 +143,30 @@ impl Row {
     }
 }
 
+/// Returns the figures of a run beside the targets that Fly.io sets in a suite; `None` if it sets none.
+pub fn beside_official_targets(suite: &Suite, metrics: &Metrics) -> Option<String> {
+    let figures = suite.fly.iter().map(|(figure, target)| {
+        let value = metrics.figures.get(figure).copied();
+        let bound = if figure.is_least() { "≥" } else { "≤" };
+        let is_met = value.is_some_and(|value| figure.is_within(value, *target));
+        let mark = if is_met { "✓" } else { "✗ MISSED" };
+        let value = value.map_or("–".to_owned(), |value| number(figure, value));
+        let target = number(figure, *target);
+        format!("{} {value} {bound} {target} {mark}", figure.name())
+    });
+    let figures: Vec<String> = figures.collect();
+    let name = &suite.name;
+    (!figures.is_empty()).then(|| format!("official targets of {name}: {}", figures.join(", ")))
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Valid => "valid",
+        Verdict::Invalid => "INVALID",
+        Verdict::Unknown => "UNKNOWN",
+    }
+}
+
 fn number(figure: &Figure, value: f64) -> String {
     match figure {
         Figure::Ok => format!("{value:.5}")
@@ -140,7 +179,7 @@ fn number(figure: &Figure, value: f64) -> String {
     }
 }
 
-/// The rows as an aligned table. Columns that no suite has a figure for are left out.
+/// Returns the rows as an aligned table, without columns that no suite has a figure for.
 pub fn table(rows: &[Row]) -> String {
     let common = Figure::COMMON.into_iter();
     let mut figures: Vec<Figure> = common
@@ -163,17 +202,22 @@ pub fn table(rows: &[Row]) -> String {
         });
         lines.push(line);
     }
-    let columns = lines[0].len();
-    let width = |c: usize| {
-        lines
-            .iter()
-            .map(|line| line[c].chars().count())
-            .max()
-            .unwrap_or(0)
+    aligned(&lines)
+}
+
+/// Returns lines of cells as text in which columns are aligned. Lines may have different numbers of
+/// cells; the last cell of a line may be longer than its column.
+pub fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        // A title that stands alone on its line widens no column.
+        let cells = lines.iter().filter(|line| line.len() > 1);
+        let cells = cells.filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for line in &lines {
+    for line in lines {
         let cells = line
             .iter()
             .zip(&widths)

@@ -1,4 +1,4 @@
-//! Upstream Maelstrom as the bench.
+//! Upstream Maelstrom as a bench.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -9,13 +9,13 @@ use super::Metrics;
 use crate::edn;
 use crate::history;
 
-/// Where `maelstrom/install-upstream` puts it, from the project's root.
+/// The path at which `maelstrom/install-upstream` installs it, relative to the project's root.
 const INSTALLED: &str = "maelstrom/upstream/maelstrom/maelstrom";
 
-/// Where upstream runs, so that its store stays apart from ours.
+/// The directory in which upstream runs, so that its store is separate from Eddy's.
 const WORKING_DIRECTORY: &str = "store/upstream";
 
-/// How to go on without upstream.
+/// The advice on how to continue without upstream.
 const INSTEAD: &str = "or go on with Eddy, which needs neither: BENCH=eddy, or --bench eddy";
 
 /// The workloads that upstream has.
@@ -42,17 +42,17 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The Maelstrom that the variable `MAELSTROM` names, or the installed one.
+    /// Finds the Maelstrom that the variable `MAELSTROM` names, or the installed one.
     ///
     /// # Errors
     ///
-    /// There is none, or what it needs is missing; the error says how to go on.
+    /// There is none, or what it needs is missing; the error says how to continue.
     pub fn find() -> Result<Upstream> {
         let named = std::env::var_os("MAELSTROM").map(PathBuf::from);
         Upstream::at(named.as_deref())
     }
 
-    /// What upstream lacks for a test, in words: `upstream has no kill`.
+    /// Returns what upstream lacks for a test, in words, such as `upstream has no kill`.
     pub fn lacks(workload: &str, faults: &[String]) -> Option<String> {
         let workload = Some(workload).filter(|workload| !WORKLOADS.contains(workload));
         let faults = faults.iter().map(String::as_str);
@@ -84,7 +84,7 @@ impl Upstream {
         Ok(Upstream { launcher })
     }
 
-    /// Runs a node program with these options, and reads off what it reached.
+    /// Runs a node program with these options, and returns the figures of the run.
     ///
     /// # Errors
     ///
@@ -130,7 +130,10 @@ impl Upstream {
             .with_context(|| format!("{}\n{}", path.display(), tail()))?;
         let results = edn::parse(&text).with_context(|| path.display().to_string())?;
         let history = history::read_file(&run.join("history.edn"))?;
-        Ok(Metrics::read(&results, &history))
+        Ok(Metrics {
+            directory: Some(run),
+            ..Metrics::read(&results, &history)
+        })
     }
 }
 

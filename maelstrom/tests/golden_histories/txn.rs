@@ -124,11 +124,26 @@ impl Judged {
                 })
                 .collect()
         };
-        let found = examples(reported(&self.analysis.to_edn()));
+        let mut found = examples(reported(&self.analysis.to_edn()));
+        found
+            .entry("internal".into())
+            .and_modify(|all| all.retain(|example| !after_nil(example)));
+        found.retain(|_, all| !all.is_empty());
         assert_eq!(found, examples(self.expected()), "{}", self.run.name);
     }
 
+    /// Whether Eddy reports what elle reports only since 0.2.7: a value that was read where the same
+    /// transaction had read `nil`.
+    fn reports_changes_after_nil(&self) -> bool {
+        let found = reported(&self.analysis.to_edn());
+        let internal = found.get("internal").and_then(Value::as_seq);
+        internal.is_some_and(|all| all.iter().any(after_nil))
+    }
+
     fn compare_models(&self) {
+        if self.reports_changes_after_nil() {
+            return;
+        }
         for key in ["not", "also-not"] {
             let found = self.analysis.to_edn();
             assert_eq!(
@@ -194,6 +209,12 @@ fn reported(results: &Value) -> BTreeMap<String, Value> {
     anomalies
         .map(|(key, examples)| (name(key), examples.clone()))
         .collect()
+}
+
+/// Whether an example of an internal anomaly is a value that was read after `nil`.
+fn after_nil(example: &Value) -> bool {
+    let expected = example.get("expected");
+    expected.is_some_and(|expected| expected.is_nil() || expected.as_seq() == Some(&[]))
 }
 
 /// An example without what has no meaning in it: the order of its transactions, and which two of

@@ -1,5 +1,6 @@
 //! The workbench as its users see it: commands, runs, simulations, reports.
 
+mod console;
 mod processes;
 mod reports;
 mod simulation;

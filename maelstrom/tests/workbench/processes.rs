@@ -18,18 +18,18 @@ fn node() -> PathBuf {
     node
 }
 
-struct Eddy {
+pub(super) struct Eddy {
     directory: TempDir,
 }
 
 impl Eddy {
-    fn new() -> Eddy {
+    pub(super) fn new() -> Eddy {
         Eddy {
             directory: tempfile::tempdir().expect("a temporary directory can be made"),
         }
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    pub(super) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eddy"));
         let arguments = arguments.replace("NODE", &node().display().to_string());
         command
@@ -38,23 +38,23 @@ impl Eddy {
         command
     }
 
-    fn run(&self, arguments: &str) -> Finished {
+    pub(super) fn run(&self, arguments: &str) -> Finished {
         Finished::from(self.command(arguments).output().expect("eddy can be run"))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn results(&self) -> Json {
+    pub(super) fn results(&self) -> Json {
         let text = std::fs::read_to_string(self.path("store/latest/results.json"));
         serde_json::from_str(&text.expect("results are written")).expect("results are JSON")
     }
 }
 
-struct Finished {
-    code: Option<i32>,
-    text: String,
+pub(super) struct Finished {
+    pub(super) code: Option<i32>,
+    pub(super) text: String,
 }
 
 impl From<Output> for Finished {
@@ -69,7 +69,7 @@ impl From<Output> for Finished {
 
 impl Finished {
     #[track_caller]
-    fn expect(&self, code: i32, texts: &[&str]) {
+    pub(super) fn expect(&self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.text);
         for text in texts {
             assert!(

@@ -16,6 +16,7 @@ use crate::rig::{cluster, load};
 
 /// The targets of a profile, for 25 nodes at 100 ms per hop under the load of challenge 3d.
 struct Targets {
+    profile: &'static str,
     windows: Windows,
     messages_per_op: f64,
     median: Duration,
@@ -23,6 +24,7 @@ struct Targets {
 }
 
 const BALANCED: Targets = Targets {
+    profile: "balanced",
     windows: Windows::balanced(),
     messages_per_op: 1.10,
     median: ms(400),
@@ -30,6 +32,7 @@ const BALANCED: Targets = Targets {
 };
 
 const FRUGAL: Targets = Targets {
+    profile: "frugal",
     windows: Windows::frugal(),
     messages_per_op: 0.52,
     median: secs(1),
@@ -37,6 +40,7 @@ const FRUGAL: Targets = Targets {
 };
 
 const SWIFT: Targets = Targets {
+    profile: "swift",
     windows: Windows::swift(),
     messages_per_op: 12.5,
     median: ms(112),
@@ -46,11 +50,13 @@ const SWIFT: Targets = Targets {
 impl Targets {
     fn assert_cost(&self, run: &Run) {
         let cost = run.messages_per_op();
+        println!("{}: {cost:.3} messages per op", self.profile);
         assert!(cost <= self.messages_per_op, "{cost} messages per op");
     }
 
     fn assert_times(&self, times: &DeliveryTimes) {
         let (median, max) = (times.quantile(0.5), times.max());
+        println!("{}: median {median:?}, max {max:?}", self.profile);
         assert!(median < self.median, "median {median:?}");
         assert!(max < self.max, "max {max:?}");
     }

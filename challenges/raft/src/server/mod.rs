@@ -18,10 +18,12 @@
 //! | `heartbeat` | what may be sent while the disk is busy |
 //! | `snapshot` | what replaces old entries (§7) |
 //! | `reads` | reads without log entries (§8) |
+//! | `quiet` | when a group with nothing to do may stop its timers |
 
 mod election;
 mod heartbeat;
 mod progress;
+mod quiet;
 mod reads;
 mod replication;
 mod snapshot;
@@ -75,7 +77,7 @@ impl Default for Config {
     }
 }
 
-/// What a server wants done: the records first, see the [contract](self).
+/// What a server wants done. The records must be durable before anything else takes effect.
 #[derive(Debug)]
 pub struct Output<C> {
     /// Changes that must be on disk before anything else here takes effect.
@@ -240,6 +242,11 @@ impl<C: Command> Raft<C> {
     /// Returns the leader of the current term, if it is known.
     pub fn leader_id(&self) -> Option<&NodeId> {
         self.leader_id.as_ref()
+    }
+
+    /// Returns the other servers of the cluster.
+    pub fn peers(&self) -> &[NodeId] {
+        &self.peers
     }
 
     /// Returns whether this server is the leader of its current term.

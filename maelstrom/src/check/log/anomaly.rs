@@ -72,6 +72,12 @@ impl ErrorType {
         }
     }
 
+    /// Whether it usually follows from another one: polls skip what was lost, and never see it.
+    pub fn is_consequence(self) -> bool {
+        use ErrorType::{IntPollSkip, NonmonotonicPoll, PollSkip, Unseen};
+        matches!(self, IntPollSkip | NonmonotonicPoll | PollSkip | Unseen)
+    }
+
     /// Whether it makes a run invalid. Sends of different clients may interleave, so
     /// `int-send-skip` does not.
     pub fn invalidates(self) -> bool {

@@ -18,10 +18,14 @@ pub(super) struct Words<'a, 'h> {
 }
 
 impl Words<'_, '_> {
-    /// One line for each type of error that makes the run invalid.
+    /// One line for each type of error that makes the run invalid, causes before what usually follows
+    /// from them.
     pub(super) fn explain(&self, findings: &Findings, unseen: Option<&Unseen>) -> String {
         let mut lines: Vec<String> = Vec::new();
-        for (error, anomalies) in findings.0.iter().filter(|(error, _)| error.invalidates()) {
+        let mut errors: Vec<_> = findings.0.iter().collect();
+        errors.retain(|(error, _)| error.invalidates());
+        errors.sort_by_key(|(error, _)| error.is_consequence());
+        for (error, anomalies) in errors {
             let first = anomalies
                 .iter()
                 .min_by_key(|anomaly| self.shown_at(anomaly));

@@ -25,8 +25,18 @@ pub struct RealtimeLag {
     pub lag: Duration,
 }
 
-/// The greatest lag of any ok poll; the first of several. `None` if no process ever polled a key.
-pub(super) fn worst(transcript: &Transcript) -> Option<RealtimeLag> {
+/// The lags of a run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lags {
+    /// The greatest lag of any ok poll; the first of several. `None` if no process ever polled a key.
+    pub worst: Option<RealtimeLag>,
+    /// The time at which each ok poll began, and its greatest lag over all keys, in order of time.
+    pub by_poll: Vec<(Duration, Duration)>,
+}
+
+/// Measures the lag of every ok poll.
+pub(super) fn measure(transcript: &Transcript) -> Lags {
+    let mut by_poll = Vec::new();
     let ends = log_ends(transcript);
     let mut processes: BTreeMap<Process, Positions> = BTreeMap::new();
     let mut worst: Option<(Duration, Duration, Process, Key)> = None;
@@ -39,24 +49,29 @@ pub(super) fn worst(transcript: &Transcript) -> Option<RealtimeLag> {
             Action::Transact { polls, .. } => {
                 positions.advance(polls, transcript);
                 let time = step.invocation.time;
+                let mut greatest_of_poll = Duration::ZERO;
                 for &(key, position) in &positions.in_order {
                     let lag = match ends[key].surpassed(position) {
                         Some(since) => time.saturating_sub(since),
                         None => Duration::ZERO,
                     };
+                    greatest_of_poll = greatest_of_poll.max(lag);
                     if worst.is_none_or(|(greatest, ..)| lag > greatest) {
                         worst = Some((lag, time, process, key));
                     }
                 }
+                by_poll.push((time, greatest_of_poll));
             }
         }
     }
-    worst.map(|(lag, time, process, key)| RealtimeLag {
+    by_poll.sort_unstable();
+    let worst = worst.map(|(lag, time, process, key)| RealtimeLag {
         time,
         process,
         key: transcript.key(key).clone(),
         lag,
-    })
+    });
+    Lags { worst, by_poll }
 }
 
 /// `{:time s :process p :key k :lag s}`; without a poll of any key, zeros.

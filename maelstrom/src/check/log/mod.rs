@@ -13,6 +13,7 @@
 //! as they like: nothing here takes time or memory in proportion to them.
 
 mod anomaly;
+mod charts;
 mod cycle;
 mod delivery;
 mod explain;
@@ -34,10 +35,12 @@ use std::time::Duration;
 use self::anomaly::Findings;
 use self::delivery::Unseen;
 use self::explain::Words;
+use self::lag::Lags;
 use self::report::Report;
 use self::transcript::Transcript;
 use self::undecided::Undecided;
 use super::{Analysis, Verdict};
+use crate::chart::Chart;
 use crate::edn::Value;
 use crate::history::{History, Kind};
 
@@ -49,7 +52,7 @@ pub use lag::RealtimeLag;
 pub struct LogAnalysis {
     verdict: Verdict,
     errors: BTreeMap<ErrorType, usize>,
-    worst_lag: Option<RealtimeLag>,
+    lags: Lags,
     results: Value,
     explanation: Option<String>,
 }
@@ -63,7 +66,7 @@ impl LogAnalysis {
 
     /// The poll that was furthest behind in time; `None` if no process ever polled a key.
     pub fn worst_lag(&self) -> Option<&RealtimeLag> {
-        self.worst_lag.as_ref()
+        self.lags.worst.as_ref()
     }
 
     /// By how much any poll was behind, at the most; zero if there was none.
@@ -84,6 +87,10 @@ impl Analysis for LogAnalysis {
     fn explanation(&self) -> Option<String> {
         self.explanation.clone()
     }
+
+    fn charts(&self, history: &History) -> Vec<Chart> {
+        charts::draw(history, &self.lags)
+    }
 }
 
 /// Checks a history of `send`, `poll`, `assign` and `crash`.
@@ -94,7 +101,7 @@ pub fn check(history: &History) -> LogAnalysis {
     judge(history).unwrap_or_else(|undecided| LogAnalysis {
         verdict: Verdict::Unknown,
         errors: BTreeMap::new(),
-        worst_lag: None,
+        lags: Lags::default(),
         results: Value::map([
             ("valid?", Verdict::Unknown.to_edn()),
             ("error", undecided.to_edn()),
@@ -115,7 +122,7 @@ fn judge(history: &History) -> Result<LogAnalysis, Undecided> {
     progress::find_jumps(transcript, orders, &mut findings);
     cycle::find_cycles(transcript, &mut findings);
     let unseen = delivery::unseen(transcript);
-    let worst_lag = lag::worst(transcript);
+    let lags = lag::measure(transcript);
 
     let errors = count(&findings, unseen.as_ref());
     let invalid = errors.keys().any(|error| error.invalidates());
@@ -123,7 +130,7 @@ fn judge(history: &History) -> Result<LogAnalysis, Undecided> {
     let report = Report { transcript, orders };
     let mut results = vec![
         ("valid?", verdict.to_edn()),
-        ("worst-realtime-lag", lag::to_edn(worst_lag.as_ref())),
+        ("worst-realtime-lag", lag::to_edn(lags.worst.as_ref())),
         ("bad-error-types", names(&errors, ErrorType::invalidates)),
         ("error-types", names(&errors, |_| true)),
         ("info-txn-causes", info_causes(history)),
@@ -137,7 +144,7 @@ fn judge(history: &History) -> Result<LogAnalysis, Undecided> {
         verdict,
         explanation: invalid.then(|| words.explain(&findings, unseen.as_ref())),
         errors,
-        worst_lag,
+        lags,
         results: Value::map(results),
     })
 }

@@ -40,7 +40,9 @@ pub(super) fn describe(history: &History, lost: &[&Element], node_of: &NodeOf<'_
         let lacking = shown
             .iter()
             .filter(|(_, shown)| !shown.contains(element.value));
-        let lacking: Vec<&str> = lacking.map(|(name, _)| name.as_str()).collect();
+        let mut lacking: Vec<&str> = lacking.map(|(name, _)| name.as_str()).collect();
+        // n9 before n10.
+        lacking.sort_by_key(|name| (name.len(), *name));
         groups.entry(lacking).or_default().push(element.value);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();

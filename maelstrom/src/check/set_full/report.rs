@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::elements::Element;
 use super::{NodeOf, Outcome, SetAnalysis, StaleElement, WORST, missing};
+use crate::chart::{Chart, Group};
 use crate::check::{Analysis, Figure, Verdict, cite};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
@@ -196,6 +197,25 @@ impl Analysis for SetAnalysis {
 
     fn explanation(&self) -> Option<String> {
         self.explanation.clone()
+    }
+
+    fn charts(&self, _: &History) -> Vec<Chart> {
+        let group = |name: &str, latencies: &[Duration]| Group {
+            name: name.to_owned(),
+            samples: latencies
+                .iter()
+                .map(|latency| latency.as_secs_f64() * 1000.0)
+                .collect(),
+        };
+        vec![Chart::Distribution {
+            title: "Stable latency: from the acknowledgement until every read has the value"
+                .to_owned(),
+            unit: "ms".to_owned(),
+            groups: vec![
+                group("stable latency", &self.stable_latencies),
+                group("upper bound", &self.stable_bounds),
+            ],
+        }]
     }
 
     fn figures(&self) -> Vec<Figure> {

@@ -24,6 +24,7 @@ fn site() -> (tempfile::TempDir, Browser) {
     );
     write("g-set/20250103T000000+0000/history.edn", "");
     write("g-set/20250103T000000+0000/index.html", "the index");
+    write("g-set/20250103T000000+0000/failure.txt", "n1 crashed");
     write("g-set/20250104T000000+0000/eddy.log", "");
     write("g-set/20250103T000000+0000/node-logs/<n 1>.log", "words");
     std::os::unix::fs::symlink("20250103T000000+0000", root.join("g-set/latest")).unwrap();
@@ -42,14 +43,41 @@ fn runs_are_listed_with_their_verdicts_the_last_first() {
     let (_directory, browser) = site();
     let (status, page) = get(&browser, "/");
     assert_eq!(status, 200);
-    let names = ["not over", "broke off", "unknown", "valid"];
-    let places: Vec<_> = names.iter().map(|name| page.find(name).unwrap()).collect();
+    let names = ["died", "broke off", "unknown", "valid"];
+    let names = names.map(|name| format!("{name}</span>"));
+    let places: Vec<_> = names
+        .iter()
+        .map(|name| page.find(name.as_str()).unwrap())
+        .collect();
     assert!(places.is_sorted(), "{page}");
-    assert!(
-        page.contains("#FFA400") && page.contains("#81BFFC"),
-        "{page}"
-    );
+    assert!(page.contains("2025-01-04 00:00:00"), "{page}");
     assert!(!page.contains("latest"), "{page}");
+}
+
+#[test]
+fn two_runs_of_the_store_are_compared() {
+    let (_directory, browser) = site();
+    let query = "/compare?a=echo%2F20250101T000000%2B0000&b=echo/20250102T000000%2B0000";
+    let (status, page) = get(&browser, query);
+    assert_eq!(status, 200);
+    assert!(page.contains("Two runs compared"), "{page}");
+    for query in ["", "a=echo", "a=../x&b=../y", "a=out&b=out", "a=%zz&b=%"] {
+        assert_eq!(
+            get(&browser, &format!("/compare?{query}")).0,
+            404,
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn run_is_read_again_once_it_has_results() {
+    let (directory, browser) = site();
+    let run = directory.path().join("store/g-set/20250104T000000+0000");
+    assert!(get(&browser, "/").1.contains("died</span>"));
+    fs::write(run.join("results.edn"), "{:valid? false}").unwrap();
+    let (_, page) = get(&browser, "/");
+    assert!(!page.contains("died</span>") && page.contains("invalid</span>"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! The operations that did not end ok, by what became of them.
+//! The operations that did not end ok, by outcome.
 //!
-//! A thousand failed compare-and-sets are ordinary, and the one timeout among them is what one looks
-//! for. So operations are grouped by function, outcome and kind of error, and each group names its
-//! first members.
+//! A thousand failed compare-and-sets are ordinary, and the one timeout among them matters. So
+//! operations are grouped by function, outcome and kind of error, and each group names its first
+//! members.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,6 @@ use maud::{Markup, html};
 
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
-use crate::report::style::outcome_colour;
 use crate::report::svg::shortened;
 
 /// How many members of a group are named.
@@ -72,11 +71,11 @@ pub(super) fn table(history: &History) -> Markup {
     html! {
         @if !groups.is_empty() {
             h2 { "Operations that did not end ok" }
-            table {
+            div.scroll { table {
                 tr { th { "operation" } th { "outcome" } th.n { "count" } th { "first at" }
                      th { "error of the first" } }
                 @for (what, group) in groups.iter().take(GROUPS_MAX) { (row(what, group)) }
-            }
+            } }
             @if groups.len() > GROUPS_MAX {
                 p.quiet { (groups.len() - GROUPS_MAX) " further kinds are not shown." }
             }
@@ -85,21 +84,21 @@ pub(super) fn table(history: &History) -> Markup {
 }
 
 fn row((f, outcome, _): &What, group: &Group<'_>) -> Markup {
-    let colour = outcome_colour(outcome.unwrap_or(Kind::Info));
     let name = outcome.map_or("never ended", Kind::name);
+    let class = outcome.unwrap_or(Kind::Info).name();
     html! {
         tr {
             td { (f) }
-            td { span.verdict style={ "background:" (colour) } { (name) } }
+            td { span class={ "verdict " (class) } { (name) } }
             td.n { (group.count) }
             td {
-                @for invocation in &group.first {
+                @for (number, invocation) in group.first.iter().enumerate() {
                     a href={ "timeline.html#i" (invocation.index) } {
                         (format!("{:.3}", invocation.time.as_secs_f64())) " s"
                     }
-                    " "
+                    @if number + 1 < group.first.len() { ", " }
                 }
-                @if group.count > group.first.len() { "…" }
+                @if group.count > group.first.len() { ", …" }
             }
             td {
                 @if let Some(error) = group.error {

@@ -1,6 +1,8 @@
-//! Axes: where a value stands, and which values are written beside it.
+//! Axes: the place of a value, and the values that are written beside an axis.
 
-/// How many ticks a linear axis has, about.
+use std::fmt;
+
+/// The number of ticks of a linear axis, about.
 const TICKS: f64 = 8.0;
 
 /// The range of an axis.
@@ -8,13 +10,26 @@ const TICKS: f64 = 8.0;
 pub(in crate::report) enum Scale {
     /// From 0 to this.
     Linear(f64),
+    /// From one number, below 0, to another.
+    Signed(f64, f64),
     /// From one power of ten to another.
     Log(i32, i32),
 }
 
+impl fmt::Display for Scale {
+    /// Writes the range as the scripts of the pages read it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scale::Linear(end) => write!(f, "linear,0,{end}"),
+            Scale::Signed(from, to) => write!(f, "linear,{from},{to}"),
+            Scale::Log(from, to) => write!(f, "log,{from},{to}"),
+        }
+    }
+}
+
 /// A value that an axis marks.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
+pub(in crate::report) struct Tick {
     /// The value.
     pub value: f64,
     /// Its text, unless it only helps the eye.
@@ -33,6 +48,27 @@ impl Scale {
         Scale::Linear((greatest.max(1e-3) / step).floor() * step + step)
     }
 
+    /// An axis that holds 0 and these values: the least, which may be negative, and the greatest.
+    pub fn linear_around(least: f64, greatest: f64) -> Scale {
+        let Scale::Linear(to) = Scale::linear_above(greatest.max(-least / 4.0)) else {
+            unreachable!("an axis from 0 is linear");
+        };
+        if least >= 0.0 {
+            return Scale::Linear(to);
+        }
+        let step = round_step((to - least) / TICKS);
+        Scale::Signed((least / step).floor() * step, to)
+    }
+
+    /// The value at a place from 0 to 1.
+    pub fn value(self, place: f64) -> f64 {
+        match self {
+            Scale::Linear(end) => place * end,
+            Scale::Signed(from, to) => from + place * (to - from),
+            Scale::Log(from, to) => 10f64.powf(f64::from(from) + place * f64::from(to - from)),
+        }
+    }
+
     /// The powers of ten around these values, two decades at least. Those that are not positive
     /// have no place on such an axis, and stand at its lower end.
     pub fn log(values: impl Iterator<Item = f64>) -> Scale {
@@ -47,10 +83,11 @@ impl Scale {
         Scale::Log(from, to.max(from + 2))
     }
 
-    /// Where a value stands, from 0 to 1.
+    /// The place of a value, from 0 to 1.
     pub fn place(self, value: f64) -> f64 {
         let place = match self {
             Scale::Linear(end) => value / end,
+            Scale::Signed(from, to) => (value - from) / (to - from),
             Scale::Log(from, to) if value > 0.0 => {
                 (value.log10() - f64::from(from)) / f64::from(to - from)
             }
@@ -59,13 +96,23 @@ impl Scale {
         place.clamp(0.0, 1.0)
     }
 
-    pub(super) fn ticks(self) -> Vec<Tick> {
+    /// The values that are written beside the axis.
+    pub fn ticks(self) -> Vec<Tick> {
         match self {
             Scale::Linear(end) => {
                 let step = round_step(end / TICKS);
                 let count = (end / step + 1e-6) as usize;
                 (0..=count)
                     .map(|i| labelled(i as f64 * step, step))
+                    .collect()
+            }
+            Scale::Signed(from, to) => {
+                let step = round_step((to - from) / TICKS);
+                let count = ((to - from) / step + 1e-6) as usize;
+                let first = (from / step - 1e-6).ceil() * step;
+                (0..=count)
+                    .map(|i| labelled(first + i as f64 * step, step))
+                    .filter(|tick| tick.value <= to + step * 1e-6)
                     .collect()
             }
             Scale::Log(from, to) => (from..=to).flat_map(|power| decade(power, to)).collect(),
@@ -114,6 +161,13 @@ mod tests {
         assert_eq!(labels(Scale::linear(0.3)).last().unwrap(), "0.30");
         assert_eq!(Scale::linear_above(100.0), Scale::Linear(120.0));
         assert_eq!(Scale::linear_above(0.0).place(0.0), 0.0);
+        let signed = Scale::linear_around(-3.0, 10.0);
+        assert_eq!(signed, Scale::Signed(-4.0, 12.0));
+        assert_eq!(
+            labels(signed),
+            ["-4", "-2", "0", "2", "4", "6", "8", "10", "12"]
+        );
+        assert_eq!(signed.value(signed.place(5.0)), 5.0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A run to be reported, by nodes that mean no good, and what is made of it.
+//! A run of nodes that send hostile text, and its reports.
 
 use std::cell::Cell;
 use std::fs;
@@ -95,6 +95,16 @@ impl Reports {
         fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// The data that a page holds.
+    pub fn data(&self, name: &str) -> serde_json::Value {
+        let text = unpack(&self.read(name), "data");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
     pub fn size(&self, name: &str) -> u64 {
         fs::metadata(self.directory.path().join(name))
             .unwrap()
@@ -115,4 +125,30 @@ pub fn count(svg: &Document<'_>, name: &str, class: &str) -> usize {
 
 pub fn parse(svg: &str) -> Document<'_> {
     Document::parse(svg).unwrap_or_else(|error| panic!("{error}:\n{svg:.2000}"))
+}
+
+/// The text that an element of a page holds, compressed and encoded.
+pub fn unpack(page: &str, id: &str) -> String {
+    let start = format!("<script id=\"{id}\" type=\"application/octet-stream\">");
+    let (_, rest) = page.split_once(&start).expect("the page has such data");
+    let (encoded, _) = rest.split_once("</script>").expect("the element ends");
+    let mut bytes = Vec::new();
+    for digits in encoded.as_bytes().chunks(4) {
+        let value = |digit: u8| match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            _ => 63,
+        };
+        let bits = digits
+            .iter()
+            .fold(0u32, |bits, &digit| bits << 6 | u32::from(value(digit)));
+        let kept = 3 - digits.iter().filter(|&&digit| digit == b'=').count();
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..=kept]);
+    }
+    let mut text = String::new();
+    let mut decoder = flate2::read::GzDecoder::new(&bytes[..]);
+    std::io::Read::read_to_string(&mut decoder, &mut text).expect("the data is gzip");
+    text
 }

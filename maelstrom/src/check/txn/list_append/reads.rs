@@ -166,10 +166,9 @@ enum Known<'h> {
     End(Vec<&'h Value>),
 }
 
-/// A read must show what the transaction read of the key before, and what it has appended since.
-///
-/// After a read of `nil` anything may be read. As in Maelstrom, such a change is left to the
-/// search, which finds the transaction to come both before and after the one that made it.
+/// Finds a read that does not show what the transaction read of the key before, and what it has
+/// appended since. A key that was read as `nil` must be empty, as elle demands since 0.2.7.
+/// Maelstrom 0.2.4 uses an older elle, which permits any list after `nil`.
 fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Found) {
     let mut known: BTreeMap<Key, Known<'h>> = BTreeMap::new();
     for mop in &txn.mops {
@@ -185,19 +184,23 @@ fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Foun
             Some(Known::End(elements)) if !read.ends_with(elements) => {
                 [vec![&*ELLIPSIS], elements.clone()].concat()
             }
-            _ if mop.value.is_nil() => continue,
             _ => {
                 known.insert(mop.key, Known::All(read));
                 continue;
             }
         };
+        let after_nil = expected.is_empty();
         found.add(Anomaly::Internal, || {
             let expected = Value::vector(expected.into_iter().cloned());
-            let what = format_args!("by its own steps before it should have read {expected}");
+            let what = format_args!("after its own earlier steps it should have read {expected}");
             finding(txns, txn, mop, vec![("expected", expected.clone())], what)
         });
-        // One contradiction makes all that follows from it worthless.
-        return;
+        // What follows a contradiction proves nothing, except after `nil`: there the findings are to
+        // be those of the older elle, and some more.
+        if !after_nil {
+            return;
+        }
+        known.insert(mop.key, Known::All(read));
     }
 }
 

@@ -58,21 +58,24 @@ fn foreign(
     });
 }
 
-/// A read must show what the transaction itself read or wrote last, unless that is `nil`: Maelstrom
-/// takes a key that was read as `nil` for one of which nothing is known.
+/// Finds a read that does not show what the transaction itself read or wrote last. A key that was
+/// read as `nil` must stay `nil`, as elle demands since 0.2.7. Maelstrom 0.2.4 uses an older elle,
+/// which permits any value after `nil`.
 fn internal(txns: &Transactions<'_>, txn: &Transaction<'_>, found: &mut Found) {
     let mut known: BTreeMap<Key, &Value> = BTreeMap::new();
     for mop in &txn.mops {
         let expected = known.insert(mop.key, mop.value);
-        if let Some(expected) =
-            expected.filter(|value| mop.is_read() && !value.is_nil() && *value != mop.value)
-        {
+        if let Some(expected) = expected.filter(|value| mop.is_read() && *value != mop.value) {
             found.add(Anomaly::Internal, || {
-                let what = format_args!("by its own steps before it should have read {expected}");
+                let what =
+                    format_args!("after its own earlier steps it should have read {expected}");
                 finding(txns, txn, mop, ("expected", expected.clone()), what)
             });
-            // One contradiction makes all that follows from it worthless.
-            return;
+            // What follows a contradiction proves nothing, except after `nil`: there the findings
+            // are to be those of the older elle, and some more.
+            if !expected.is_nil() {
+                return;
+            }
         }
     }
 }

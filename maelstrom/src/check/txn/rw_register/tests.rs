@@ -87,8 +87,9 @@ fn a_transaction_must_agree_with_itself() {
     finds(&[before, "[[:r x 1] [:w x 2] [:r x 1]]"], &["internal"]);
     finds(&[before, "[[:r x 1] [:w x 2] [:r x 2]]"], &[]);
     finds(&[before, "[[:r x 1] [:r x nil]]"], &["internal"]);
-    // Nothing is known of a key that was read as nil.
-    finds(&[before, "[[:r x nil] [:r x 1]]", "[[:r x 1]]"], &[]);
+    finds(&[before, "[[:r x nil] [:r x 1]]"], &["internal"]);
+    finds(&[before, "[[:r x nil] [:r x nil]]"], &[]);
+    finds(&[before, "[[:r x nil] [:w x 2] [:r x 2]]"], &[]);
 }
 
 #[test]

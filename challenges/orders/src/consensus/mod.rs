@@ -1,0 +1,307 @@
+//! The Raft groups of one node. They share the log file, its syncs, and the messages to each other
+//! node: everything that happens in one turn is one frame on disk and one message per destination.
+
+mod group;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use glomers::prelude::*;
+use raft::{Config, Disk, Output as Work, Packet, Persistent, Raft, ReadId, Record, Wal};
+use rand::RngExt;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::group::{Group, Sleep};
+use crate::replicas::Replicas;
+use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
+
+/// Period at which all groups check their deadlines. They do so together, so that the heartbeats of
+/// all groups to a node share a message. Half of Raft's heartbeat interval; a longer one delays
+/// heartbeats, a shorter one spreads them over more messages.
+const TICK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A change to the persistent state of a group.
+type GroupRecord = (ShardId, Record<Command>);
+
+/// A message from one node to another, for all groups that they have in common. On the wire:
+/// `{"type": "raft", "packets": [[shard, packet], …]}`.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Message {
+    packets: Vec<(ShardId, Packet<Command>)>,
+    /// Groups whose leader, the sender, asks the receiver to sleep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sleep: Vec<Sleep>,
+    /// Groups whose leader, the receiver, learns that the sender sleeps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sleeping: Vec<Sleep>,
+}
+
+/// Messages by destination.
+type Messages = BTreeMap<NodeId, Message>;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Outgoing<'a> {
+    Raft(&'a Message),
+}
+
+/// The Raft groups of a node.
+pub(crate) struct Groups {
+    groups: RefCell<BTreeMap<ShardId, Group>>,
+    wal: Cell<Option<Wal>>,
+    last_read: Cell<ReadId>,
+    /// Requests to sleep that this node has followed and not yet answered.
+    consents: RefCell<BTreeMap<NodeId, Vec<Sleep>>>,
+    arrived: Notify,
+    start: Instant,
+}
+
+impl Groups {
+    /// Creates the groups of this node: `members` lists the nodes of each of them.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be read, or its contents are damaged.
+    pub(crate) fn new(
+        cx: &Context,
+        disk: impl Disk,
+        members: &BTreeMap<ShardId, Vec<NodeId>>,
+        log_bytes_min: u64,
+    ) -> Result<Self> {
+        let mut recovered: BTreeMap<ShardId, Persistent<Command>> = BTreeMap::new();
+        let replay = |(shard, record): GroupRecord| {
+            recovered.entry(shard).or_default().replay(record);
+        };
+        let (wal, remark) = Wal::recover_records(Box::new(disk), log_bytes_min, replay)?;
+        if let Some(remark) = remark {
+            cx.log(&remark);
+        }
+        let id = NodeId::from(cx.id());
+        let mut groups = BTreeMap::new();
+        for (&shard, members) in members.iter().filter(|(_, it)| it.contains(&id)) {
+            let persistent = recovered.remove(&shard).unwrap_or_default();
+            let seed = cx.rng().random();
+            let raft = Raft::new(id.clone(), members, Config::default(), seed, persistent);
+            groups.insert(shard, Group::new(shard, raft));
+        }
+        Ok(Self {
+            groups: RefCell::new(groups),
+            wal: Cell::new(Some(wal)),
+            last_read: Cell::new(0),
+            consents: RefCell::default(),
+            arrived: Notify::new(),
+            start: Instant::now(),
+        })
+    }
+
+    /// Handles a message from another node.
+    pub(crate) fn receive(&self, from: &str, message: Message) {
+        let (now, from) = (self.start.elapsed(), NodeId::from(from));
+        let mut groups = self.groups.borrow_mut();
+        for (shard, packet) in message.packets {
+            if let Some(group) = groups.get_mut(&shard) {
+                group.receive(now, &from, packet);
+            }
+        }
+        for asked in message.sleep {
+            if let Some(group) = groups.get_mut(&asked.shard())
+                && group.consents_to_sleep(&from, asked)
+            {
+                let mut consents = self.consents.borrow_mut();
+                consents.entry(from.clone()).or_default().push(asked);
+            }
+        }
+        for consent in message.sleeping {
+            if let Some(group) = groups.get_mut(&consent.shard()) {
+                group.note_sleeping(now, &from, consent);
+            }
+        }
+        self.arrived.notify_one();
+    }
+
+    async fn turns(&self, cx: &Context, wal: &mut Wal) -> io::Result<()> {
+        let mut tick_at = self.start;
+        loop {
+            let is_tick = tick_at <= Instant::now();
+            if is_tick {
+                // The node may have been suspended. Messages that have arrived meanwhile are handled
+                // before deadlines are acted on.
+                yield_now().await;
+                tick_at = Instant::now() + TICK_INTERVAL;
+            }
+            let mut work = self.take_work(is_tick);
+            let records = take_records(&mut work);
+            self.during_write(cx, wal.write(records)).await?;
+            self.send(cx, &mut work);
+            self.apply(work)?;
+            if wal.is_long() {
+                let records = self.compact()?;
+                self.during_write(cx, wal.rewrite(records)).await?;
+            }
+            tokio::select! {
+                biased;
+                () = self.arrived.notified() => {}
+                () = sleep_until(tick_at) => {}
+            }
+        }
+    }
+
+    /// Waits for a write and meanwhile sends heartbeats and their answers, so that a slow disk does
+    /// not depose leaders.
+    async fn during_write(
+        &self,
+        cx: &Context,
+        write: impl Future<Output = io::Result<()>>,
+    ) -> io::Result<()> {
+        let mut write = pin!(write);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut write => return outcome,
+                () = sleep(TICK_INTERVAL) => {}
+            }
+            let now = self.start.elapsed();
+            let mut messages = Messages::new();
+            for (shard, group) in &mut *self.groups.borrow_mut() {
+                add_packets(&mut messages, *shard, group.prompt_messages(now));
+            }
+            send(cx, &messages);
+        }
+    }
+
+    /// Sends the packets of all groups. Requests to sleep accompany the packets to their followers,
+    /// so that they are repeated as often as heartbeats.
+    fn send(&self, cx: &Context, work: &mut [(ShardId, Work<Command>)]) {
+        let now = self.start.elapsed();
+        let groups = self.groups.borrow();
+        let mut messages = Messages::new();
+        for (shard, work) in work {
+            if let Some(asked) = groups[shard].ask_to_sleep(now) {
+                for (to, _) in &work.messages {
+                    messages.entry(to.clone()).or_default().sleep.push(asked);
+                }
+            }
+            add_packets(&mut messages, *shard, std::mem::take(&mut work.messages));
+        }
+        for (to, consents) in self.consents.take() {
+            messages.entry(to).or_default().sleeping = consents;
+        }
+        send(cx, &messages);
+    }
+
+    fn take_work(&self, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
+        let now = self.start.elapsed();
+        let mut work = Vec::new();
+        for (shard, group) in &mut *self.groups.borrow_mut() {
+            work.extend(group.turn(now, is_tick).map(|work| (*shard, work)));
+        }
+        work
+    }
+
+    fn apply(&self, work: Vec<(ShardId, Work<Command>)>) -> io::Result<()> {
+        let mut groups = self.groups.borrow_mut();
+        for (shard, work) in work {
+            let group = groups.get_mut(&shard).expect("groups do not leave a node");
+            group.apply(work)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the applied entries of all groups by snapshots. Returns the records that replace the
+    /// log file.
+    fn compact(&self) -> io::Result<Vec<GroupRecord>> {
+        let mut records = Vec::new();
+        for (shard, group) in &mut *self.groups.borrow_mut() {
+            records.extend(group.compact()?.into_iter().map(|record| (*shard, record)));
+        }
+        Ok(records)
+    }
+}
+
+impl Replicas for Groups {
+    fn propose(
+        &self,
+        _: &Context,
+        shard: ShardId,
+        command: Command,
+    ) -> Option<oneshot::Receiver<Output>> {
+        let mut groups = self.groups.borrow_mut();
+        self.arrived.notify_one();
+        groups
+            .get_mut(&shard)?
+            .propose(self.start.elapsed(), command)
+    }
+
+    fn read(&self, _: &Context, shard: ShardId) -> Option<oneshot::Receiver<()>> {
+        let mut groups = self.groups.borrow_mut();
+        let read = self.last_read.get() + 1;
+        self.last_read.set(read);
+        self.arrived.notify_one();
+        groups.get_mut(&shard)?.read(self.start.elapsed(), read)
+    }
+
+    fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T> {
+        let groups = self.groups.borrow();
+        groups.get(&shard).map(|group| view(group.shard()))
+    }
+
+    fn leader(&self, _: &Context, shard: ShardId) -> Option<NodeId> {
+        self.groups
+            .borrow()
+            .get(&shard)?
+            .raft()
+            .leader_id()
+            .cloned()
+    }
+
+    fn suspect_leader(&self, shard: ShardId) {
+        if let Some(group) = self.groups.borrow_mut().get_mut(&shard) {
+            group.wake(self.start.elapsed());
+        }
+    }
+
+    fn open_orders(&self, _: &Context) -> Vec<Rc<OrderForm>> {
+        let groups = self.groups.borrow();
+        let led = groups.values().filter(|group| group.raft().is_leader());
+        led.flat_map(|group| group.shard().open_orders().cloned())
+            .collect()
+    }
+
+    /// Runs the groups. Ends the node if its disk fails.
+    async fn run(&self, cx: &Context) {
+        let mut wal = self.wal.take().expect("groups are run once");
+        if let Err(e) = self.turns(cx, &mut wal).await {
+            cx.fail(Error::crash(format!("the disk failed: {e}")));
+        }
+    }
+}
+
+fn add_packets(messages: &mut Messages, shard: ShardId, packets: Vec<(NodeId, Packet<Command>)>) {
+    for (to, packet) in packets {
+        let message = messages.entry(to).or_default();
+        message.packets.push((shard, packet));
+    }
+}
+
+fn send(cx: &Context, messages: &Messages) {
+    for (to, message) in messages {
+        cx.send(to, &Outgoing::Raft(message));
+    }
+}
+
+fn take_records(work: &mut [(ShardId, Work<Command>)]) -> Vec<GroupRecord> {
+    let mut all = Vec::new();
+    for (shard, work) in work {
+        let records = std::mem::take(&mut work.records).into_iter();
+        all.extend(records.map(|record| (*shard, record)));
+    }
+    all
+}

@@ -1,0 +1,256 @@
+//! Requests for the leader of a shard: finding it, and what it does.
+
+use std::time::Duration;
+
+use glomers::prelude::*;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::OrderStatus;
+use crate::node::{ShopNode, unexpected};
+use crate::replicas::Replicas;
+use crate::shop::{Command, Output, Product, Shard, ShardId};
+
+/// Time that a node waits for the answer of another one before it asks again. Should be longer than
+/// most answers take, and a dead leader is asked in vain for that time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(600);
+
+/// Pause before a node asks again if no leader is known.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A request for the leader of a shard.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename = "shard")]
+pub struct ShardRequest {
+    pub(crate) shard: ShardId,
+    pub(crate) ask: Ask,
+}
+
+/// What the leader of a shard can do. Everything may be asked repeatedly.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Ask {
+    /// Executes a command.
+    Execute(Command),
+    /// Reads an order.
+    Status(String),
+    /// Reads a product.
+    Product(String),
+}
+
+/// The answer of a shard.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The asked node does not lead the shard; another one may.
+    NotLeader(Option<String>),
+    /// The outcome of a command.
+    Output(Output),
+    /// The state of an order, and the payment that pays it.
+    Order(OrderStatus, Option<String>),
+    /// A product.
+    Product(Product),
+}
+
+/// A reply to [`ShardRequest`] as it is received.
+#[derive(Deserialize)]
+struct ShardOk {
+    answer: Answer,
+}
+
+impl<R: Replicas> ShopNode<R> {
+    /// Executes a command at the leader of a shard.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ask`](Self::ask).
+    pub(crate) async fn execute(
+        &self,
+        cx: &Context,
+        shard: ShardId,
+        command: Command,
+        deadline: Instant,
+    ) -> Result<Output> {
+        match self.ask(cx, shard, Ask::Execute(command), deadline).await? {
+            Answer::Output(output) => Ok(output),
+            answer => Err(unexpected(answer)),
+        }
+    }
+
+    /// Asks the leader of a shard, wherever it is, until it answers.
+    ///
+    /// # Errors
+    ///
+    /// "Temporarily unavailable" if no node that was asked leads the shard: nothing was done.
+    /// Otherwise a timeout, which is indefinite.
+    pub(crate) async fn ask(
+        &self,
+        cx: &Context,
+        shard: ShardId,
+        ask: Ask,
+        deadline: Instant,
+    ) -> Result<Answer> {
+        let request = ShardRequest { shard, ask };
+        let (mut is_definite, mut was_redirected) = (true, false);
+        for attempt in 0.. {
+            let node = self.presumed_leader(cx, shard, attempt);
+            let leader = match self.attempt(cx, &node, &request, deadline).await {
+                Ok(Answer::NotLeader(leader)) => leader.map(NodeId::from),
+                Ok(answer) => {
+                    self.remember_leader(shard, Some(node));
+                    return Ok(answer);
+                }
+                Err(e) => {
+                    is_definite &= e.is_definite();
+                    self.replicas().suspect_leader(shard);
+                    None
+                }
+            };
+            // Two nodes may name each other, so not every redirection is followed at once.
+            was_redirected = leader.is_some() && !was_redirected;
+            self.remember_leader(shard, leader);
+            if !was_redirected {
+                sleep_until(deadline.min(Instant::now() + RETRY_INTERVAL)).await;
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        Err(match is_definite {
+            true => Error::temporarily_unavailable("the shard has no leader; nothing was done"),
+            false => Error::timeout("the shard has not answered in time"),
+        })
+    }
+
+    /// Returns the node to ask: the leader if one is known, else one member after the other.
+    fn presumed_leader(&self, cx: &Context, shard: ShardId, attempt: usize) -> NodeId {
+        let known = self.replicas().leader(cx, shard);
+        let known = known.or_else(|| self.remembered_leader(shard));
+        let members = &self.members()[&shard];
+        known.unwrap_or_else(|| members[attempt % members.len()].clone())
+    }
+
+    async fn attempt(
+        &self,
+        cx: &Context,
+        node: &NodeId,
+        request: &ShardRequest,
+        deadline: Instant,
+    ) -> Result<Answer> {
+        let limit = deadline.min(Instant::now() + ATTEMPT_TIMEOUT);
+        if **node == *cx.id() {
+            let lead = self.lead(cx, request.shard, request.ask.clone(), limit);
+            return Box::pin(lead).await;
+        }
+        let timeout = limit.saturating_duration_since(Instant::now());
+        let call = cx.call_within(timeout, node, request);
+        call.await.map(|ShardOk { answer }| answer)
+    }
+
+    /// Does what the leader of a shard is asked for.
+    ///
+    /// # Errors
+    ///
+    /// A timeout, which is indefinite.
+    pub(crate) async fn lead(
+        &self,
+        cx: &Context,
+        shard: ShardId,
+        ask: Ask,
+        deadline: Instant,
+    ) -> Result<Answer> {
+        match ask {
+            Ask::Execute(command) => {
+                let Some(outcome) = self.replicas().propose(cx, shard, command.clone()) else {
+                    return Ok(self.not_leader(cx, shard));
+                };
+                let mut output = known_in_time(outcome, deadline).await?;
+                if let (Output::Undecided, Command::Pay { order, .. }) = (output, &command) {
+                    self.finish(cx, shard, order, deadline).await?;
+                    let Some(outcome) = self.replicas().propose(cx, shard, command) else {
+                        return Err(Error::timeout(
+                            "the payment is stored, but its state is open",
+                        ));
+                    };
+                    output = known_in_time(outcome, deadline).await?;
+                }
+                Ok(Answer::Output(output))
+            }
+            Ask::Status(order) => {
+                let Some(confirmed) = self.replicas().read(cx, shard) else {
+                    return Ok(self.not_leader(cx, shard));
+                };
+                known_in_time(confirmed, deadline).await?;
+                self.finish(cx, shard, &order, deadline).await?;
+                let state = self.replicas().view(shard, |shard| state_of(shard, &order));
+                let (status, payment) = state.unwrap_or((OrderStatus::Unknown, None));
+                Ok(Answer::Order(status, payment))
+            }
+            Ask::Product(product) => {
+                let Some(confirmed) = self.replicas().read(cx, shard) else {
+                    return Ok(self.not_leader(cx, shard));
+                };
+                known_in_time(confirmed, deadline).await?;
+                let product = self.replicas().view(shard, |shard| shard.product(&product));
+                Ok(Answer::Product(product.unwrap_or_default()))
+            }
+        }
+    }
+
+    fn not_leader(&self, cx: &Context, shard: ShardId) -> Answer {
+        let leader = self.replicas().leader(cx, shard);
+        let other = leader.filter(|leader| **leader != *cx.id());
+        Answer::NotLeader(other.map(|leader| leader.to_string()))
+    }
+
+    /// Brings an order to its end if its home shard has registered it without a decision. Its
+    /// client may have been answered, so nothing may be said about the order before.
+    ///
+    /// # Errors
+    ///
+    /// A timeout, also if this node has lost its leadership and does not know the decision yet.
+    async fn finish(
+        &self,
+        cx: &Context,
+        home: ShardId,
+        order: &str,
+        deadline: Instant,
+    ) -> Result<()> {
+        let open = |shard: &Shard| {
+            let form = shard.open_order(order);
+            form.filter(|form| form.home == home).cloned()
+        };
+        if let Some(form) = self.replicas().view(home, open).flatten() {
+            self.conclude(cx, &form, deadline).await?;
+            if self.replicas().view(home, open).flatten().is_some() {
+                return Err(Error::timeout("the decision is not known here"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the state of an order and the payment that pays it.
+fn state_of(shard: &Shard, order: &str) -> (OrderStatus, Option<String>) {
+    let order = shard.order(order);
+    match order.and_then(|order| Some((order, order.accepted?))) {
+        None => (OrderStatus::Unknown, None),
+        Some((_, false)) => (OrderStatus::Rejected, None),
+        Some((order, true)) => match order.payments.first() {
+            None => (OrderStatus::Accepted, None),
+            payment => (OrderStatus::Paid, payment.cloned()),
+        },
+    }
+}
+
+/// Waits for an outcome.
+///
+/// # Errors
+///
+/// A timeout, also if this node lost its leadership: the command may still be committed.
+async fn known_in_time<T>(outcome: oneshot::Receiver<T>, deadline: Instant) -> Result<T> {
+    match timeout_at(deadline, outcome).await {
+        Ok(Ok(outcome)) => Ok(outcome),
+        _ => Err(Error::timeout("the outcome is not known here")),
+    }
+}

@@ -1,0 +1,245 @@
+//! A shop on sharded Raft groups: products have stock, orders take from it, payments come before or
+//! after their order, and every node answers everything.
+//!
+//! A consistent-hash [`Ring`] assigns each product and each order to a shard, and each shard to three
+//! nodes. [`shop`] is the state machine of a shard, and `consensus` keeps its replicas alike: the Raft
+//! groups of a node with one log file. `node` passes requests to the leaders of shards, and `orders`
+//! drives orders through their shards: reserve, settle, decide.
+//!
+//! `primary` replaces the Raft groups by primary copies without consensus. Everything else stays, and
+//! the shop sells what it does not have.
+
+mod consensus;
+mod leaders;
+mod node;
+mod orders;
+mod primary;
+mod replicas;
+mod ring;
+pub mod shop;
+mod statistics;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use glomers::prelude::*;
+use leader_election::bully;
+use raft::Disk;
+
+pub use ring::{POINTS, Ring};
+
+use crate::consensus::Groups;
+use crate::node::ShopNode;
+use crate::primary::Copies;
+use crate::replicas::Replicas;
+use crate::shop::{PaymentStatus, ShardId};
+
+/// Default time after which a request fails. The clients of the workload wait for five seconds.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Number of replicas of a shard.
+const REPLICAS: usize = 3;
+
+/// Settings of a node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Number of shards; the same on all nodes.
+    pub shards: u32,
+    /// Time after which a client's request fails. Should be less than the client's own timeout.
+    pub request_timeout: Duration,
+    /// Size of the log file below which no snapshots are taken, in bytes.
+    pub log_bytes_min: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            shards: 8,
+            request_timeout: REQUEST_TIMEOUT,
+            log_bytes_min: 1024 * 1024,
+        }
+    }
+}
+
+/// A request of a client, or a message of another node.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
+pub enum Request {
+    /// Adds stock.
+    Restock {
+        restock: String,
+        product: String,
+        quantity: u64,
+    },
+    /// Orders products, all lines or none.
+    Order {
+        order: String,
+        lines: Vec<(String, u64)>,
+    },
+    /// Pays an order.
+    Pay { order: String, payment: String },
+    /// Asks for the state of an order.
+    Status { order: String },
+    /// Asks for the stock of a product.
+    Stock { product: String },
+    /// Asks for what was sold of a product.
+    Statistics { product: String },
+    /// A request for the leader of a shard.
+    Shard(leaders::ShardRequest),
+    /// What was sold of products of which the receiver has no replica.
+    Sales(statistics::SalesMessage),
+    /// A message between the Raft groups of two nodes.
+    Raft(consensus::Message),
+    /// A message between primary copies.
+    Primary(primary::Message),
+    /// A message of the Bully algorithm.
+    Bully(bully::Message),
+}
+
+/// A reply.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
+pub enum Reply {
+    /// The stock is added.
+    RestockOk {},
+    /// The decision.
+    OrderOk { status: OrderStatus },
+    /// The state of the payment.
+    PayOk { status: PaymentStatus },
+    /// The state of the order.
+    StatusOk {
+        status: OrderStatus,
+        payment: Option<String>,
+    },
+    /// Pieces restocked minus pieces sold.
+    StockOk { stock: u64 },
+    /// Number of accepted orders, and of the pieces they took.
+    StatisticsOk { orders: u64, sold: u64 },
+    /// The answer of a shard's leader to another node.
+    ShardOk { answer: leaders::Answer },
+    /// The sales are noted.
+    SalesOk {},
+    /// The answer of a primary copy to another node.
+    PrimaryOk { answer: primary::Answer },
+}
+
+/// The state of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// Not ordered, or not decided yet.
+    Unknown,
+    /// All lines were taken from stock.
+    Accepted,
+    /// Some line could not be met.
+    Rejected,
+    /// Accepted and paid.
+    Paid,
+}
+
+/// A node of the shop.
+pub struct Orders(Strategy);
+
+enum Strategy {
+    Consensus(ShopNode<Groups>),
+    PrimaryCopy(ShopNode<Copies>),
+}
+
+impl Orders {
+    /// Creates a node whose shards are Raft groups of three. `disk` holds their log.
+    ///
+    /// # Errors
+    ///
+    /// The disk cannot be read, or what is on it is damaged.
+    pub fn sharded(cx: &Context, disk: impl Disk, options: &Options) -> Result<Self> {
+        let members = members_by_ring(cx, options.shards);
+        let groups = Groups::new(cx, disk, &members, options.log_bytes_min)?;
+        let node = ShopNode::new(groups, members, options);
+        Ok(Self(Strategy::Consensus(node)))
+    }
+
+    /// Creates a node that follows the coordinator of the Bully algorithm, which copies everything to
+    /// all active nodes. Oversells in a partition.
+    pub fn bully(cx: &Context, options: &Options) -> Self {
+        let members: BTreeMap<ShardId, _> = [(0, cx.nodes().to_vec())].into();
+        let copies = Copies::with_bully(cx, members.clone());
+        Self(Strategy::PrimaryCopy(ShopNode::new(
+            copies, members, options,
+        )))
+    }
+
+    /// Creates a node that leads the shards in whose list of replicas it is the first live one.
+    /// Oversells in a partition and loses what it has not copied yet in a crash.
+    pub fn ring(cx: &Context, options: &Options) -> Self {
+        let members = members_by_ring(cx, options.shards);
+        let copies = Copies::with_first_live(cx, members.clone());
+        Self(Strategy::PrimaryCopy(ShopNode::new(
+            copies, members, options,
+        )))
+    }
+}
+
+/// Assigns shards to nodes.
+fn members_by_ring(cx: &Context, shards: u32) -> BTreeMap<ShardId, Vec<NodeId>> {
+    let nodes = Ring::new(cx.nodes());
+    let members = |shard| {
+        let owners = nodes.owners(&format!("shard{shard}"), REPLICAS);
+        let owners = owners.iter().map(|node| cx.nodes()[*node as usize].clone());
+        (shard, owners.collect())
+    };
+    (0..shards).map(members).collect()
+}
+
+impl Node for Orders {
+    type Request = Request;
+    type Reply = Option<Reply>;
+
+    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
+        match (&self.0, request) {
+            (Strategy::Consensus(node), Request::Raft(message)) => {
+                node.replicas().receive(cx.sender(), message);
+                Ok(None)
+            }
+            (Strategy::PrimaryCopy(node), Request::Bully(message)) => {
+                node.replicas().receive_bully(cx, message);
+                Ok(None)
+            }
+            (Strategy::PrimaryCopy(node), Request::Primary(message)) => {
+                let answer = node.replicas().receive(cx, message).await;
+                Ok(answer.map(|answer| Reply::PrimaryOk { answer }))
+            }
+            (Strategy::Consensus(node), request) => node.serve(request, cx).await.map(Some),
+            (Strategy::PrimaryCopy(node), request) => node.serve(request, cx).await.map(Some),
+        }
+    }
+
+    async fn background(&self, cx: &Context) {
+        match &self.0 {
+            Strategy::Consensus(node) => run(node, cx).await,
+            Strategy::PrimaryCopy(node) => run(node, cx).await,
+        }
+    }
+}
+
+async fn run<R: Replicas>(node: &ShopNode<R>, cx: &Context) {
+    let (recovering, recovery_cx) = (node.clone(), cx.clone());
+    cx.spawn(async move { recovering.run_recovery(&recovery_cx).await });
+    let (telling, telling_cx) = (node.clone(), cx.clone());
+    cx.spawn(async move { telling.run_statistics(&telling_cx).await });
+    node.replicas().run(cx).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_for_another_node_is_read_from_its_message() {
+        let text = r#"{"type":"shard","shard":1,"ask":{"execute":{"begin":
+            {"order":"o1","home":1,"parts":[[0,{"p1":2}]]}}}}"#;
+        let request: Result<Request, _> = serde_json::from_str(text);
+        assert!(matches!(request, Ok(Request::Shard(_))));
+    }
+}

@@ -1,0 +1,7 @@
+//! The shop in virtual time.
+
+mod cluster;
+mod copies;
+mod cost;
+mod sharded;
+mod swarm;
