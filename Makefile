@@ -89,13 +89,13 @@ frontier: ## Measures the variants of broadcast and draws the plot
 election: ## Measures the strategies of leader-election side by side
 	$(CARGO) run --release --locked -p leader-election --example election
 
-.PHONY: jobs
-jobs: ## Measures the policies of jobs side by side
-	$(CARGO) run --release --locked -p jobs --example table
-
 .PHONY: orders
 orders: ## Measures the strategies of orders side by side
 	$(CARGO) run --release --locked -p orders --example strategies
+
+.PHONY: jobs
+jobs: ## Measures the policies of jobs side by side
+	$(CARGO) run --release --locked -p jobs --example table
 
 .PHONY: new-challenge
 new-challenge: ## Creates the package challenges/NAME with a working node

@@ -23,6 +23,7 @@ pub use process::{ClockSkew, Kill, Pause, Target};
 
 use crate::edn::Value;
 use crate::net;
+use crate::runner::Kept;
 use crate::seed::ChaCha8Rng;
 
 /// What a fault can reach.
@@ -131,6 +132,8 @@ pub struct Schedule {
     /// When the next start or stop is due; `None` if there is none.
     next_at: Option<Duration>,
     active: bool,
+    /// Whether the latest start was left out.
+    is_left_out: bool,
 }
 
 impl Schedule {
@@ -144,6 +147,7 @@ impl Schedule {
             timing,
             next_at: Some(first),
             active: false,
+            is_left_out: false,
         }
     }
 }
@@ -165,12 +169,30 @@ impl fmt::Display for Schedule {
 #[derive(Default)]
 pub struct Nemesis {
     schedules: Vec<Schedule>,
+    kept_starts: Kept,
+    start_count: u64,
 }
 
 impl Nemesis {
     /// Creates a nemesis that follows these schedules.
     pub fn new(schedules: Vec<Schedule>) -> Nemesis {
-        Nemesis { schedules }
+        Nemesis {
+            schedules,
+            ..Nemesis::default()
+        }
+    }
+
+    /// Leaves out the starts of faults that are not kept, by their number.
+    pub fn keep(self, kept_starts: Kept) -> Nemesis {
+        Nemesis {
+            kept_starts,
+            ..self
+        }
+    }
+
+    /// Returns how many faults were started, those that were left out included.
+    pub fn start_count(&self) -> u64 {
+        self.start_count
     }
 
     /// Whether there are no faults at all.
@@ -192,7 +214,8 @@ impl Nemesis {
             .min()
     }
 
-    /// Starts or stops the fault whose time comes first, if that is not after `now`.
+    /// Starts or stops the fault whose time comes first, if that is not after `now`. Returns `None` if
+    /// there is none, or it is left out.
     pub fn act(&mut self, now: Duration, cx: &mut FaultContext<'_>) -> Option<FaultRecord> {
         let due = |schedule: &&mut Schedule| schedule.next_at.is_some_and(|at| at <= now);
         let earliest = self.schedules.iter_mut().filter(due);
@@ -204,6 +227,13 @@ impl Nemesis {
             Timing::Between(_, to) if schedule.active => to,
             Timing::Between(..) => None,
         };
+        if schedule.active {
+            schedule.is_left_out = !self.kept_starts.contains(self.start_count);
+            self.start_count += 1;
+        }
+        if schedule.is_left_out {
+            return None;
+        }
         Some(match schedule.active {
             true => schedule.fault.start(cx),
             false => schedule.fault.stop(cx),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::message::EndpointId;
+use crate::runner::Kept;
 use crate::seed::ChaCha8Rng;
 
 /// A copy of a message arrives at most this much later than the message, in milliseconds.
@@ -63,6 +64,8 @@ pub struct Faults {
     links: BTreeMap<FaultId, LinkFault>,
     next_id: u64,
     counts: FaultCounts,
+    kept: Kept,
+    affected_count: u64,
 }
 
 impl Faults {
@@ -97,6 +100,23 @@ impl Faults {
         self.counts
     }
 
+    /// Spares the messages that are not kept, by their number among those that a fault affects.
+    pub fn keep(&mut self, kept: Kept) {
+        self.kept = kept;
+    }
+
+    /// Returns how many times a fault affected a message, those that were spared included.
+    pub fn affected_count(&self) -> u64 {
+        self.affected_count
+    }
+
+    /// Counts a message that a fault affects, and returns whether it is spared.
+    fn spares_next(&mut self) -> bool {
+        let index = self.affected_count;
+        self.affected_count += 1;
+        !self.kept.contains(index)
+    }
+
     fn next_id(&mut self) -> FaultId {
         self.next_id += 1;
         FaultId(self.next_id)
@@ -109,8 +129,9 @@ impl Faults {
                 .get(&receiver)
                 .is_some_and(|senders| senders.contains(&sender))
         });
-        self.counts.dropped += u64::from(is_blocked);
-        is_blocked
+        let is_dropped = is_blocked && !self.spares_next();
+        self.counts.dropped += u64::from(is_dropped);
+        is_dropped
     }
 
     /// Whether any fault of links is in force.
@@ -125,25 +146,32 @@ impl Faults {
         rng: &mut ChaCha8Rng,
     ) -> Vec<Duration> {
         let mut delays = vec![latency];
-        for fault in self.links.values() {
-            match *fault {
+        let faults: Vec<LinkFault> = self.links.values().copied().collect();
+        for fault in faults {
+            match fault {
                 LinkFault::Loss(probability) => {
-                    if rng.random_bool(probability) {
+                    if rng.random_bool(probability) && !self.spares_next() {
                         self.counts.lost += 1;
                         return Vec::new();
                     }
                 }
                 LinkFault::Duplication(probability) => {
                     if rng.random_bool(probability) {
-                        self.counts.duplicated += 1;
                         let later = Duration::from_millis(rng.random_range(0..MAX_COPY_DELAY_MS));
+                        if self.spares_next() {
+                            continue;
+                        }
+                        self.counts.duplicated += 1;
                         delays.push(delays[0] + later);
                     }
                 }
                 LinkFault::Delay { probability, max } => {
                     if rng.random_bool(probability) {
-                        self.counts.delayed += 1;
                         let held = max.mul_f64(rng.random());
+                        if self.spares_next() {
+                            continue;
+                        }
+                        self.counts.delayed += 1;
                         delays.iter_mut().for_each(|delay| *delay += held);
                     }
                 }

@@ -17,7 +17,7 @@
 mod tests;
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -114,8 +114,9 @@ impl MessageLog {
 
     /// Writes when the history began.
     pub(super) fn origin(&mut self, origin: Duration) {
-        let line = format!("{{\"origin\":{}}}\n", origin.as_micros());
-        self.buffer.extend_from_slice(line.as_bytes());
+        self.text("{\"origin\":");
+        self.micros(origin);
+        self.text("}\n");
         self.flush(origin);
     }
 
@@ -124,19 +125,21 @@ impl MessageLog {
         if self.failure.is_some() {
             return;
         }
-        let [src, dest] = [message.src, message.dest].map(|id| &self.names[id.index()]);
-        let (at_us, id) = (at.as_micros(), message.id);
-        // Writing to a vector cannot fail.
-        let _ = write!(
-            self.buffer,
-            "{{\"at\":{at_us},\"id\":{id},\"src\":{src},\"dest\":{dest},"
-        );
-        if let Some(operation) = operation {
-            let _ = write!(self.buffer, "\"operation\":{operation},");
+        self.begin(at, message.id);
+        for (field, end) in [("src", message.src), ("dest", message.dest)] {
+            self.text(",\"");
+            self.text(field);
+            self.text("\":");
+            let name = &self.names[end.index()];
+            self.buffer.extend_from_slice(name.as_bytes());
         }
-        self.buffer.extend_from_slice(b"\"body\":");
-        self.buffer.extend_from_slice(message.body.as_bytes());
-        self.buffer.extend_from_slice(b"}\n");
+        if let Some(operation) = operation {
+            self.text(",\"operation\":");
+            self.number(operation as u64);
+        }
+        self.text(",\"body\":");
+        self.text(&message.body);
+        self.text("}\n");
         self.flush_if_due(at);
     }
 
@@ -145,12 +148,42 @@ impl MessageLog {
         if self.failure.is_some() {
             return;
         }
-        let (at_us, fate) = (at.as_micros(), fate.name());
-        let _ = writeln!(
-            self.buffer,
-            "{{\"at\":{at_us},\"id\":{id},\"event\":\"{fate}\"}}"
-        );
+        self.begin(at, id);
+        self.text(",\"event\":\"");
+        self.text(fate.name());
+        self.text("\"}\n");
         self.flush_if_due(at);
+    }
+
+    fn begin(&mut self, at: Duration, id: u64) {
+        self.text("{\"at\":");
+        self.micros(at);
+        self.text(",\"id\":");
+        self.number(id);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    fn micros(&mut self, time: Duration) {
+        self.number(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// Writes a number digit by digit. With `write!` the log costs half as much again: 0.3 µs a message
+    /// instead of 0.2 µs.
+    fn number(&mut self, mut number: u64) {
+        let mut digits = [0; 20];
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.buffer.extend_from_slice(&digits[first..]);
     }
 
     fn flush_if_due(&mut self, now: Duration) {

@@ -218,6 +218,15 @@ fn is_number(word: &str) -> bool {
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
+/// Whether a text begins with an integer, and not with a time such as `1.500 s` or `1.500–2.000 ms`.
+fn begins_with_integer(text: &str) -> bool {
+    let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_fraction = after
+        .strip_prefix('.')
+        .is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+    after.len() < text.len() && !is_fraction && !after.starts_with('–')
+}
+
 /// A position in a text.
 struct Scan<'t> {
     text: &'t str,
@@ -254,7 +263,7 @@ impl<'t> Scan<'t> {
         loop {
             let follows = |separator: &&&str| {
                 let after = self.rest().strip_prefix(**separator);
-                after.is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()))
+                after.is_some_and(begins_with_integer)
             };
             let Some(separator) = separators.iter().find(follows) else {
                 return;

@@ -11,6 +11,7 @@
 
 mod calls;
 mod diagnosis;
+mod kept;
 mod nodes;
 mod outcome;
 mod phases;
@@ -43,6 +44,7 @@ use calls::Calls;
 use warnings::Warnings;
 use workers::Worker;
 
+pub use kept::{DecisionCounts, Kept};
 pub use outcome::Outcome;
 pub use phases::RECOVERY;
 pub use plan::{NoopObserver, Observer, Plan};
@@ -85,6 +87,8 @@ struct Run<'a, H> {
     rules: Rules,
     /// Whether all nodes have been set up, so that an `init` is that of a restarted node.
     is_under_way: bool,
+    /// Whether the final phase has begun.
+    is_final: bool,
     /// The generator of the current phase.
     generator: Option<Box<dyn Generator>>,
     history: History,
@@ -98,6 +102,8 @@ struct Run<'a, H> {
     last_delivered: Vec<Option<Message>>,
     kills: usize,
     pauses: usize,
+    /// The number of operations of the main phase, those that were left out included.
+    operations_drawn: u64,
     /// Whether the nemesis has taken each node down.
     down: Vec<bool>,
 }
@@ -130,6 +136,7 @@ impl<'a, H: Host> Run<'a, H> {
             calls: Calls::default(),
             rules: plan.workload.rules(&plan.settings),
             is_under_way: false,
+            is_final: false,
             generator: None,
             history: History::default(),
             origin: Duration::ZERO,
@@ -139,6 +146,7 @@ impl<'a, H: Host> Run<'a, H> {
             last_delivered: vec![None; node_count],
             kills: 0,
             pauses: 0,
+            operations_drawn: 0,
             down: vec![false; node_count],
             plan,
             host,
@@ -173,7 +181,13 @@ impl<'a, H: Host> Run<'a, H> {
                     .add_many(WarningKind::UnloggedOutput, Some(node), dropped, &text);
             }
         }
-        let fault_counts = self.net.faults().borrow().counts();
+        let faults = self.net.faults();
+        let fault_counts = faults.borrow().counts();
+        let decisions = DecisionCounts {
+            operations: self.operations_drawn,
+            faults: self.plan.nemesis.start_count(),
+            messages: faults.borrow().affected_count(),
+        };
         let mut journal = self.net.into_journal(self.origin);
         if let Some(error) = journal.close_log() {
             let text = format!("the log of messages is incomplete: {error}");
@@ -185,6 +199,7 @@ impl<'a, H: Host> Run<'a, H> {
             fault_counts,
             kills: self.kills,
             pauses: self.pauses,
+            decisions,
             warnings: self.warnings.into_list(nodes),
             failure,
         }

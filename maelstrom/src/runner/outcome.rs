@@ -1,6 +1,6 @@
 //! The outcome of a run.
 
-use super::Warning;
+use super::{DecisionCounts, Warning};
 use crate::history::{History, Kind};
 use crate::net::{FaultCounts, Journal};
 
@@ -17,6 +17,8 @@ pub struct Outcome {
     pub kills: usize,
     /// How many times a node was paused.
     pub pauses: usize,
+    /// How many decisions can be left out when the run is repeated.
+    pub decisions: DecisionCounts,
     /// What the user should know whatever the verdict is, by kind and node.
     pub warnings: Vec<Warning>,
     /// Why the run broke off; the history is incomplete then.

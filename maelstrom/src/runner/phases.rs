@@ -70,6 +70,7 @@ impl<H: Host> Run<'_, H> {
 
     /// Ends all faults, lets the cluster recover, and performs the workload's last operations.
     pub(super) fn final_phase(&mut self, phase: FinalPhase) -> Result<()> {
+        self.is_final = true;
         self.heal()?;
         self.observer.milestone("Waiting for recovery...");
         let recovered = self.now() + RECOVERY;
@@ -126,12 +127,25 @@ impl<H: Host> Run<'_, H> {
                 at,
                 invocation,
             } => {
-                self.begin(thread, at, invocation)?;
+                if self.keeps_operation() {
+                    self.begin(thread, at, invocation)?;
+                }
                 Ok(Asked::Invoked(at))
             }
             Next::Wait(until) => Ok(Asked::Wait(until)),
             Next::Done => Ok(Asked::Done),
         }
+    }
+
+    /// Counts an operation that is due, and returns whether it is performed. Those of the final phase
+    /// are not counted, and are all performed.
+    fn keeps_operation(&mut self) -> bool {
+        if self.is_final {
+            return true;
+        }
+        let index = self.operations_drawn;
+        self.operations_drawn += 1;
+        self.plan.kept_operations.contains(index)
     }
 
     /// Performs what the nemesis has due before `end`, and returns when it is due next. If a part

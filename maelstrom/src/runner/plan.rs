@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Kept;
 use crate::generator::Invocation;
 use crate::history::Operation;
 use crate::nemesis::Nemesis;
@@ -19,6 +20,9 @@ pub struct Plan {
     /// An operation that every thread performs once in the final phase, in place of the workload's
     /// own final phase.
     pub final_operation: Option<Invocation>,
+    /// The operations of the main phase that are performed, by their number; time passes as if the
+    /// others were performed too.
+    pub kept_operations: Kept,
     /// The part of the main phase, at its end, in which no fault is in force.
     pub fault_free_tail: Duration,
     /// How long messages take.
@@ -47,6 +51,7 @@ impl Plan {
             workload,
             settings,
             final_operation: None,
+            kept_operations: Kept::All,
             fault_free_tail: Duration::ZERO,
             latency: Latency::constant(Duration::ZERO),
             nemesis: Nemesis::default(),

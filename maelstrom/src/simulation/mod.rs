@@ -31,9 +31,12 @@
 
 mod fault_kind;
 mod load;
+mod reduction;
 mod run;
 mod scenario;
 mod seeds;
+mod shrink;
+mod story;
 mod swarm;
 mod tally;
 mod watchdog;
@@ -52,6 +55,8 @@ pub use fault_kind::FaultKind;
 pub use load::Load;
 pub use run::Run;
 pub use seeds::{for_each_seed, for_seeds};
+pub use shrink::shrink;
+pub use story::{EVENTS_MAX, story};
 pub use swarm::{Configuration, Swarm};
 pub use tally::Totals;
 
@@ -59,10 +64,12 @@ use crate::check;
 use crate::host::{Command, Host, NodeFactory, ProcessHost, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
-use crate::runner::{self, NoopObserver, Plan};
+use crate::runner::{self, Kept, NoopObserver, Plan};
 use crate::seed::Seed;
 use crate::service::ServiceOptions;
 use crate::workload::Settings;
+
+use reduction::Reduction;
 
 /// Returns a duration in milliseconds.
 pub const fn ms(count: u64) -> Duration {
@@ -88,6 +95,8 @@ pub struct Simulation {
     recording: Recording,
     verbose: bool,
     notes: Vec<String>,
+    kept_operations: Kept,
+    kept_faults: Kept,
 }
 
 /// The network as a script of faults sees it.
@@ -138,6 +147,8 @@ impl Simulation {
             recording: Recording::First(0),
             verbose: std::env::var_os("EDDY_VERBOSE").is_some(),
             notes: Vec::new(),
+            kept_operations: Kept::All,
+            kept_faults: Kept::All,
         }
     }
 
@@ -200,7 +211,13 @@ impl Simulation {
     /// # Panics
     ///
     /// If no nodes were given, or the workload cannot run with these settings.
-    pub fn run(mut self, load: Load) -> Run {
+    pub fn run(mut self, mut load: Load) -> Run {
+        let reduction = shrink::next_reduction();
+        let kept_messages = match &reduction {
+            Some(reduction) => self.reduce(reduction, &mut load),
+            None => Kept::All,
+        };
+        let has_scripts = !self.scripts.is_empty();
         let factory = self.factory.take().expect("a simulation needs nodes");
         let (names, seed) = (self.names(), self.seed);
         let host = SimulatedHost::new(factory, &names, seed);
@@ -208,12 +225,38 @@ impl Simulation {
             .expect("a runtime without I/O can be built")
             .verbose(self.verbose);
         let scripts = std::mem::take(&mut self.scripts);
-        self.run_on(&mut host, load, |faults, host| {
+        let run = self.run_on(&mut host, load, |faults, host| {
+            faults.borrow_mut().keep(kept_messages);
             for script in scripts {
                 let faults = faults.clone();
                 host.spawn(script(NetworkControl { faults }));
             }
-        })
+        });
+        if reduction.is_some() {
+            shrink::observe(&run, has_scripts);
+        }
+        run
+    }
+
+    /// Leaves out what a reduction does not keep. Returns which affected messages it keeps.
+    fn reduce(&mut self, reduction: &Reduction, load: &mut Load) -> Kept {
+        // Clients stay as many as they were, if there are fewer nodes.
+        load.concurrency = Some(self.concurrency(load));
+        if let (Some(clients), Some(concurrency)) = (reduction.clients, &mut load.concurrency) {
+            *concurrency = clients.min(*concurrency);
+        }
+        self.count = reduction
+            .nodes
+            .map_or(self.count, |count| count.min(self.count));
+        if let Some(limit) = reduction.time_limit {
+            let faults_end = load.time_limit.saturating_sub(load.fault_free_tail);
+            load.time_limit = limit.min(load.time_limit);
+            load.fault_free_tail = load.time_limit.saturating_sub(faults_end);
+        }
+        self.recording = Recording::All;
+        self.kept_operations = reduction.operations.clone();
+        self.kept_faults = reduction.faults.clone();
+        reduction.messages.clone()
     }
 
     /// Performs the same run on real processes, in real time, each with a log in `logs`, to compare
@@ -257,7 +300,8 @@ impl Simulation {
             final_operation: load.final_operation.clone(),
             fault_free_tail: load.fault_free_tail,
             latency: self.latency,
-            nemesis: Nemesis::new(self.schedules),
+            kept_operations: self.kept_operations,
+            nemesis: Nemesis::new(self.schedules).keep(self.kept_faults),
             services: self.services,
             recording: self.recording,
             ..Plan::new(load.workload.clone(), settings.clone(), self.seed)
@@ -265,7 +309,16 @@ impl Simulation {
         let outcome = runner::run_with(plan, host, &mut NoopObserver, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
         let results = check::check(&outcome.history, workload, &settings, Some(net));
-        Run::new(self.seed, description, outcome, results, host.now())
+        let workload = load.workload.clone();
+        Run::new(
+            self.seed,
+            description,
+            settings,
+            workload,
+            outcome,
+            results,
+            host.now(),
+        )
     }
 
     fn concurrency(&self, load: &Load) -> usize {

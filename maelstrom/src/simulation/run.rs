@@ -1,5 +1,6 @@
 //! A simulated run that is over.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::tally;
@@ -7,13 +8,17 @@ use crate::check::set_full::SetAnalysis;
 use crate::check::{Results, Verdict};
 use crate::history::History;
 use crate::net::{FaultCounts, Journal};
-use crate::runner::{Outcome, Warning};
+use crate::report::{self, RunDirectory, RunRecord, RunResults, RunSummary};
+use crate::runner::{DecisionCounts, Outcome, Warning};
 use crate::seed::Seed;
+use crate::workload::{AnyWorkload, Settings};
 
 /// The outcome of a simulated run, with its verdict.
 pub struct Run {
     seed: Seed,
     description: String,
+    settings: Settings,
+    workload: AnyWorkload,
     outcome: Outcome,
     results: Results,
     virtual_time: Duration,
@@ -29,6 +34,8 @@ impl Run {
     pub(super) fn new(
         seed: Seed,
         description: String,
+        settings: Settings,
+        workload: AnyWorkload,
         outcome: Outcome,
         results: Results,
         virtual_time: Duration,
@@ -36,6 +43,8 @@ impl Run {
         let run = Run {
             seed,
             description,
+            settings,
+            workload,
             outcome,
             results,
             virtual_time,
@@ -128,6 +137,70 @@ impl Run {
     /// Returns how many messages the faults of the network affected.
     pub fn net(&self) -> FaultCounts {
         self.outcome.fault_counts
+    }
+
+    /// Returns what was run, in one line.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Returns the settings of the run.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns how many decisions can be left out when the run is repeated.
+    pub(super) fn decisions(&self) -> DecisionCounts {
+        self.outcome.decisions
+    }
+
+    /// Writes the record, the history, the results and the pages of the run into a directory of the
+    /// store `root`, as `eddy test` does, and returns the path of its page. The page shows the messages
+    /// that the run [recorded](super::Simulation::record_all_messages).
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be created, or something in it cannot be written.
+    pub fn write_report(&self, root: &Path) -> anyhow::Result<std::path::PathBuf> {
+        let name = self.workload.name();
+        let mut directory = RunDirectory::create(root, name)?;
+        let description = format!("seed {}: {}", self.seed, self.description);
+        let record = RunRecord {
+            description: description.clone(),
+            ..RunRecord::new(name, &self.settings, self.seed)
+        };
+        directory.begin(&record)?;
+        let mut problems = directory.write_history(self.history());
+        let net = self.journal().to_edn(self.operations());
+        let history = self.history();
+        let mut results = crate::check::check(history, &*self.workload, &self.settings, Some(net));
+        let summary = RunSummary {
+            workload: name,
+            description: &description,
+            command: None,
+            history,
+            journal: Some(self.journal()),
+            failure: self.failure(),
+        };
+        problems.extend(report::write(
+            directory.path(),
+            &summary,
+            Some(&mut results),
+        ));
+        let page = directory.file("index.html");
+        let json = RunResults {
+            results: &results,
+            history,
+            record: Some(&record),
+            warnings: self.warnings(),
+            page: Some(&page),
+            is_interrupted: false,
+        };
+        problems.extend(directory.write_results(&results, &json.to_json()));
+        match problems.first() {
+            Some(problem) => anyhow::bail!("{problem}"),
+            None => Ok(page),
+        }
     }
 
     /// Returns how many times a node was killed.

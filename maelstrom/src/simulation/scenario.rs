@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::shrink::Smallest;
+use super::story::abridged;
 use super::tally::Totals;
 use crate::seed::Seed;
 
@@ -31,6 +33,8 @@ pub(super) struct Failure<'a> {
     pub(super) message: &'a str,
     /// The description of the seed's last run, if there was one.
     pub(super) description: Option<&'a str>,
+    /// The smallest run that fails in the same way, if one was looked for.
+    pub(super) smallest: Option<&'a Smallest>,
 }
 
 impl Scenario {
@@ -76,6 +80,22 @@ impl Scenario {
         format!("EDDY_SEED={seed} {command} {name} {separator}--exact --nocapture")
     }
 
+    /// Tells the smallest run that fails in the same way, and how to replay it.
+    fn tell_smallest(&self, failure: &Failure, smallest: &Smallest) -> String {
+        let mut lines = vec![format!(
+            "the smallest run that was found to fail in the same way ({} runs tried): {}",
+            smallest.trials, smallest.description
+        )];
+        lines.extend(abridged(&smallest.story));
+        lines.push(format!(
+            "replay it: EDDY_SHRUNK={} {}",
+            smallest.reduction,
+            self.replay(failure.seed)
+        ));
+        lines.extend(smallest.page.iter().map(|page| format!("its page: {page}")));
+        lines.join("\n")
+    }
+
     /// Ends the process: a seed hangs, and its thread cannot be stopped.
     pub(super) fn give_up(&self, seed: Seed) -> ! {
         tell(&format!(
@@ -107,9 +127,13 @@ impl Scenario {
 
     /// Writes the scenario's line, and the paragraph of its failure.
     pub(super) fn end(&self, tally: &Totals, wall: Duration, failure: Option<Failure>) {
-        let replay = failure
-            .as_ref()
-            .map(|failure| format!("replay: {}", self.replay(failure.seed)));
+        let replay = failure.as_ref().map(|failure| {
+            let replay = format!("replay: {}", self.replay(failure.seed));
+            match failure.smallest {
+                Some(smallest) => format!("{replay}\n{}", self.tell_smallest(failure, smallest)),
+                None => replay,
+            }
+        });
         if !self.reports {
             if let (Some(failure), Some(replay)) = (failure, replay) {
                 eprintln!("\n{}", paragraph(&failure, &replay));
@@ -144,7 +168,7 @@ fn paragraph(failure: &Failure, replay: &str) -> String {
         }
     }
     lines.extend(failure.message.lines().map(str::to_owned));
-    lines.push(replay.to_owned());
+    lines.extend(replay.lines().map(str::to_owned));
     let lines = lines.iter().map(|line| format!("         {line}"));
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -179,6 +203,7 @@ mod tests {
             seed: Seed(7),
             message,
             description,
+            smallest: None,
         }
     }
 

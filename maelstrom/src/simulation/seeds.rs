@@ -10,7 +10,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::reduction::Reduction;
 use super::scenario::{Failure, Scenario};
+use super::shrink::{self, Smallest};
 use super::tally::{self, Totals};
 use super::watchdog::Watchdog;
 use crate::seed::Seed;
@@ -22,6 +24,8 @@ const DEFAULT_SEEDS: u64 = 10;
 struct Panicked {
     seed: u64,
     description: Option<String>,
+    /// The number of runs of the scenario until then.
+    runs: u64,
     panic: Box<dyn Any + Send>,
 }
 
@@ -50,17 +54,47 @@ pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Totals {
     )]
     let begin = Instant::now();
     let described = Scenario::current();
-    let (total, panicked) = run_all(seeds, &described, &scenario);
+    let replayed = replayed_reduction();
+    let is_replay = replayed.is_some();
+    let (total, panicked) = match replayed {
+        Some(reduction) => {
+            shrink::with_reduction(reduction, || run_all(seeds, &described, &scenario))
+        }
+        None => run_all(seeds, &described, &scenario),
+    };
+    let smallest = panicked
+        .as_ref()
+        .filter(|_| !is_replay)
+        .and_then(|panicked| smallest(panicked, &scenario));
     let failure = panicked.as_ref().map(|panicked| Failure {
         seed: Seed(panicked.seed),
         message: message(panicked.panic.as_ref()),
         description: panicked.description.as_deref(),
+        smallest: smallest.as_ref(),
     });
     described.end(&total, begin.elapsed(), failure);
     if let Some(Panicked { panic, .. }) = panicked {
         resume_unwind(panic);
     }
     total
+}
+
+/// Returns the reduction that `EDDY_SHRUNK` asks for.
+fn replayed_reduction() -> Option<Reduction> {
+    let token = std::env::var("EDDY_SHRUNK").ok()?;
+    assert!(
+        std::env::var_os("EDDY_SEED").is_some(),
+        "EDDY_SHRUNK needs EDDY_SEED, the seed that was shrunk"
+    );
+    let reduction = token.parse();
+    Some(reduction.unwrap_or_else(|problem| panic!("EDDY_SHRUNK: {problem}")))
+}
+
+/// Returns the smallest run that fails as a seed's last run did, if that failed by its verdict.
+fn smallest(panicked: &Panicked, scenario: &impl Fn(Seed)) -> Option<Smallest> {
+    let run = panicked.runs.checked_sub(1)?;
+    let seed = Seed(panicked.seed);
+    shrink::smallest(run, shrink::budget(), &|| scenario(seed))
 }
 
 /// Runs all seeds, or until one fails. Seeds begin in order, and those that have begun are finished,
@@ -103,6 +137,7 @@ fn run_all(
                     *failure = Some(Panicked {
                         seed,
                         description,
+                        runs: tally.runs,
                         panic,
                     });
                 }
@@ -151,7 +186,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// Returns the number in an environment variable, if it is set.
-fn number_from_env(name: &str) -> Option<u64> {
+pub(super) fn number_from_env(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(
         text.parse()

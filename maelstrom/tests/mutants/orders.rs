@@ -2,9 +2,8 @@
 //!
 //! n0 has the shop, and the other nodes forward every request to it. One thing is wrong at a time.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use eddy::seed::Seed;
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
@@ -16,8 +15,9 @@ use tokio::time::sleep;
 use crate::specimens::{Mutant, Specimens};
 use crate::world::World;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Flaw {
+    #[default]
     None,
     ChecksThenTakes,
     ReadsStockFromCopy,
@@ -38,7 +38,7 @@ enum Flaw {
 }
 
 macro_rules! mutant {
-    ($flaw:ident, $what:literal, $anomaly:literal) => {
+    ($flaw:ident: $what:literal => $anomaly:literal) => {
         Mutant {
             flaw: $what,
             world: World::Distance,
@@ -52,82 +52,22 @@ pub static SPECIMENS: Specimens = Specimens::new(
     &workload::Orders,
     |world, seed| run(Flaw::None, world, seed),
     &[
-        mutant!(
-            ChecksThenTakes,
-            "check the stock, and take from it a moment later",
-            "oversold"
-        ),
-        mutant!(
-            ReadsStockFromCopy,
-            "read stock from a copy that lags",
-            "stock-out-of-bounds"
-        ),
-        mutant!(
-            ReadsStatusFromCopy,
-            "read orders from a copy that lags",
-            "stale-status"
-        ),
-        mutant!(
-            DecidesAgain,
-            "decide a rejected order again when it is repeated",
-            "decision-changed"
-        ),
-        mutant!(
-            DropsOrders,
-            "accept one order in ten without storing it",
-            "lost-order"
-        ),
-        mutant!(
-            DropsEarlyPayments,
-            "drop payments that come before their order",
-            "lost-payment"
-        ),
-        mutant!(
-            DropsRestocks,
-            "acknowledge one restock in three without storing it",
-            "lost-restock"
-        ),
-        mutant!(
-            PaysTwice,
-            "let a second payment pay an order, too",
-            "double-payment"
-        ),
-        mutant!(
-            RestocksAgain,
-            "count a repeated restock again",
-            "counted-twice"
-        ),
-        mutant!(
-            RejectsAtRandom,
-            "reject one order in ten",
-            "unjustified-rejection"
-        ),
-        mutant!(
-            KeepsPartOfRejectedOrder,
-            "keep the first line of an order whose second line fails",
-            "leak"
-        ),
-        mutant!(
-            CountsWhatItWasAsked,
-            "count only the orders that they were asked for",
-            "nodes-disagree"
-        ),
-        mutant!(
-            CountsRepeatedOrders,
-            "count repeated orders in the statistics",
-            "wrong-statistics"
-        ),
-        mutant!(
-            NeverTellsStatistics,
-            "have no statistics at n2",
-            "no-final-answer"
-        ),
-        mutant!(
-            InventsPayments,
-            "show payments that do not exist",
-            "phantom"
-        ),
-        mutant!(StockIsText, "send the stock as a string", "malformed-reply"),
+        mutant!(ChecksThenTakes: "check the stock, and take from it a moment later" => "oversold"),
+        mutant!(ReadsStockFromCopy: "read stock from a copy that lags" => "stock-out-of-bounds"),
+        mutant!(ReadsStatusFromCopy: "read orders from a copy that lags" => "stale-status"),
+        mutant!(DecidesAgain: "decide a rejected order again when it is repeated" => "decision-changed"),
+        mutant!(DropsOrders: "accept one order in ten without storing it" => "lost-order"),
+        mutant!(DropsEarlyPayments: "drop payments that come before their order" => "lost-payment"),
+        mutant!(DropsRestocks: "acknowledge one restock in three without storing it" => "lost-restock"),
+        mutant!(PaysTwice: "let a second payment pay an order, too" => "double-payment"),
+        mutant!(RestocksAgain: "count a repeated restock again" => "counted-twice"),
+        mutant!(RejectsAtRandom: "reject one order in ten" => "unjustified-rejection"),
+        mutant!(KeepsPartOfRejectedOrder: "keep the first line of an order whose second line fails" => "leak"),
+        mutant!(CountsWhatItWasAsked: "count only the orders that they were asked for" => "nodes-disagree"),
+        mutant!(CountsRepeatedOrders: "count repeated orders in the statistics" => "wrong-statistics"),
+        mutant!(NeverTellsStatistics: "have no statistics at n2" => "no-final-answer"),
+        mutant!(InventsPayments: "show payments that do not exist" => "phantom"),
+        mutant!(StockIsText: "send the stock as a string" => "malformed-reply"),
     ],
 );
 
@@ -210,10 +150,11 @@ impl Shop {
     }
 }
 
+#[derive(Default)]
 struct ShopNode {
     flaw: Flaw,
     shop: RefCell<Shop>,
-    copy: Rc<RefCell<Shop>>,
+    copy: RefCell<Shop>,
     /// Orders that this node was asked for.
     counted: RefCell<Statistics>,
     requests: Cell<u64>,
@@ -223,10 +164,7 @@ impl ShopNode {
     fn new(flaw: Flaw) -> Self {
         Self {
             flaw,
-            shop: RefCell::default(),
-            copy: Rc::default(),
-            counted: RefCell::default(),
-            requests: Cell::new(0),
+            ..Self::default()
         }
     }
 
@@ -234,6 +172,13 @@ impl ShopNode {
     fn is_unlucky(&self, flaw: Flaw, one_in: u64) -> bool {
         self.requests.set(self.requests.get() + 1);
         self.flaw == flaw && self.requests.get().is_multiple_of(one_in)
+    }
+
+    fn shop_or_copy(&self, reads_copy: Flaw) -> Ref<'_, Shop> {
+        match self.flaw == reads_copy {
+            true => self.copy.borrow(),
+            false => self.shop.borrow(),
+        }
     }
 
     async fn order(&self, id: String, lines: Vec<(String, i64)>) -> &'static str {
@@ -315,24 +260,15 @@ impl ShopNode {
                 json!({ "type": "pay_ok", "status": self.pay(order, payment) })
             }
             Request::Status { order } => {
-                let shop = match self.flaw {
-                    Flaw::ReadsStatusFromCopy => self.copy.borrow(),
-                    _ => self.shop.borrow(),
-                };
-                match shop.status(&order) {
-                    ("paid", _) if self.flaw == Flaw::InventsPayments => {
-                        json!({ "type": "status_ok", "status": "paid", "payment": "none" })
-                    }
-                    (status, payment) => {
-                        json!({ "type": "status_ok", "status": status, "payment": payment })
-                    }
+                let shop = self.shop_or_copy(Flaw::ReadsStatusFromCopy);
+                let (status, mut payment) = shop.status(&order);
+                if payment.is_some() && self.flaw == Flaw::InventsPayments {
+                    payment = Some("none");
                 }
+                json!({ "type": "status_ok", "status": status, "payment": payment })
             }
             Request::Stock { product } => {
-                let shop = match self.flaw {
-                    Flaw::ReadsStockFromCopy => self.copy.borrow(),
-                    _ => self.shop.borrow(),
-                };
+                let shop = self.shop_or_copy(Flaw::ReadsStockFromCopy);
                 let stock = shop.stock.get(&product).copied().unwrap_or_default();
                 match self.flaw {
                     Flaw::StockIsText => json!({ "type": "stock_ok", "stock": stock.to_string() }),

@@ -13,13 +13,16 @@ use eddy::check::set_full::SetAnalysis;
 use eddy::check::txn::TxnAnalysis;
 use eddy::check::{Analysis, Verdict};
 use eddy::seed::Seed;
-use eddy::simulation::Run;
+use eddy::simulation::{Run, shrink, story};
 use eddy::workload::{EchoAnalysis, UniqueIdsAnalysis, Workload};
 
 use crate::world::World;
 
 /// A mutant must be caught on one of so many seeds.
 const SEEDS: u64 = 20;
+
+/// What shrinking a mutant's run may cost, in multiples of the run.
+const SHRINK_BUDGET: u64 = 25;
 
 /// Runs some nodes in a world.
 pub type Scenario = fn(World, Seed) -> Run;
@@ -62,6 +65,19 @@ impl Specimens {
     pub fn seeds_needed(&self) -> &[Result<u64, String>] {
         self.seeds_needed
             .get_or_init(|| self.mutants.iter().map(Mutant::seeds_needed).collect())
+    }
+
+    /// Returns the length of the story of each mutant's smallest failing run; `None` for one whose
+    /// workload's checker has nothing against it.
+    pub fn story_lengths(&self) -> Vec<Option<usize>> {
+        let mutants = self.mutants.iter().zip(self.seeds_needed());
+        mutants
+            .map(|(mutant, needed)| {
+                let seed = Seed(needed.as_ref().ok()?.checked_sub(1)?);
+                let smallest = shrink(SHRINK_BUDGET, || (mutant.run)(mutant.world, seed))?;
+                Some(story(&smallest).len())
+            })
+            .collect()
     }
 
     /// Every mutant is rejected, for what is wrong with it.

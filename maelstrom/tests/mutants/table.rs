@@ -26,17 +26,20 @@ const ALL: [&Specimens; 12] = [
 
 fn table() -> String {
     let mut table = String::from(
-        "| workload | nodes that … | in a world of … | show | seeds needed |\n|---|---|---|---|---|\n",
+        "| workload | nodes that … | in a world of … | show | seeds needed | events of the smallest run |\n|---|---|---|---|---|---|\n",
     );
     for specimens in ALL {
         let workload = specimens.workload.name();
         let file = workload.replace('-', "_");
         let mut first = format!("[{workload}](tests/mutants/{file}.rs)");
-        for (mutant, needed) in specimens.mutants.iter().zip(specimens.seeds_needed()) {
+        let lengths = specimens.story_lengths();
+        let outcomes = specimens.seeds_needed().iter().zip(lengths);
+        for (mutant, (needed, length)) in specimens.mutants.iter().zip(outcomes) {
+            let length = length.map_or("–".to_owned(), |length| length.to_string());
             let needed = needed.as_ref().map_or("never".to_owned(), u64::to_string);
             writeln!(
                 table,
-                "| {} | {} | {} | {} | {needed} |",
+                "| {} | {} | {} | {} | {needed} | {length} |",
                 std::mem::take(&mut first),
                 mutant.flaw,
                 mutant.world,

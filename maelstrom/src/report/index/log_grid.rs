@@ -210,7 +210,7 @@ mod tests {
         );
         let text = grids(&history).into_string();
         assert_eq!(text.matches("<tr class=\"hole\">").count(), 1, "{text}");
-        assert_eq!(text.matches("●").count(), 2, "{text}");
+        assert_eq!(text.matches(">●<").count(), 2, "{text}");
         assert!(text.contains("timeline.html#i3"), "{text}");
     }
 
