@@ -1,5 +1,6 @@
 //! Measures the policies side by side, in simulation: `make jobs`.
 
+#[allow(dead_code, reason = "the table has no column for pauses")]
 #[path = "../tests/jobs/cluster.rs"]
 mod cluster;
 

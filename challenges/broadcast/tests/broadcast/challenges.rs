@@ -50,13 +50,13 @@ const SWIFT: Targets = Targets {
 impl Targets {
     fn assert_cost(&self, run: &Run) {
         let cost = run.messages_per_op();
-        println!("{}: {cost:.3} messages per op", self.profile);
+        eprintln!("{}: {cost:.3} messages per op", self.profile);
         assert!(cost <= self.messages_per_op, "{cost} messages per op");
     }
 
     fn assert_times(&self, times: &DeliveryTimes) {
         let (median, max) = (times.quantile(0.5), times.max());
-        println!("{}: median {median:?}, max {max:?}", self.profile);
+        eprintln!("{}: median {median:?}, max {max:?}", self.profile);
         assert!(median < self.median, "median {median:?}");
         assert!(max < self.max, "max {max:?}");
     }
