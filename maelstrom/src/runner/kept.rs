@@ -25,7 +25,7 @@ impl Kept {
 /// How many decisions a run made that can be left out when it is repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecisionCounts {
-    /// Operations of the main phase.
+    /// Operations.
     pub operations: u64,
     /// Starts of faults.
     pub faults: u64,

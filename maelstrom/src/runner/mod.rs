@@ -87,8 +87,6 @@ struct Run<'a, H> {
     rules: Rules,
     /// Whether all nodes have been set up, so that an `init` is that of a restarted node.
     is_under_way: bool,
-    /// Whether the final phase has begun.
-    is_final: bool,
     /// The generator of the current phase.
     generator: Option<Box<dyn Generator>>,
     history: History,
@@ -102,8 +100,10 @@ struct Run<'a, H> {
     last_delivered: Vec<Option<Message>>,
     kills: usize,
     pauses: usize,
-    /// The number of operations of the main phase, those that were left out included.
+    /// The number of operations, those that were left out included.
     operations_drawn: u64,
+    /// The number of operations that were left out since the last that was performed.
+    left_out_in_a_row: u64,
     /// Whether the nemesis has taken each node down.
     down: Vec<bool>,
 }
@@ -136,7 +136,6 @@ impl<'a, H: Host> Run<'a, H> {
             calls: Calls::default(),
             rules: plan.workload.rules(&plan.settings),
             is_under_way: false,
-            is_final: false,
             generator: None,
             history: History::default(),
             origin: Duration::ZERO,
@@ -147,6 +146,7 @@ impl<'a, H: Host> Run<'a, H> {
             kills: 0,
             pauses: 0,
             operations_drawn: 0,
+            left_out_in_a_row: 0,
             down: vec![false; node_count],
             plan,
             host,

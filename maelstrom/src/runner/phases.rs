@@ -13,6 +13,9 @@ use crate::workload::FinalPhase;
 /// The time that the cluster has to recover between the end of all faults and the final operations.
 pub const RECOVERY: Duration = Duration::from_secs(10);
 
+/// The number of operations in a row that are left out of the final phase before it ends.
+const LEFT_OUT_MAX: u64 = 10_000;
+
 /// The result of asking the generator.
 enum Asked {
     /// An operation began, which was due at this time.
@@ -70,7 +73,6 @@ impl<H: Host> Run<'_, H> {
 
     /// Ends all faults, lets the cluster recover, and performs the workload's last operations.
     pub(super) fn final_phase(&mut self, phase: FinalPhase) -> Result<()> {
-        self.is_final = true;
         self.heal()?;
         self.observer.milestone("Waiting for recovery...");
         let recovered = self.now() + RECOVERY;
@@ -83,6 +85,8 @@ impl<H: Host> Run<'_, H> {
         loop {
             self.settle()?;
             match self.invoke_next(cutoff.unwrap_or(Duration::MAX))? {
+                // A final phase may last until it has seen something, which it never will.
+                Asked::Invoked(_) if self.left_out_in_a_row > LEFT_OUT_MAX => break,
                 Asked::Invoked(_) => continue,
                 Asked::Wait(until) => {
                     if cutoff.is_some_and(|cutoff| self.now() >= cutoff) {
@@ -137,15 +141,17 @@ impl<H: Host> Run<'_, H> {
         }
     }
 
-    /// Counts an operation that is due, and returns whether it is performed. Those of the final phase
-    /// are not counted, and are all performed.
+    /// Counts an operation that is due, and returns whether it is performed.
     fn keeps_operation(&mut self) -> bool {
-        if self.is_final {
-            return true;
-        }
         let index = self.operations_drawn;
         self.operations_drawn += 1;
-        self.plan.kept_operations.contains(index)
+        let is_kept = self.plan.kept_operations.contains(index);
+        self.left_out_in_a_row = if is_kept {
+            0
+        } else {
+            self.left_out_in_a_row + 1
+        };
+        is_kept
     }
 
     /// Performs what the nemesis has due before `end`, and returns when it is due next. If a part

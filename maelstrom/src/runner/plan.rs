@@ -20,8 +20,8 @@ pub struct Plan {
     /// An operation that every thread performs once in the final phase, in place of the workload's
     /// own final phase.
     pub final_operation: Option<Invocation>,
-    /// The operations of the main phase that are performed, by their number; time passes as if the
-    /// others were performed too.
+    /// The operations that are performed, by their number; time passes as if the others were performed
+    /// too.
     pub kept_operations: Kept,
     /// The part of the main phase, at its end, in which no fault is in force.
     pub fault_free_tail: Duration,

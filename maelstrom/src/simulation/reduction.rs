@@ -1,6 +1,6 @@
 //! Which part of a run is kept when it is shrunk.
 //!
-//! A run makes numbered decisions: the operations of its main phase, the starts of its faults, and
+//! A run makes numbered decisions: its operations, the starts of its faults, and
 //! the messages that a fault loses, duplicates, delays or cuts off. A [`Reduction`] keeps some of each,
 //! and bounds the number of nodes and clients and the time. With the seed it determines the run.
 
@@ -22,7 +22,7 @@ pub(super) struct Reduction {
     pub(super) clients: Option<usize>,
     /// The longest main phase.
     pub(super) time_limit: Option<Duration>,
-    /// The operations of the main phase.
+    /// The operations.
     pub(super) operations: Kept,
     /// The starts of faults.
     pub(super) faults: Kept,

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::reduction::Reduction;
 use super::{Run, story};
 use crate::check::Verdict;
+use crate::edn::Value;
 use crate::runner::{DecisionCounts, Kept};
 
 /// The cost of a search in multiples of the failing run's cost, unless `EDDY_SHRINK` says otherwise.
@@ -383,7 +384,20 @@ fn failures(run: &Run) -> BTreeSet<String> {
         return BTreeSet::new();
     }
     let findings = analysis.findings().into_iter();
-    let named: BTreeSet<String> = findings.map(|finding| finding.anomaly).collect();
+    let mut named: BTreeSet<String> = findings.map(|finding| finding.anomaly).collect();
+    let results = analysis.to_edn();
+    for list in ["anomaly-types", "bad-error-types"] {
+        let names = results
+            .get(list)
+            .and_then(Value::as_seq)
+            .unwrap_or_default();
+        named.extend(
+            names
+                .iter()
+                .filter_map(Value::as_keyword)
+                .map(str::to_owned),
+        );
+    }
     match named.is_empty() {
         true => ["invalid".to_owned()].into(),
         false => named,

@@ -22,7 +22,7 @@ use crate::world::World;
 const SEEDS: u64 = 20;
 
 /// What shrinking a mutant's run may cost, in multiples of the run.
-const SHRINK_BUDGET: u64 = 25;
+const SHRINK_BUDGET: u64 = 20;
 
 /// Runs some nodes in a world.
 pub type Scenario = fn(World, Seed) -> Run;

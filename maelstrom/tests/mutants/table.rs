@@ -28,11 +28,15 @@ fn table() -> String {
     let mut table = String::from(
         "| workload | nodes that … | in a world of … | show | seeds needed | events of the smallest run |\n|---|---|---|---|---|---|\n",
     );
-    for specimens in ALL {
+    // Shrinking takes the most time.
+    let lengths = std::thread::scope(|scope| {
+        let threads = ALL.map(|specimens| scope.spawn(|| specimens.story_lengths()));
+        threads.map(|thread| thread.join().expect("shrinking does not panic"))
+    });
+    for (specimens, lengths) in ALL.iter().zip(lengths) {
         let workload = specimens.workload.name();
         let file = workload.replace('-', "_");
         let mut first = format!("[{workload}](tests/mutants/{file}.rs)");
-        let lengths = specimens.story_lengths();
         let outcomes = specimens.seeds_needed().iter().zip(lengths);
         for (mutant, (needed, length)) in specimens.mutants.iter().zip(outcomes) {
             let length = length.map_or("–".to_owned(), |length| length.to_string());
