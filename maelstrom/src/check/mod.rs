@@ -1,6 +1,6 @@
 //! The checkers: from a finished history to a verdict.
 //!
-//! Each checker is a function from a [`History`](crate::history::History) to its own typed analysis, which knows its
+//! Each checker is a function from a [`History`] to its own typed analysis, which knows its
 //! [`Verdict`], prints itself under Maelstrom's result keys, and explains itself: a verdict that is
 //! not `valid` comes with the smallest piece of history that shows why.
 

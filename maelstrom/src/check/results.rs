@@ -74,7 +74,7 @@ impl Results {
     }
 
     /// The workload's analysis as the type that it is; `None` if it is another, such as
-    /// [`CheckerError`] of a checker that failed.
+    /// [`CheckerError`](super::CheckerError) of a checker that failed.
     pub fn workload_as<A: Analysis>(&self) -> Option<&A> {
         (self.workload() as &dyn Any).downcast_ref()
     }

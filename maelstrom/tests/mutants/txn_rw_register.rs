@@ -182,7 +182,7 @@ fn what_satisfies_a_level_is_accepted_at_it() {
     accepted(run::<StepByStep>, "read-uncommitted");
     accepted(run::<WritesFirst>, "read-uncommitted");
     accepted(run::<Forgetful>, "monotonic-atomic-view");
-    accepted(run::<ReadsCommitted>, "read-atomic");
+    accepted(run::<ReadsCommitted>, "monotonic-atomic-view");
     accepted(run::<Careless>, "read-atomic");
     accepted(run::<Snapshots>, "snapshot-isolation");
     accepted(run::<Stale>, "serializable");

@@ -119,7 +119,7 @@ fn explain(
     let mut lines = Vec::new();
     if let Err(Unordered(a, b)) = &analysis.range {
         lines.push(format!(
-            "the ids {a} and {b} have no order, so there is no range of ids"
+            "the ids {a} and {b} have no order, so there is no range of ids: use integers or strings"
         ));
     }
     if !repeated.is_empty() {
