@@ -1,7 +1,7 @@
 //! Load balancing: every node takes jobs from clients, and any node can run them.
 //!
 //! A node is a worker with some slots and a balancer, which gives each job to a
-//! worker that a [policy](policy) chooses. There is no central balancer and no message without a job:
+//! worker that a [`policy`] chooses. There is no central balancer and no message without a job:
 //! each message that flows anyway carries its sender's load.
 //!
 //! Whatever the policy, a job runs once: a node that gets no answer in time asks after the job, and
