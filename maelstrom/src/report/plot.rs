@@ -40,7 +40,7 @@ const MARKS: [&str; 6] = [
     "m-3.5 0h7m-3.5-3.5v7",
 ];
 
-/// The colours of series that are told apart by colour alone.
+/// The colours of series that differ in colour alone.
 pub(super) const COLOURS: [&str; 8] = [
     "#3B82D0", "#E08A1E", "#4C9F70", "#9A63C9", "#C2638A", "#1FA3A3", "#8A7A3B", "#7C8794",
 ];

@@ -39,6 +39,7 @@ mod shrink;
 mod story;
 mod swarm;
 mod tally;
+mod trial;
 mod watchdog;
 
 use std::cell::RefCell;
@@ -212,7 +213,7 @@ impl Simulation {
     ///
     /// If no nodes were given, or the workload cannot run with these settings.
     pub fn run(mut self, mut load: Load) -> Run {
-        let reduction = shrink::next_reduction();
+        let reduction = trial::next_reduction();
         let kept_messages = match &reduction {
             Some(reduction) => self.reduce(reduction, &mut load),
             None => Kept::All,
@@ -233,7 +234,7 @@ impl Simulation {
             }
         });
         if reduction.is_some() {
-            shrink::observe(&run, has_scripts);
+            trial::observe(&run, has_scripts);
         }
         run
     }

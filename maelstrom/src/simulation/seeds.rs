@@ -14,6 +14,7 @@ use super::reduction::Reduction;
 use super::scenario::{Failure, Scenario};
 use super::shrink::{self, Smallest};
 use super::tally::{self, Totals};
+use super::trial;
 use super::watchdog::Watchdog;
 use crate::seed::Seed;
 
@@ -58,7 +59,7 @@ pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Totals {
     let is_replay = replayed.is_some();
     let (total, panicked) = match replayed {
         Some(reduction) => {
-            shrink::with_reduction(reduction, || run_all(seeds, &described, &scenario))
+            trial::with_reduction(reduction, || run_all(seeds, &described, &scenario))
         }
         None => run_all(seeds, &described, &scenario),
     };

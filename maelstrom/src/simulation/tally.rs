@@ -45,7 +45,7 @@ thread_local! {
 /// Notes the description of the run that the current thread begins, for the report if it fails. It is
 /// printed at once if a single seed is replayed.
 pub(super) fn announce(seed: Seed, description: &str) {
-    if std::env::var_os("EDDY_SEED").is_some() && !super::shrink::is_probing() {
+    if std::env::var_os("EDDY_SEED").is_some() && !super::trial::is_probing() {
         eprintln!("seed {seed}: {description}");
     }
     LATEST.with_borrow_mut(|latest| latest.description = Some(description.to_owned()));

@@ -59,7 +59,7 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: |world, seed| run::<ReadsCommitted>("consistent-view", world, seed),
         },
         Mutant {
-            flaw: "write over what somebody has written since their snapshot (held to cursor stability)",
+            flaw: "overwrite what another transaction wrote after their snapshot (held to cursor stability)",
             world: World::Calm,
             anomaly: "lost-update",
             run: |world, seed| run::<Careless>("cursor-stability", world, seed),

@@ -52,7 +52,7 @@ impl Contradictions {
             ),
             (
                 "decision-changed",
-                "the same id got two final answers. A decision must be safe before it is told.",
+                "the same id got two final answers. A decision must be durable before a node replies with it.",
                 self.decision_changed,
             ),
             (
