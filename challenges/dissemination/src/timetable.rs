@@ -18,6 +18,10 @@ const MARGIN: Duration = Duration::from_millis(8);
 /// A message that would reach the hub later than this before the departure waits for the next one.
 const LAST_CALL: Duration = Duration::from_millis(1);
 
+/// Rounds up to this interval have no last call: to wait for the next one delays an item by little,
+/// and under load each of many rounds would cost several messages more.
+const SHORT_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The times of a hub's rounds, as its last round announced them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timetable {
@@ -31,8 +35,8 @@ pub(crate) struct Timetable {
 
 impl Timetable {
     /// Returns the time at which to send what there is at `now`: as late as is safe for the next
-    /// round. What comes after that, but may still catch the round, is sent at once: at worst, it
-    /// costs a message.
+    /// round. What comes after that, but may still catch the round, is sent at once, unless rounds
+    /// are short: at worst, it costs a message.
     pub(crate) fn send_at(&self, now: Instant) -> Instant {
         let margin = self.rtt.spread() + MARGIN;
         // If the announced round does not come, the hub is idle and forwards at once.
@@ -42,7 +46,8 @@ impl Timetable {
         }
         let lead = self.rtt.shortest + margin;
         let safe = self.round_after(now + lead);
-        if self.round_after(now + self.rtt.shortest + LAST_CALL) < safe {
+        let may_catch_earlier = self.round_after(now + self.rtt.shortest + LAST_CALL) < safe;
+        if may_catch_earlier && self.interval > SHORT_INTERVAL {
             return now;
         }
         (safe - lead).min(expiry).max(now)
@@ -100,6 +105,21 @@ mod tests {
         for late in [163, 180, 199] {
             assert_eq!(jittery.send_at(now + ms(late)), now + ms(late));
         }
+    }
+
+    #[test]
+    fn message_after_the_cutoff_of_short_rounds_waits_for_the_next() {
+        let now = Instant::now();
+        let short = Timetable {
+            next: now + ms(50),
+            interval: ms(50),
+            rtt: Range {
+                shortest: ms(0),
+                longest: ms(0),
+            },
+        };
+        assert_eq!(short.send_at(now + ms(42)), now + ms(42));
+        assert_eq!(short.send_at(now + ms(43)), now + ms(58));
     }
 
     #[test]
