@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use glomers::stable_hash_with;
 use rand::{Rng, SeedableRng};
 pub use rand_chacha::ChaCha8Rng;
 
@@ -26,13 +27,7 @@ impl Seed {
 
     /// Returns the seed of the part called `name`.
     pub fn derive(self, name: &str) -> Seed {
-        // FNV-1a: stable across releases of the standard library, which its own hasher is not.
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64 ^ self.0, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        Seed(hash)
+        Seed(stable_hash_with(self.0, name.as_bytes()))
     }
 }
 

@@ -12,8 +12,8 @@ const MIN_SLACK: Duration = Duration::from_millis(150);
 /// The number of recent samples that are kept.
 const RECENT: usize = 8;
 
-/// The number of recent samples that a node aims by. With more, it takes longer to forget the
-/// samples of a network that has become faster; a single one may be an outlier.
+/// The numbers of recent samples from which a node predicts arrivals. With more samples it reacts
+/// later to a network that has become faster; a single one may be an outlier.
 const AIM_SAMPLES: std::ops::RangeInclusive<usize> = 2..=4;
 
 /// A network is steady if its recent samples differ by at most this.
@@ -86,7 +86,7 @@ impl Rtt {
             .map_or(UNKNOWN_TIMEOUT, |mean| mean + self.slack())
     }
 
-    /// Returns the range of the last few samples; none if there are too few to aim by.
+    /// Returns the range of the last few samples; `None` if there are fewer than [`AIM_SAMPLES`].
     pub(crate) fn recent(&self) -> Option<Range> {
         let count = self.recent_count.min(*AIM_SAMPLES.end());
         (count >= *AIM_SAMPLES.start()).then(|| self.range_of_last(count))

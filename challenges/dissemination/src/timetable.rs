@@ -18,8 +18,8 @@ const MARGIN: Duration = Duration::from_millis(8);
 /// A message that would reach the hub later than this before the departure waits for the next one.
 const LAST_CALL: Duration = Duration::from_millis(1);
 
-/// Rounds up to this interval have no last call: to wait for the next one delays an item by little,
-/// and under load each of many rounds would cost several messages more.
+/// Rounds up to this interval have no last call. Waiting for the next round delays an item only a
+/// little, and under load a last call would cost several messages per round.
 const SHORT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The times of a hub's rounds, as its last round announced them.
@@ -34,12 +34,12 @@ pub(crate) struct Timetable {
 }
 
 impl Timetable {
-    /// Returns the time at which to send what there is at `now`: as late as is safe for the next
-    /// round. What comes after that, but may still catch the round, is sent at once, unless rounds
-    /// are short: at worst, it costs a message.
+    /// Returns the time at which to send the items that wait at `now`: as late as is safe for the
+    /// next round. Items that come after that time, but may still catch the round, are sent at
+    /// once, unless rounds are short. At worst, that costs one message.
     pub(crate) fn send_at(&self, now: Instant) -> Instant {
         let margin = self.rtt.spread() + MARGIN;
-        // If the announced round does not come, the hub is idle and forwards at once.
+        // If the announced round does not arrive, the hub is idle and forwards items at once.
         let expiry = self.next + margin;
         if now >= expiry || margin > self.interval / 4 {
             return now;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn confirmation_is_expected_with_the_first_round_that_surely_carries_it() {
+    fn confirmation_is_expected_with_the_first_round_certain_to_carry_it() {
         let now = Instant::now();
         let jittery = timetable(now, ms(30));
         assert_eq!(jittery.confirmed_at(now + ms(162)), now + ms(400));

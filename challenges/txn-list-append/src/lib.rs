@@ -2,10 +2,10 @@
 //! request and its reply.
 //!
 //! There are two implementations. [`OnLog`] puts transactions into the replicated log of package
-//! `raft`, which also carries the registers of `lin-kv`. A transaction is one entry, so what is left
-//! is a state machine that executes it. [`OnRoot`] has no log and no peers: the database is an
-//! immutable tree in Maelstrom's lin-kv service, and a transaction takes effect when the pointer to
-//! the root of the tree is swapped.
+//! `raft`, which also carries the registers of `lin-kv`. A transaction is one entry, so this crate
+//! only adds a state machine that executes it. [`OnRoot`] has no log and no peers: the database is
+//! an immutable tree in Maelstrom's lin-kv service, and a transaction takes effect when the pointer
+//! to the root of the tree is swapped.
 
 mod lists;
 mod request;

@@ -1,4 +1,5 @@
-//! The bank in simulation: the right node passes on every seed, the careless one is found.
+//! The bank in simulation: the correct node passes on every seed, and the checker finds the careless
+//! one.
 
 use bank::{Bank, CarelessTeller, Teller};
 use eddy::check::Verdict;
@@ -11,7 +12,7 @@ fn load() -> Load {
 }
 
 #[test]
-fn total_never_changes() {
+fn one_step_transfers_keep_the_total_on_every_seed() {
     for_each_seed(|seed| {
         Simulation::new(seed)
             .nodes(3, |_: &Context| Teller::new(4))
@@ -22,7 +23,7 @@ fn total_never_changes() {
 }
 
 #[test]
-fn transfer_in_two_steps_is_found_and_explained() {
+fn two_step_transfer_is_found_and_explained() {
     let run = Simulation::new(1)
         .nodes(3, |_: &Context| CarelessTeller::new(4))
         .run(load());

@@ -21,7 +21,7 @@ use glomers::{Context, IntoNode};
 
 use plot::{Kind, Point};
 
-/// The number of seeds of each measurement, of which the worst figure counts.
+/// The number of seeds of each measurement. The tables show the worst figure of all seeds.
 const SEEDS: u64 = 5;
 
 /// Published solutions of challenges 3d and 3e: messages per operation and greatest latency in ms.

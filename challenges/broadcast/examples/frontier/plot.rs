@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-/// Who made a point.
+/// The origin of a point, which determines its colour.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Others.
+    /// A solution that others have published.
     Published,
-    /// A step of the story.
+    /// One of the simpler strategies of this project.
     Step,
-    /// The solution.
+    /// The solution of this project.
     Rounds,
 }
 
-/// A solution's cost and its greatest latency.
+/// A point of the plot: the cost of a solution and its greatest latency.
 pub struct Point {
     name: &'static str,
     kind: Kind,
@@ -22,7 +22,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// A point.
+    /// Creates a point from messages per operation and greatest latency in ms.
     pub fn new(name: &'static str, kind: Kind, messages: f64, max_ms: f64) -> Self {
         Self {
             name,
@@ -33,7 +33,7 @@ impl Point {
     }
 }
 
-/// An axis: from where to where, in values and in pixels.
+/// A logarithmic axis: its range in values and in pixels, and its labelled values.
 struct Axis {
     values: (f64, f64),
     pixels: (f64, f64),
@@ -60,10 +60,10 @@ const UP: Axis = Axis {
     ticks: &[100.0, 200.0, 500.0, 1000.0, 2000.0],
 };
 
-/// What the challenges ask for: 3d and 3e.
+/// The limits of challenges 3d and 3e: messages per operation and greatest latency in ms.
 const ASKED: [(&str, f64, f64); 2] = [("3d", 30.0, 600.0), ("3e", 20.0, 2000.0)];
 
-/// The picture.
+/// Draws the plot.
 pub fn svg(points: &[Point]) -> String {
     let mut picture = String::from(concat!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 480" "#,
@@ -78,10 +78,10 @@ pub fn svg(points: &[Point]) -> String {
     picture
 }
 
-/// Adds one element per line; writing to a string cannot fail.
+/// Adds one SVG element to the picture, on a line of its own.
 macro_rules! draw {
     ($picture:expr, $($part:tt)*) => {
-        writeln!($picture, $($part)*).expect("a string takes everything")
+        writeln!($picture, $($part)*).expect("writing to a string cannot fail")
     };
 }
 
@@ -138,7 +138,7 @@ fn mark(picture: &mut String, point: &Point) {
         Kind::Step => ("#3b78b5", "normal"),
         Kind::Rounds => ("#c8372d", "bold"),
     };
-    // Lower than ours: where both are close, both can be read.
+    // Published names are placed lower, so that both names are legible where two points are close.
     let lower = if point.kind == Kind::Published {
         12.0
     } else {

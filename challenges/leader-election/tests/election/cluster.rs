@@ -14,13 +14,13 @@ use glomers::{Context, Error, Node, Result};
 use leader_election::{Clock, LeaderElection, Reply, Request, Timing};
 use raft::Disks;
 
-/// Time that a message takes.
+/// Latency of a message.
 pub const LATENCY: Duration = ms(10);
 
 /// Time that a disk takes to make a vote durable.
 pub const SYNC: Duration = ms(2);
 
-/// How a cluster elects its leader.
+/// The strategy by which a cluster elects its leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     Bully,
@@ -32,7 +32,7 @@ pub enum Strategy {
 #[derive(Clone, Default)]
 pub struct LatestClaim(Rc<Cell<Option<usize>>>);
 
-/// A node whose claims are observed.
+/// A node whose claims to lead are recorded in a [`LatestClaim`].
 pub struct Observed {
     node: LeaderElection,
     claim: LatestClaim,
@@ -62,7 +62,7 @@ fn position(cx: &Context) -> usize {
     position.expect("a node is in the list")
 }
 
-/// What differs between clusters of leases.
+/// Options of a cluster that uses leases.
 #[derive(Clone)]
 pub struct LeaseOptions {
     pub timing: Timing,
@@ -81,7 +81,7 @@ impl Default for LeaseOptions {
     }
 }
 
-/// Makes the nodes of a cluster.
+/// Creates the nodes of a cluster.
 pub fn nodes(
     strategy: Strategy,
     options: LeaseOptions,
@@ -104,7 +104,7 @@ pub fn nodes(
     }
 }
 
-/// A cluster of so many nodes, [`LATENCY`] apart.
+/// Creates a cluster of `count` nodes, [`LATENCY`] apart.
 pub fn cluster(seed: Seed, strategy: Strategy, count: usize) -> (Simulation, LatestClaim) {
     let claim = LatestClaim::default();
     let nodes = nodes(strategy, LeaseOptions::default(), &claim);
@@ -114,7 +114,8 @@ pub fn cluster(seed: Seed, strategy: Strategy, count: usize) -> (Simulation, Lat
     (simulation, claim)
 }
 
-/// Asks every node 20 times a second for 20 s, of which the last 5 are without faults.
+/// Returns a load that asks every node 20 times a second for 20 s, of which the last 5 are without
+/// faults.
 pub fn load(count: usize) -> Load {
     Load::of(workload::LeaderElection)
         .rate(20.0 * count as f64)
@@ -122,38 +123,38 @@ pub fn load(count: usize) -> Load {
         .fault_free_tail(secs(5))
 }
 
-/// The verdict on who led when.
+/// Returns the checker's analysis of a run.
 pub fn analysis(run: &Run) -> &LeaderElectionAnalysis {
     let analysis = run.results().workload_as();
     analysis.expect("the workload is leader-election")
 }
 
-/// Messages between nodes, per node and second.
+/// Returns the number of messages between nodes, per node and second.
 pub fn messages_per_node_second(run: &Run, count: usize) -> f64 {
     run.journal().servers.sent as f64 / count as f64 / run.virtual_time().as_secs_f64()
 }
 
-/// What happens to the leader.
+/// A fault that can hit the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blow {
+pub enum LeaderFault {
     Kill,
     Pause,
-    /// It hears no other node, and none hears it.
+    /// The leader receives nothing from other nodes, and they receive nothing from it.
     Cut,
 }
 
-/// A fault that hits the node that claimed last to lead.
+/// A fault that hits the node that most recently claimed to lead.
 pub struct OfLeader {
-    blow: Blow,
+    fault: LeaderFault,
     claim: LatestClaim,
     hit: Option<usize>,
     cut: Option<FaultId>,
 }
 
 impl OfLeader {
-    pub fn new(blow: Blow, claim: &LatestClaim) -> Self {
+    pub fn new(fault: LeaderFault, claim: &LatestClaim) -> Self {
         Self {
-            blow,
+            fault,
             claim: claim.clone(),
             hit: None,
             cut: None,
@@ -184,7 +185,7 @@ impl OfLeader {
     }
 }
 
-/// `{"n1" :killed}`.
+/// Returns a record such as `{"n1" :killed}`.
 fn state(arena: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
     let name = |node: usize| Value::from(arena.nodes[node].as_str());
     let states = node.map(|node| (name(node), Value::keyword(state)));
@@ -194,17 +195,17 @@ fn state(arena: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
 impl Fault for OfLeader {
     fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         self.hit = self.claim.0.get();
-        let (f, result) = match (self.blow, self.hit) {
-            (Blow::Kill, node) => {
+        let (f, result) = match (self.fault, self.hit) {
+            (LeaderFault::Kill, node) => {
                 arena.actions.extend(node.map(Action::Kill));
                 ("kill", state(arena, node, "killed"))
             }
-            (Blow::Pause, node) => {
+            (LeaderFault::Pause, node) => {
                 arena.actions.extend(node.map(Action::Pause));
                 ("pause", state(arena, node, "paused"))
             }
-            (Blow::Cut, Some(node)) => ("start-partition", self.isolate(node, arena)),
-            (Blow::Cut, None) => ("start-partition", Value::Nil),
+            (LeaderFault::Cut, Some(node)) => ("start-partition", self.isolate(node, arena)),
+            (LeaderFault::Cut, None) => ("start-partition", Value::Nil),
         };
         let request = Value::keyword("leader");
         FaultRecord { f, request, result }
@@ -212,16 +213,16 @@ impl Fault for OfLeader {
 
     fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
         let node = self.hit.take();
-        let (f, result) = match self.blow {
-            Blow::Kill => {
+        let (f, result) = match self.fault {
+            LeaderFault::Kill => {
                 arena.actions.extend(node.map(Action::Restart));
                 ("start", state(arena, node, "started"))
             }
-            Blow::Pause => {
+            LeaderFault::Pause => {
                 arena.actions.extend(node.map(Action::Resume));
                 ("resume", state(arena, node, "resumed"))
             }
-            Blow::Cut => {
+            LeaderFault::Cut => {
                 if let Some(cut) = self.cut.take() {
                     arena.faults.borrow_mut().remove(cut);
                 }
@@ -233,10 +234,10 @@ impl Fault for OfLeader {
     }
 
     fn name(&self) -> String {
-        match self.blow {
-            Blow::Kill => "kill the leader",
-            Blow::Pause => "pause the leader",
-            Blow::Cut => "cut the leader off",
+        match self.fault {
+            LeaderFault::Kill => "kill the leader",
+            LeaderFault::Pause => "pause the leader",
+            LeaderFault::Cut => "cut the leader off",
         }
         .to_owned()
     }

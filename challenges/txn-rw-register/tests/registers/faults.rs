@@ -1,4 +1,5 @@
-//! Every kind of fault: no isolation anomaly while it lasts, and all nodes agree afterwards.
+//! Behaviour under every kind of fault: no isolation anomaly during the fault, and all nodes agree
+//! afterwards.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::time::sleep;
 use crate::checks::overtaken;
 use crate::load::{TOLERANCE, assert_read_atomic, node, transactions};
 
-/// Whether the faults of a run happened, so that no run passes without them.
+/// A predicate that checks whether the faults of a run really happened.
 type Happened = fn(&Run) -> bool;
 
 fn survives(schedules: impl Fn() -> Vec<Schedule> + Sync, happened: Happened, then: fn(&Run)) {

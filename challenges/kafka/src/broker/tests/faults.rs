@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// When each copy of a message that is sent now arrives.
+    /// Returns the arrival time of each copy of a message that is sent now.
     pub fn arrivals(&mut self) -> Vec<Instant> {
         let copies = 1 + usize::from(self.rng.random_bool(self.rates.duplication));
         let mut arrivals = Vec::new();
@@ -114,8 +114,8 @@ impl World {
         }
     }
 
-    /// Whether each shard has a running node in sync besides this one: the promise asks for no
-    /// more.
+    /// Returns whether each shard has a running node in sync besides this one. Only then does the
+    /// README promise that a kill loses nothing.
     fn may_die(&self, node: usize) -> bool {
         let survives = |leadership: &Leadership| {
             leadership.in_sync.iter().any(|member| {
