@@ -1,4 +1,4 @@
-//! A node that misbehaves as its first argument says: to see what Eddy makes of it.
+//! A node that misbehaves in the way that its first argument names, to show how Eddy reacts.
 //!
 //! ```sh
 //! cargo build -p eddy --examples
@@ -12,10 +12,10 @@ use std::io::{BufRead, Write};
 
 use serde_json::{Value, json};
 
-/// What it can do wrong, beside `nothing`.
+/// The ways in which the node can misbehave; `nothing` is correct.
 const WAYS: &str = "\
     nothing, exit (after five requests), garbage (a line that is no message before every fifth \
-    answer), stranger (a message to nobody before every fifth answer), extra (a field too many in \
+    answer), stranger (a message to an unknown node before every fifth answer), extra (a field too many in \
     every answer), deny (every request, with error 11), mute (never answers but init), forget \
     (every seventh value of a broadcast)";
 

@@ -1,7 +1,7 @@
-//! One seed, and everything drawn from it.
+//! The seed of a run, and the random streams derived from it.
 //!
-//! A run has one [`Seed`]. Each part that needs randomness has a stream of its own, by name, so that
-//! one more draw in one part (of a latency, say) does not change the draws of another.
+//! A run has one [`Seed`]. Each part that needs randomness has its own stream, by name, so that an
+//! additional draw in one part, such as a latency, does not change the draws of another.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use glomers::stable_hash_with;
 use rand::{Rng, SeedableRng};
 pub use rand_chacha::ChaCha8Rng;
 
-/// The number that decides every draw of a run.
+/// The number that determines every draw of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seed(pub u64);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults::Interval;
 use super::plot::{Axis, COLOURS, Plot, Scale, Series};
 use crate::chart::{Chart, Group};
-use crate::history::{History, Kind};
+use crate::history::{History, Kind, quantile};
 
 /// The number of bars of a histogram.
 const BARS: usize = 48;
@@ -44,7 +44,8 @@ pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> 
         };
         plot.area(&series(histogram(samples, scale)));
         plot.curve(&series(cumulative(samples)), true);
-        let box_plot = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| quantile(samples, share));
+        let box_plot = [0.0, 0.25, 0.5, 0.75, 1.0]
+            .map(|share| quantile(samples, share).expect("every group has samples"));
         plot.box_plot(colour, number, box_plot);
     }
     Some(plot.finish())
@@ -85,10 +86,6 @@ fn sorted(samples: &[f64]) -> Vec<f64> {
     let mut samples = samples.to_vec();
     samples.sort_unstable_by(f64::total_cmp);
     samples
-}
-
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    sorted[((sorted.len() as f64 * share) as usize).min(sorted.len() - 1)]
 }
 
 /// Returns a logarithmic axis for samples that differ much, a linear one from 0 otherwise.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::faults::Interval;
 use super::plot::{Plot, Scale, Series};
 use super::style::outcome_colour;
-use crate::history::{History, Kind};
+use crate::history::{History, Kind, quantile};
 
 /// The quantiles that are drawn, with their colours.
 const QUANTILES: [(f64, &str); 4] = [
@@ -118,17 +118,13 @@ pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
     let mut plot = Plot::over_time(&title, "latency (ms)", end, scale, faults);
     for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
         let windows = windows(timings, window);
-        for (quantile, colour) in QUANTILES {
+        for (share, colour) in QUANTILES {
             let points = windows
                 .iter()
-                .map(|(middle, sorted)| {
-                    let last = sorted.len() - 1;
-                    let rank = (sorted.len() as f64 * quantile) as usize;
-                    (*middle, sorted[rank.min(last)])
-                })
+                .filter_map(|(middle, sorted)| Some((*middle, quantile(sorted, share)?)))
                 .collect();
             let series = Series {
-                name: format!("{f} {quantile}"),
+                name: format!("{f} {share}"),
                 colour,
                 mark,
                 points,

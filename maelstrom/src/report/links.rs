@@ -69,7 +69,7 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Whether there is a page of messages.
+    /// Returns whether there is a page of messages.
     pub fn has_messages(&self) -> bool {
         self.has_messages
     }
@@ -218,7 +218,8 @@ fn is_number(word: &str) -> bool {
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// Whether a text begins with an integer, and not with a time such as `1.500 s` or `1.500–2.000 ms`.
+/// Returns whether a text begins with an integer, and not with a time such as `1.500 s` or
+/// `1.500–2.000 ms`.
 fn begins_with_integer(text: &str) -> bool {
     let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_fraction = after

@@ -66,7 +66,7 @@ fn line(path: &Path) -> Vec<String> {
     ]
 }
 
-/// Whether a directory is that of a run.
+/// Returns whether a directory is that of a run.
 pub(super) fn is_run(path: &Path) -> bool {
     ["test.json", "history.edn", "eddy.log"]
         .iter()

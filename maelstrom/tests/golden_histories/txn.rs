@@ -50,8 +50,8 @@ fn class(anomaly: &str) -> Option<(&str, &str)> {
     shapes.contains(&shape).then_some((shape, order))
 }
 
-/// Whether one class of cycles leaves nothing to learn from another: the same in less time, or
-/// fewer anti-dependencies.
+/// Returns whether one class of cycles leaves nothing to learn from another: the same in less time,
+/// or fewer anti-dependencies.
 fn implies(class: (&str, &str), other: (&str, &str)) -> bool {
     let flow = ["G0", "G1c"];
     let anti = ["G-single-item", "G-nonadjacent-item", "G2-item"];
@@ -132,8 +132,8 @@ impl Judged {
         assert_eq!(found, examples(self.expected()), "{}", self.run.name);
     }
 
-    /// Whether Eddy reports what elle reports only since 0.2.7: a value that was read where the same
-    /// transaction had read `nil`.
+    /// Returns whether Eddy reports what elle reports only since 0.2.7: a value that was read where
+    /// the same transaction had read `nil`.
     fn reports_changes_after_nil(&self) -> bool {
         let found = reported(&self.analysis.to_edn());
         let internal = found.get("internal").and_then(Value::as_seq);
@@ -211,7 +211,7 @@ fn reported(results: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Whether an example of an internal anomaly is a value that was read after `nil`.
+/// Returns whether an example of an internal anomaly is a value that was read after `nil`.
 fn after_nil(example: &Value) -> bool {
     let expected = example.get("expected");
     expected.is_some_and(|expected| expected.is_nil() || expected.as_seq() == Some(&[]))

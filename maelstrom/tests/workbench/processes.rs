@@ -309,7 +309,7 @@ fn signal_running_eddy(signal: &str) -> std::process::ExitStatus {
     status
 }
 
-/// Whether a process runs. One that has ended may still be listed, as a zombie.
+/// Returns whether a process runs. One that has ended may still be listed, as a zombie.
 fn is_running(pid: &str) -> bool {
     let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output();
     let state = output.expect("ps runs").stdout;

@@ -56,7 +56,7 @@ impl State {
             .collect()
     }
 
-    /// Whether the key has been written since.
+    /// Returns whether the key has been written since.
     fn is_newer(&self, key: u64, commits: u64) -> bool {
         let last = self.keys.get(&key).and_then(|all| all.last());
         last.is_some_and(|(commit, _)| *commit > commits)
@@ -115,7 +115,7 @@ pub fn run(isolation: Isolation, data: Data, txns: &[Vec<Step>], schedule: &[u8]
 }
 
 impl Database {
-    /// Whether a transaction's writes are done only at its end.
+    /// Returns whether a transaction's writes are done only at its end.
     fn is_buffered(&self) -> bool {
         matches!(
             self.isolation,
