@@ -16,7 +16,7 @@ const CURVE_POINTS: usize = 400;
 /// The ratio of the greatest to the least sample above which an axis is logarithmic.
 const LOGARITHMIC_RATIO: f64 = 50.0;
 
-/// Draws the groups that have samples; `None` if none has.
+/// Draws the groups that have samples; `None` if there are no samples.
 pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> {
     let groups: Vec<(&str, Vec<f64>)> = groups
         .iter()
@@ -51,7 +51,7 @@ pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> 
     Some(plot.finish())
 }
 
-/// Returns the latencies of the operations that ended ok, those during faults apart.
+/// Returns the latencies of the operations that ended ok, separately for those during faults.
 pub(super) fn latencies(history: &History, faults: &[Interval]) -> Chart {
     let mut groups = [Vec::new(), Vec::new()];
     for (invocation, completion) in history.pairs() {
@@ -113,8 +113,8 @@ fn cumulative(sorted: &[f64]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Returns the share of samples in each of equal parts of the axis, in percent of the fullest part's
-/// half, so that all bars fit under the curve.
+/// Returns the share of samples in each of [`BARS`] equal parts of the axis, scaled so that the
+/// highest bar takes half of the plot.
 fn histogram(sorted: &[f64], scale: Scale) -> Vec<(f64, f64)> {
     let mut counts = [0usize; BARS];
     for &sample in sorted {

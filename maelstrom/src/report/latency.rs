@@ -1,4 +1,4 @@
-//! How long operations took: each of them, and quantiles over windows of time.
+//! Plots of latencies: of each operation, and quantiles over windows of time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,29 +16,29 @@ const QUANTILES: [(f64, &str); 4] = [
     (1.0, "#9A63C9"),
 ];
 
-/// The windows of upstream's quantiles, which are ours in long runs.
+/// The window of quantiles in upstream's plots, and here in long runs.
 const WINDOW_MAX_SECONDS: f64 = 30.0;
 
-/// The least number of windows that a run is divided into: the second, if that leaves enough
-/// operations to each, and never less than the first.
+/// The minimum number of windows in a run: the second value if each window then has enough
+/// operations, and otherwise the first.
 const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
-/// The greatest number of windows.
+/// The maximum number of windows.
 const WINDOWS_MAX: f64 = 2000.0;
 
-/// The number of operations that are enough for a window.
+/// The number of operations that is enough for a window.
 const ENOUGH: f64 = 10.0;
 
-/// The outcomes in the order in which they are drawn: the rarer on top.
+/// The outcomes in drawing order, so that the rarer ones are on top.
 pub(super) const OUTCOMES: [Kind; 3] = [Kind::Ok, Kind::Info, Kind::Fail];
 
 /// An operation that ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Kind,
-    /// When it began.
+    /// The time of the invocation.
     pub invoked: Duration,
-    /// When it ended.
+    /// The time of the completion.
     pub completed: Duration,
     /// The index of its invocation.
     pub operation: usize,
@@ -54,12 +54,12 @@ impl Timing {
 pub(super) struct Timings {
     /// The operations of each function.
     pub by_f: BTreeMap<String, Vec<Timing>>,
-    /// When the last entry of the history was made.
+    /// The time of the last entry of the history.
     pub end: Duration,
 }
 
 impl Timings {
-    /// Collects those of a history.
+    /// Collects the timings of a history.
     pub fn of(history: &History) -> Timings {
         let mut by_f: BTreeMap<String, Vec<Timing>> = BTreeMap::new();
         for (invocation, completion) in history.pairs() {
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_upstreams_in_long_runs_and_shorter_in_short_ones() {
+    fn windows_equal_upstreams_in_long_runs_and_are_shorter_in_short_ones() {
         for (seconds, operations, length) in [
             (100_000.0, 9999, 50.0),
             (3600.0, 9999, 30.0),

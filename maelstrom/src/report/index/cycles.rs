@@ -1,4 +1,4 @@
-//! Cycles of transactions as drawings, with the reason why each comes before the next.
+//! Drawings of cycles of transactions, with the reason why each comes before the next.
 
 use std::f64::consts::TAU;
 
@@ -12,11 +12,11 @@ const WIDTH: f64 = 900.0;
 const BOX_WIDTH: f64 = 250.0;
 const BOX_HEIGHT: f64 = 44.0;
 
-/// The greatest number of drawings, and of transactions in one.
+/// The maximum number of drawings, and of transactions in one drawing.
 const CYCLES_MAX: usize = 6;
 const TRANSACTIONS_MAX: usize = 8;
 
-/// The greatest length of a transaction's text, in characters.
+/// The maximum length of a transaction's text, in characters.
 const TEXT_CHARS_MAX: usize = 38;
 
 /// Draws the first cycle of each anomaly among the results of a workload; nothing without cycles.

@@ -1,7 +1,7 @@
-//! The log of a key as a grid: who sent the message at each offset, and who polled it.
+//! The log of a key as a grid: the processes that sent and polled the message at each offset.
 //!
-//! A message that an acknowledged send put into the log and that no poll returned is a hole, and so
-//! is one that a single poll left out. The grid shows the offsets around the first one.
+//! A hole is a message of an acknowledged send that no poll returned, or one that a single poll
+//! left out. The grid shows the offsets around the first one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,16 @@ use maud::{Markup, html};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation, Process};
 
-/// The greatest number of keys that are shown.
+/// The maximum number of keys that are shown.
 const KEYS_MAX: usize = 3;
 
 /// The number of offsets before and after the first hole.
 const AROUND: i64 = 8;
 
-/// The greatest number of processes that are shown.
+/// The maximum number of processes that are shown.
 const PROCESSES_MAX: usize = 12;
 
-/// What is known of the log of a key.
+/// The sends and polls of the log of a key.
 #[derive(Default)]
 struct Log<'a> {
     /// The acknowledged sends by offset: the message and the operation.
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn end_of_a_log_that_was_not_polled_yet_is_no_hole() {
+    fn unpolled_end_of_a_log_is_no_hole() {
         let history = history(
             "0 invoke send [[:send \"k\" 5]]
              0 ok send [[:send \"k\" [0 5]]]

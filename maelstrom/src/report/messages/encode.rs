@@ -15,21 +15,21 @@ use crate::net::Fate;
 use crate::report::faults::Interval;
 use crate::report::svg::shortened;
 
-/// The greatest number of messages on the page: a browser opens so many in about a second.
+/// The maximum number of messages on the page, which a browser opens in about a second.
 const MESSAGES_MAX: usize = 400_000;
 
-/// The greatest size of all bodies together, in bytes before compression.
+/// The maximum size of all bodies together, in bytes before compression.
 const BODIES_BYTES_MAX: usize = 40 << 20;
 
-/// The greatest size of one body, in bytes, unless there are so many that less must do.
+/// The maximum size of one body, in bytes. Bodies are shorter if there are very many.
 const BODY_BYTES_MAX: usize = 4000;
 
-/// The greatest length of an operation's value, in characters.
+/// The maximum length of an operation's value, in characters.
 const VALUE_CHARS_MAX: usize = 160;
 
-/// What the page holds.
+/// The data of the page.
 pub(super) struct Encoded {
-    /// Everything but the bodies.
+    /// All columns but the bodies.
     pub columns: String,
     /// The bodies, one a line.
     pub bodies: String,
@@ -120,7 +120,7 @@ fn role_number(name: &str) -> u8 {
     }
 }
 
-/// Encodes a growing list as differences, which compress well.
+/// Encodes an ascending list as differences, which compress well.
 fn differences(values: impl Iterator<Item = i64>) -> Vec<i64> {
     let mut last = 0;
     values
@@ -234,7 +234,7 @@ fn outcome(completion: Option<&Operation>) -> u8 {
     }
 }
 
-/// Returns what came of an operation, or what it was about, with its error.
+/// Returns the result of an operation, or its argument if there is no result, with its error.
 fn value_text(invocation: &Operation, completion: Option<&Operation>) -> String {
     let value: &Value = match completion {
         Some(completion) if completion.kind == Kind::Ok => &completion.value,
@@ -248,7 +248,7 @@ fn value_text(invocation: &Operation, completion: Option<&Operation>) -> String 
     text
 }
 
-/// Returns what pages show of a fault.
+/// Returns the fields of a fault that pages show.
 pub(in crate::report) fn shown_fault(fault: &Interval) -> Json {
     json!({
         "name": fault.family.name,
@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_that_of_the_standard() {
+    fn base64_matches_the_standard() {
         for (plain, text) in [
             ("", ""),
             ("f", "Zg=="),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn growing_list_becomes_differences() {
+    fn ascending_list_becomes_differences() {
         assert_eq!(differences([5, 7, 7, 12].into_iter()), [5, 2, 0, 5]);
     }
 }
