@@ -146,7 +146,10 @@ impl Faults {
         let found = self.iter().find(|spec| spec.name == name);
         found.ok_or_else(|| {
             let names: Vec<&str> = self.iter().map(|spec| &*spec.name).collect();
-            format!("there is no fault {name}; the faults are {}", names.join(", "))
+            format!(
+                "there is no fault {name}; the faults are {}",
+                names.join(", ")
+            )
         })
     }
 }

@@ -145,7 +145,8 @@ pub fn text(name: Option<&str>) -> String {
         let wanted = |anomaly: &&Anomaly| name.is_none_or(|name| anomaly.name == name);
         let mut anomalies = group.anomalies.iter().filter(wanted).peekable();
         if anomalies.peek().is_some() {
-            writeln!(text, "{}\n", group.title.to_uppercase()).expect("writing to a string cannot fail");
+            writeln!(text, "{}\n", group.title.to_uppercase())
+                .expect("writing to a string cannot fail");
         }
         for anomaly in anomalies {
             let Anomaly {

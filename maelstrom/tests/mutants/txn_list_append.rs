@@ -149,7 +149,9 @@ impl Database {
                 let mut lists = self.lists.borrow_mut();
                 let overtaken = written.iter().any(|key| lists.get(key) != before.get(key));
                 if self.bug == Bug::WriteSkew && overtaken {
-                    return Err(Error::txn_conflict("another transaction wrote the same key"));
+                    return Err(Error::txn_conflict(
+                        "another transaction wrote the same key",
+                    ));
                 }
                 lists.extend(written.iter().map(|key| (*key, snapshot[key].clone())));
             }

@@ -130,7 +130,10 @@ fn runs_of_the_past_are_judged_compared_and_listed() {
 
     let comparison = eddy.run(&format!("compare {a} store/latest --html compare.html"));
     comparison.expect(0, &["valid", "INVALID", "rate", "20", "40", "ok-fraction"]);
-    assert!(!comparison.text.contains("concurrency"), "only differences are shown");
+    assert!(
+        !comparison.text.contains("concurrency"),
+        "only differences are shown"
+    );
     assert!(eddy.path("compare.html").is_file());
     eddy.run("compare store/latest nowhere")
         .expect(254, &["nowhere is not a directory"]);

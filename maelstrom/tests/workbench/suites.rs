@@ -24,7 +24,8 @@ ln -s echo/run$$ store/latest
 fn script(directory: &Path, name: &str, text: &str) {
     let path = directory.join(name);
     fs::write(&path, text).expect("a script can be written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a script can be made executable");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .expect("a script can be made executable");
 }
 
 fn eddy(directory: &Path, arguments: &str) -> (Option<i32>, String) {

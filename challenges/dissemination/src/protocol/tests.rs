@@ -170,8 +170,15 @@ fn single_item_takes_two_hops_and_one_confirmation_per_link() {
     cluster.run_until(secs(5) + 2 * HOP);
     assert!(cluster.agree());
     cluster.run_until(secs(10));
-    assert_eq!(cluster.sent - hellos, 1 + 4 + 4, "one message up, four down, four confirmations");
-    assert!(!cluster.run_until(secs(1000)), "the cluster is silent afterwards");
+    assert_eq!(
+        cluster.sent - hellos,
+        1 + 4 + 4,
+        "one message up, four down, four confirmations"
+    );
+    assert!(
+        !cluster.run_until(secs(1000)),
+        "the cluster is silent afterwards"
+    );
 }
 
 #[test]
@@ -267,7 +274,10 @@ fn restarted_node_receives_the_full_state() {
         cluster.publish(victim, 100);
         cluster.run_until(secs(15));
         assert!(cluster.agree());
-        assert!(!cluster.run_until(secs(1000)), "the cluster is silent afterwards");
+        assert!(
+            !cluster.run_until(secs(1000)),
+            "the cluster is silent afterwards"
+        );
     }
 }
 
