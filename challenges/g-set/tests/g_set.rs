@@ -54,7 +54,7 @@ fn elements_are_delivered_within_a_second_for_a_quarter_of_a_message() {
 /// With upstream's partitions, half of all elements are everywhere within a second of the moment at
 /// which the network allows it.
 #[test]
-fn partitions_lose_nothing_and_cost_little() {
+fn partitions_lose_no_element_and_cost_little() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
@@ -103,7 +103,7 @@ fn partition_is_caught_up_within_two_seconds_of_its_heal() {
 }
 
 #[test]
-fn loss_duplication_and_reordering_lose_nothing() {
+fn lost_duplicated_and_reordered_messages_lose_no_element() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .latency(Latency::exponential(ms(100)))

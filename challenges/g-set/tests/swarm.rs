@@ -30,6 +30,6 @@ fn random_faults_lose_no_element() {
 }
 
 #[test]
-fn equal_seeds_give_equal_runs() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

@@ -41,7 +41,7 @@ fn adds_are_delivered_within_a_second_for_a_quarter_of_a_message() {
 }
 
 #[test]
-fn partitions_lose_nothing_and_cost_little() {
+fn partitions_lose_no_add_and_cost_little() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))

@@ -22,6 +22,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use crate::lists::{Lists, MicroOp, Transaction, is_read_only};
+use crate::request::ClientRequest;
 use crate::{REQUEST_TIMEOUT, Reply};
 
 /// Number of leaves. More leaves make each write smaller and the root larger.
@@ -32,17 +33,6 @@ const ROOT: &str = "root";
 
 /// Number of swaps lost to other nodes in a row after which a batch fails.
 const MAX_RACES: u32 = 100;
-
-/// A request of a client.
-#[derive(Deserialize)]
-#[serde(try_from = "crate::request::Fields")]
-pub enum Request {
-    /// Executes a transaction.
-    Txn {
-        /// Its micro-operations; the values of reads are `null`.
-        txn: Transaction,
-    },
-}
 
 /// The names of the leaves by number; a leaf that was never written has no name.
 type Root = BTreeMap<usize, String>;
@@ -67,10 +57,10 @@ struct Waiting {
 }
 
 impl Node for OnRoot {
-    type Request = Request;
+    type Request = ClientRequest;
     type Reply = Reply;
 
-    async fn handle(&self, Request::Txn { txn }: Request, _: &Context) -> Result<Reply> {
+    async fn handle(&self, ClientRequest::Txn { txn }: ClientRequest, _: &Context) -> Result<Reply> {
         let (client, outcome) = oneshot::channel();
         self.waiting.borrow_mut().push(Waiting { txn, client });
         self.wake.notify_one();

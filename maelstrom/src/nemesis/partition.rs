@@ -58,7 +58,7 @@ impl PartitionKind {
             PartitionKind::MajoritiesRing if count <= 5 => small_ring(&nodes),
             PartitionKind::MajoritiesRing => large_ring(count, rng),
             PartitionKind::OneWay => match nodes[..] {
-                [deaf, mute, ..] => BTreeMap::from([(deaf, BTreeSet::from([mute]))]),
+                [receiver, sender, ..] => BTreeMap::from([(receiver, BTreeSet::from([sender]))]),
                 _ => BTreeMap::new(),
             },
         }
@@ -153,10 +153,10 @@ impl Links {
         self.linked[a * self.count + b]
     }
 
-    /// Draws a node with this number of links, and without one to `stranger`.
-    fn draw(&self, degree: usize, stranger: Option<usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
+    /// Draws a node with this number of links, and without one to `unlinked_to`.
+    fn draw(&self, degree: usize, unlinked_to: Option<usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
         let nodes = &self.by_degree[degree];
-        let admits = |node: &&usize| stranger.is_none_or(|stranger| !self.has(**node, stranger));
+        let admits = |node: &&usize| unlinked_to.is_none_or(|unlinked_to| !self.has(**node, unlinked_to));
         for _ in 0..DRAWS_MAX {
             if let Some(node) = Some(nodes.choose(rng)?).filter(admits) {
                 return Some(*node);

@@ -127,8 +127,8 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
 /// messages.
 fn place(record: &Value) -> (Vec<String>, String) {
     let isolated = record.as_seq().and_then(<[Value]>::last);
-    if let Some(unheard) = isolated.and_then(Value::as_map) {
-        return halves(unheard);
+    if let Some(blocked) = isolated.and_then(Value::as_map) {
+        return halves(blocked);
     }
     let names = record.as_map().into_iter().flatten();
     let mut nodes: Vec<String> = names
@@ -141,9 +141,9 @@ fn place(record: &Value) -> (Vec<String>, String) {
 
 /// Returns the nodes that do not receive messages from all others, and the groups of those that are
 /// cut off from the same nodes: two groups cut off from each other are `n0, n1 | n2`.
-fn halves(unheard: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
+fn halves(blocked: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
     let mut groups: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    for (receiver, senders) in unheard {
+    for (receiver, senders) in blocked {
         let key = names(senders);
         if let (Some(receiver), false) = (receiver.as_str(), key.is_empty()) {
             groups.entry(key).or_default().push(receiver.to_owned());

@@ -2,7 +2,7 @@
 
 mod cycles;
 mod log_grid;
-mod troubled;
+mod unsuccessful;
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(super) fn page(
             (cycles::drawings(&results.workload().to_edn()))
             @if results.verdict() == Verdict::Invalid { (log_grid::grids(summary.history)) }
         }
-        (troubled::table(summary.history))
+        (unsuccessful::table(summary.history))
         @if let Some(results) = results { (figures(results, summary.history)) }
         h2 { "Plots" }
         p.quiet { "Point at a plot for values. Click on an operation to open it in the timeline." }

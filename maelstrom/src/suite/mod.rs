@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strictest_target_counts() {
+    fn strictest_target_counts() {
         let text = r#"
             name = "x"
             bin = "x"
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_the_workload_are_read_by_name_and_nil_is_nothing_to_measure() {
+    fn workload_figure_is_read_by_name_and_nil_is_unmeasured() {
         let results = crate::edn::parse(
             "{:valid? true, :workload {:valid? true, :split-brain-ms 0.0, :failover-median-ms nil}}",
         );

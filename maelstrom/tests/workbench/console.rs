@@ -100,7 +100,7 @@ fn full_disk_costs_files_but_not_the_verdict() {
 }
 
 #[test]
-fn runs_of_the_past_are_judged_compared_and_listed() {
+fn earlier_runs_are_analyzed_compared_and_listed() {
     let eddy = Eddy::new();
     let echo = "test -w echo --bin NODE --node-count 2 --time-limit 1 --seed 7 --quiet";
     eddy.run(&format!("{echo} --rate 20 --junit a.xml"))

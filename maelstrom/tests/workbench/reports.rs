@@ -83,7 +83,7 @@ fn every_fault_is_shaded_in_every_plot_and_named_once() {
 }
 
 #[test]
-fn index_says_why_and_every_link_has_a_target() {
+fn index_gives_the_reason_and_every_link_has_a_target() {
     let run = gossip(20.0);
     let reports = Reports::of(&run);
     let page = reports.read("index.html");

@@ -159,7 +159,7 @@ fn each_level_is_distinguished_from_the_next() {
 /// The checkers must finish on large histories, both without anomalies and with one strongly
 /// connected component that spans nearly all transactions.
 #[test]
-fn a_hundred_thousand_transactions_are_judged() {
+fn hundred_thousand_transactions_get_a_verdict() {
     let (txns, schedule) = many(100_000);
     for (isolation, verdict) in [
         (Isolation::Serial, Verdict::Valid),

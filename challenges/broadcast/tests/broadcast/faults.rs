@@ -80,11 +80,11 @@ fn each_side_of_a_partition_delivers_its_own_values() {
         assert!(run.net().dropped > 0, "the partition never cut anything");
         // Each side has five seconds to notice, and two to deliver.
         let values = acknowledged(&run, 25);
-        let amid = values
+        let during = values
             .iter()
             .filter(|value| value.at > secs(9) && value.at < secs(13));
         let reads = reads(&run, 25);
-        for value in amid {
+        for value in during {
             let mut here = reads.iter().filter(|read| {
                 (read.node < SIDE) == (value.node < SIDE) && read.at > value.at + secs(2)
             });
@@ -124,11 +124,11 @@ fn paused_hub_is_replaced_and_catches_up() {
         assert_whole_after(&run, 25, secs(12), secs(2));
         // During the pause, the others deliver to each other.
         let values = acknowledged(&run, 25);
-        let amid = values
+        let during = values
             .iter()
             .filter(|it| it.node > 0 && it.at > secs(7) && it.at < secs(9));
         let reads = reads(&run, 25);
-        for value in amid {
+        for value in during {
             let mut others = reads.iter().filter(|read| read.node > 0);
             let seen = others
                 .all(|read| read.at < value.at + secs(2) || read.values.contains(&value.value));

@@ -91,7 +91,7 @@ impl Cuts {
         for op in run.history().iter() {
             match &*op.f {
                 "stop-partition" => cuts.push((op.time, BTreeSet::new())),
-                "start-partition" => cuts.extend(deaf(&op.value).map(|deaf| (op.time, deaf))),
+                "start-partition" => cuts.extend(blocked(&op.value).map(|blocked| (op.time, blocked))),
                 _ => {}
             }
         }
@@ -102,7 +102,7 @@ impl Cuts {
     fn opens(&self, from: usize, to: usize, at: Duration) -> Duration {
         let ends = self.0.iter().skip(1).map(|(begin, _)| *begin);
         let phases = self.0.iter().zip(ends.chain([Duration::MAX]));
-        let mut open = phases.filter(|((_, deaf), end)| *end > at && !deaf.contains(&(to, from)));
+        let mut open = phases.filter(|((_, blocked), end)| *end > at && !blocked.contains(&(to, from)));
         let ((begin, _), _) = open.next().expect("every partition is healed in the end");
         at.max(*begin)
     }
@@ -127,19 +127,19 @@ impl Cuts {
 }
 
 /// Parses `[:isolated {"n1" #{"n2"}}]`, which says that `n1` receives nothing from `n2`, into pairs.
-fn deaf(value: &Value) -> Option<BTreeSet<(usize, usize)>> {
+fn blocked(value: &Value) -> Option<BTreeSet<(usize, usize)>> {
     let [_, Value::Map(isolated)] = value.as_seq()? else {
         return None;
     };
     let node = |name: &Value| name.as_str()?.strip_prefix('n')?.parse().ok();
-    let mut deaf = BTreeSet::new();
+    let mut blocked = BTreeSet::new();
     for (receiver, senders) in isolated {
         let Value::Set(senders) = senders else {
             return None;
         };
         for sender in senders {
-            deaf.insert((node(receiver)?, node(sender)?));
+            blocked.insert((node(receiver)?, node(sender)?));
         }
     }
-    Some(deaf)
+    Some(blocked)
 }

@@ -161,23 +161,23 @@ impl OfLeader {
         }
     }
 
-    fn isolate(&mut self, node: usize, arena: &mut FaultContext<'_>) -> Value {
-        let all = 0..arena.nodes.len();
-        let deaf_to = |deaf: usize| match deaf == node {
+    fn isolate(&mut self, node: usize, cx: &mut FaultContext<'_>) -> Value {
+        let all = 0..cx.nodes.len();
+        let senders = |receiver: usize| match receiver == node {
             true => all.clone().filter(|&other| other != node).collect(),
             false => vec![node],
         };
         let blocked: Vec<(usize, Vec<usize>)> =
-            all.clone().map(|deaf| (deaf, deaf_to(deaf))).collect();
+            all.clone().map(|receiver| (receiver, senders(receiver))).collect();
         let endpoint = |&node: &usize| EndpointId(node as u32);
         let links = blocked
             .iter()
-            .map(|(node, deaf_to)| (endpoint(node), deaf_to.iter().map(endpoint).collect()));
-        self.cut = Some(arena.faults.borrow_mut().cut(links.collect()));
-        let name = |node: &usize| Value::from(arena.nodes[*node].as_str());
+            .map(|(node, senders)| (endpoint(node), senders.iter().map(endpoint).collect()));
+        self.cut = Some(cx.faults.borrow_mut().cut(links.collect()));
+        let name = |node: &usize| Value::from(cx.nodes[*node].as_str());
         let shown = blocked
             .iter()
-            .map(|(node, deaf_to)| (name(node), Value::Set(deaf_to.iter().map(name).collect())));
+            .map(|(node, senders)| (name(node), Value::Set(senders.iter().map(name).collect())));
         Value::Vector(vec![
             Value::keyword("isolated"),
             Value::Map(shown.collect()),
@@ -186,45 +186,45 @@ impl OfLeader {
 }
 
 /// Returns a record such as `{"n1" :killed}`.
-fn state(arena: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
-    let name = |node: usize| Value::from(arena.nodes[node].as_str());
+fn state(cx: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
+    let name = |node: usize| Value::from(cx.nodes[node].as_str());
     let states = node.map(|node| (name(node), Value::keyword(state)));
     Value::Map(states.into_iter().collect())
 }
 
 impl Fault for OfLeader {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         self.hit = self.claim.0.get();
         let (f, result) = match (self.fault, self.hit) {
             (LeaderFault::Kill, node) => {
-                arena.actions.extend(node.map(Action::Kill));
-                ("kill", state(arena, node, "killed"))
+                cx.actions.extend(node.map(Action::Kill));
+                ("kill", state(cx, node, "killed"))
             }
             (LeaderFault::Pause, node) => {
-                arena.actions.extend(node.map(Action::Pause));
-                ("pause", state(arena, node, "paused"))
+                cx.actions.extend(node.map(Action::Pause));
+                ("pause", state(cx, node, "paused"))
             }
-            (LeaderFault::Cut, Some(node)) => ("start-partition", self.isolate(node, arena)),
+            (LeaderFault::Cut, Some(node)) => ("start-partition", self.isolate(node, cx)),
             (LeaderFault::Cut, None) => ("start-partition", Value::Nil),
         };
         let request = Value::keyword("leader");
         FaultRecord { f, request, result }
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         let node = self.hit.take();
         let (f, result) = match self.fault {
             LeaderFault::Kill => {
-                arena.actions.extend(node.map(Action::Restart));
-                ("start", state(arena, node, "started"))
+                cx.actions.extend(node.map(Action::Restart));
+                ("start", state(cx, node, "started"))
             }
             LeaderFault::Pause => {
-                arena.actions.extend(node.map(Action::Resume));
-                ("resume", state(arena, node, "resumed"))
+                cx.actions.extend(node.map(Action::Resume));
+                ("resume", state(cx, node, "resumed"))
             }
             LeaderFault::Cut => {
                 if let Some(cut) = self.cut.take() {
-                    arena.faults.borrow_mut().remove(cut);
+                    cx.faults.borrow_mut().remove(cut);
                 }
                 ("stop-partition", Value::keyword("network-healed"))
             }

@@ -50,15 +50,15 @@ impl Guard {
 
     /// Adds a process group.
     pub(super) fn add(&mut self, group: Pid) {
-        self.tell('+', group);
+        self.write_change('+', group);
     }
 
     /// Removes a process group that has ended, since its number may be reused.
     pub(super) fn remove(&mut self, group: Pid) {
-        self.tell('-', group);
+        self.write_change('-', group);
     }
 
-    fn tell(&mut self, change: char, group: Pid) {
+    fn write_change(&mut self, change: char, group: Pid) {
         if let Some(changes) = &mut self.changes {
             // Without the script nodes are not guarded, but the run works.
             let _ = writeln!(changes, "{change} {}", group.as_raw_nonzero());

@@ -278,18 +278,18 @@ impl Host for SimulatedHost {
         };
         let served = (self.factory.0)(link, seams);
         // Each node has its own set of tasks, so that the tasks it spawns pause and end with it.
-        let life = async move { LocalSet::new().run_until(served).await };
+        let served = async move { LocalSet::new().run_until(served).await };
         let gate = Rc::new(Gate::default());
-        let life = Gated::new(
+        let gated = Gated::new(
             node,
             gate.clone(),
             self.instants.clone(),
             self.heartbeat.clone(),
-            life,
+            served,
         );
         let output = self.output.clone();
         let task = self.tasks.spawn_local(async move {
-            let problem = life.await.err().map(|error| format!("{error:#}"));
+            let problem = gated.await.err().map(|error| format!("{error:#}"));
             // The receiver is gone once the run is over.
             let _ = output.send(Output::Ended(node, number, problem));
         });
