@@ -15,12 +15,14 @@ use crate::rtt::Range;
 /// extra message now and then, see [`Timetable::send_at`].
 const MARGIN: Duration = Duration::from_millis(8);
 
-/// A message that would reach the hub later than this before the departure waits for the next one.
-const LAST_CALL: Duration = Duration::from_millis(1);
+/// The shortest time before a departure at which a message may still aim for it. A message that
+/// would arrive later waits for the next round.
+const MIN_LEAD: Duration = Duration::from_millis(1);
 
-/// Rounds up to this interval have no last call. Waiting for the next round delays an item only a
-/// little, and under load a last call would cost several messages per round.
-const SHORT_INTERVAL: Duration = Duration::from_millis(100);
+/// Up to this interval of rounds, a message that misses the margin waits for the next round. That
+/// delays an item only a little, while sending it at once would cost several messages per round
+/// under load.
+const MAX_SHORT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The times of a hub's rounds, as its last round announced them.
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +48,8 @@ impl Timetable {
         }
         let lead = self.rtt.shortest + margin;
         let safe = self.round_after(now + lead);
-        let may_catch_earlier = self.round_after(now + self.rtt.shortest + LAST_CALL) < safe;
-        if may_catch_earlier && self.interval > SHORT_INTERVAL {
+        let may_catch_earlier = self.round_after(now + self.rtt.shortest + MIN_LEAD) < safe;
+        if may_catch_earlier && self.interval > MAX_SHORT_INTERVAL {
             return now;
         }
         (safe - lead).min(expiry).max(now)

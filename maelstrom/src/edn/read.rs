@@ -6,7 +6,7 @@ use std::fmt;
 use super::{Float, Value};
 
 /// The deepest nesting that the reader accepts. It recurses, and its stack is finite.
-const DEPTH_MAX: usize = 512;
+const MAX_DEPTH: usize = 512;
 
 /// Why a text is not EDN.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +107,8 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, ParseError> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(self.error(format!("values nested more than {DEPTH_MAX} deep")));
+        if self.depth > MAX_DEPTH {
+            return Err(self.error(format!("values nested more than {MAX_DEPTH} deep")));
         }
         let value = self.value_inner();
         self.depth -= 1;

@@ -132,7 +132,7 @@ struct Links {
 }
 
 /// The number of random draws after which a list is searched instead.
-const DRAWS_MAX: usize = 16;
+const MAX_DRAWS: usize = 16;
 
 impl Links {
     /// Creates links of each node to itself only.
@@ -157,7 +157,7 @@ impl Links {
     fn draw(&self, degree: usize, unlinked_to: Option<usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
         let nodes = &self.by_degree[degree];
         let admits = |node: &&usize| unlinked_to.is_none_or(|unlinked_to| !self.has(**node, unlinked_to));
-        for _ in 0..DRAWS_MAX {
+        for _ in 0..MAX_DRAWS {
             if let Some(node) = Some(nodes.choose(rng)?).filter(admits) {
                 return Some(*node);
             }

@@ -25,7 +25,7 @@ const QUANTILES: [(&str, f64); 4] = [
 ];
 
 /// The longest cell of the text form, in characters. The page shows cells in full.
-const CELL_CHARS_MAX: usize = 60;
+const MAX_CELL_CHARS: usize = 60;
 
 /// Two runs side by side. They may be of different programs and workloads.
 #[derive(Clone, Debug, PartialEq)]
@@ -343,10 +343,10 @@ fn number(value: f64) -> String {
 fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let length = line.chars().count();
-    if length <= CELL_CHARS_MAX {
+    if length <= MAX_CELL_CHARS {
         return line.to_owned();
     }
-    let kept = CELL_CHARS_MAX - 1;
+    let kept = MAX_CELL_CHARS - 1;
     match line.contains(' ') {
         true => line.chars().take(kept).chain(['…']).collect(),
         false => ['…']

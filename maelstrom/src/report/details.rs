@@ -13,7 +13,7 @@ use crate::edn::Value;
 use crate::history::{History, Operation};
 
 /// The maximum number of keys with their own files. Keys that are not valid come first.
-const KEYS_MAX: usize = 500;
+const MAX_KEYS: usize = 500;
 
 /// Writes `independent/<key>/{history,results}.edn` where results are by key, and
 /// `elle/<anomaly>.txt` where transactions show anomalies.
@@ -31,7 +31,7 @@ pub(super) fn write(directory: &Path, history: &History, results: &Results) -> R
     };
     let mut by_key: Vec<(&Value, &Value)> = by_key.iter().collect();
     by_key.sort_by_key(|(_, results)| Verdict::of_results(results) == Verdict::Valid);
-    by_key.truncate(KEYS_MAX);
+    by_key.truncate(MAX_KEYS);
     let histories = by_keys(history);
     for (key, results) in by_key {
         let directory = directory.join("independent").join(file_name(key));

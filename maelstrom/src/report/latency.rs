@@ -17,16 +17,16 @@ const QUANTILES: [(f64, &str); 4] = [
 ];
 
 /// The window of quantiles in upstream's plots, and here in long runs.
-const WINDOW_MAX_SECONDS: f64 = 30.0;
+const MAX_WINDOW_SECONDS: f64 = 30.0;
 
 /// The minimum number of windows in a run: the second value if each window then has enough
 /// operations, and otherwise the first.
-const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
+const MIN_WINDOWS: (f64, f64) = (5.0, 20.0);
 /// The maximum number of windows.
-const WINDOWS_MAX: f64 = 2000.0;
+const MAX_WINDOWS: f64 = 2000.0;
 
 /// The number of operations that is enough for a window.
-const ENOUGH: f64 = 10.0;
+const MIN_OPERATIONS_PER_WINDOW: f64 = 10.0;
 
 /// The outcomes in drawing order, so that the rarer ones are on top.
 pub(super) const OUTCOMES: [Kind; 3] = [Kind::Ok, Kind::Info, Kind::Fail];
@@ -112,7 +112,7 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
 
 /// Draws quantiles of the latency of the operations that began in each window.
 pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
-    let window = window_seconds(timings, WINDOW_MAX_SECONDS);
+    let window = window_seconds(timings, MAX_WINDOW_SECONDS);
     let title = format!("Latency: quantiles over {window} s");
     let (end, scale) = (timings.end, timings.scale());
     let mut plot = Plot::over_time(&title, "latency (ms)", end, scale, faults);
@@ -160,13 +160,13 @@ pub(super) fn window_seconds(timings: &Timings, seconds_max: f64) -> f64 {
 }
 
 fn window_length(seconds: f64, operations: usize, seconds_max: f64) -> f64 {
-    let (few, many) = WINDOWS_MIN;
-    let windows_min = (operations as f64 / ENOUGH).clamp(few, many);
+    let (few, many) = MIN_WINDOWS;
+    let windows_min = (operations as f64 / MIN_OPERATIONS_PER_WINDOW).clamp(few, many);
     let lengths = [30.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1];
     let fits = |length: &f64| *length <= seconds_max && seconds / length >= windows_min;
     let length = lengths.into_iter().find(fits).unwrap_or(0.1);
-    if seconds / length > WINDOWS_MAX {
-        (seconds / WINDOWS_MAX).ceil()
+    if seconds / length > MAX_WINDOWS {
+        (seconds / MAX_WINDOWS).ceil()
     } else {
         length
     }
@@ -188,7 +188,7 @@ mod tests {
             (3.0, 30, 0.5),
             (0.0, 0, 0.1),
         ] {
-            let found = window_length(seconds, operations, WINDOW_MAX_SECONDS);
+            let found = window_length(seconds, operations, MAX_WINDOW_SECONDS);
             assert_eq!(found, length, "{seconds} s, {operations} operations");
         }
         assert_eq!(window_length(3600.0, 9999, 10.0), 10.0);

@@ -171,7 +171,7 @@ fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
         if !operations.contains(&index) {
             operations.push(index);
         }
-        if operations.len() == ANOMALIES_MAX {
+        if operations.len() == MAX_ANOMALIES {
             break;
         }
     }
@@ -179,7 +179,7 @@ fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
 }
 
 /// The maximum number of operations that pages mark as anomalous.
-const ANOMALIES_MAX: usize = 1000;
+const MAX_ANOMALIES: usize = 1000;
 
 /// Keeps the reason of a failure as a warning, and returns it.
 fn note(warnings: &mut Vec<String>, written: Result<()>) -> Option<String> {

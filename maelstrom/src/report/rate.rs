@@ -9,11 +9,11 @@ use super::style::outcome_colour;
 use crate::history::Kind;
 
 /// The window of rates in upstream's plots, and here in long runs.
-const WINDOW_MAX_SECONDS: f64 = 10.0;
+const MAX_WINDOW_SECONDS: f64 = 10.0;
 
 /// Draws the completions per second in each window.
 pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
-    let window = window_seconds(timings, WINDOW_MAX_SECONDS);
+    let window = window_seconds(timings, MAX_WINDOW_SECONDS);
     let mut all = Vec::new();
     for outcome in OUTCOMES {
         for (mark, (f, of_f)) in timings.by_f.iter().enumerate() {

@@ -11,13 +11,13 @@ use crate::edn::Value;
 use crate::history::{History, Kind, Operation, Process};
 
 /// The maximum number of keys that are shown.
-const KEYS_MAX: usize = 3;
+const MAX_KEYS: usize = 3;
 
 /// The number of offsets before and after the first hole.
-const AROUND: i64 = 8;
+const OFFSETS_AROUND_HOLE: i64 = 8;
 
 /// The maximum number of processes that are shown.
-const PROCESSES_MAX: usize = 12;
+const MAX_PROCESSES: usize = 12;
 
 /// The sends and polls of the log of a key.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(super) fn grids(history: &History) -> Markup {
     let holed = logs
         .iter()
         .filter_map(|(key, log)| Some((*key, log, log.first_hole()?)));
-    let holed: Vec<_> = holed.take(KEYS_MAX).collect();
+    let holed: Vec<_> = holed.take(MAX_KEYS).collect();
     html! {
         @if !holed.is_empty() {
             h2 { "Logs with holes" }
@@ -130,7 +130,7 @@ impl<'a> Log<'a> {
 }
 
 fn grid(key: &Value, log: &Log<'_>, hole: i64) -> Markup {
-    let shown = hole - AROUND..=hole + AROUND;
+    let shown = hole - OFFSETS_AROUND_HOLE..=hole + OFFSETS_AROUND_HOLE;
     let offsets = log
         .sends
         .keys()
@@ -144,7 +144,7 @@ fn grid(key: &Value, log: &Log<'_>, hole: i64) -> Markup {
         .keys()
         .filter(|(offset, _)| shown.contains(offset));
     let processes: BTreeSet<Process> = processes.map(|(_, process)| *process).collect();
-    let processes: Vec<Process> = processes.into_iter().take(PROCESSES_MAX).collect();
+    let processes: Vec<Process> = processes.into_iter().take(MAX_PROCESSES).collect();
     html! {
         h3 { "Key " (key) }
         div.scroll {

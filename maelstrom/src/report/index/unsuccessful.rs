@@ -13,11 +13,11 @@ use crate::history::{History, Kind, Operation};
 use crate::report::svg::shortened;
 
 /// The maximum number of members of a group that are listed.
-const NAMED_MAX: usize = 5;
+const MAX_NAMED: usize = 5;
 /// The maximum number of groups.
-const GROUPS_MAX: usize = 40;
+const MAX_GROUPS: usize = 40;
 /// The maximum length of an error, in characters.
-const ERROR_MAX: usize = 200;
+const MAX_ERROR: usize = 200;
 
 /// Function, outcome, and kind of error.
 type What = (String, Option<Kind>, String);
@@ -41,7 +41,7 @@ fn groups(history: &History) -> Vec<(What, Group<'_>)> {
         let group = groups.entry(what).or_default();
         group.count += 1;
         group.error = group.error.or(error);
-        if group.first.len() < NAMED_MAX {
+        if group.first.len() < MAX_NAMED {
             group.first.push(invocation);
         }
     }
@@ -74,10 +74,10 @@ pub(super) fn table(history: &History) -> Markup {
             div.scroll { table {
                 tr { th { "operation" } th { "outcome" } th.n { "count" } th { "first at" }
                      th { "error of the first" } }
-                @for (what, group) in groups.iter().take(GROUPS_MAX) { (row(what, group)) }
+                @for (what, group) in groups.iter().take(MAX_GROUPS) { (row(what, group)) }
             } }
-            @if groups.len() > GROUPS_MAX {
-                p.quiet { (groups.len() - GROUPS_MAX) " further kinds are not shown." }
+            @if groups.len() > MAX_GROUPS {
+                p.quiet { (groups.len() - MAX_GROUPS) " further kinds are not shown." }
             }
         }
     }
@@ -102,7 +102,7 @@ fn row((f, outcome, _): &What, group: &Group<'_>) -> Markup {
             }
             td {
                 @if let Some(error) = group.error {
-                    code { (shortened(&error.to_string(), ERROR_MAX)) }
+                    code { (shortened(&error.to_string(), MAX_ERROR)) }
                 }
             }
         }

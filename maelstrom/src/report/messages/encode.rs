@@ -16,16 +16,16 @@ use crate::report::faults::Interval;
 use crate::report::svg::shortened;
 
 /// The maximum number of messages on the page, which a browser opens in about a second.
-const MESSAGES_MAX: usize = 400_000;
+const MAX_MESSAGES: usize = 400_000;
 
 /// The maximum size of all bodies together, in bytes before compression.
-const BODIES_BYTES_MAX: usize = 40 << 20;
+const MAX_BODIES_BYTES: usize = 40 << 20;
 
 /// The maximum size of one body, in bytes. Bodies are shorter if there are very many.
-const BODY_BYTES_MAX: usize = 4000;
+const MAX_BODY_BYTES: usize = 4000;
 
 /// The maximum length of an operation's value, in characters.
-const VALUE_CHARS_MAX: usize = 160;
+const MAX_VALUE_CHARS: usize = 160;
 
 /// The data of the page.
 pub(super) struct Encoded {
@@ -70,8 +70,8 @@ impl Encoded {
             "focus": focus,
             "end": end.as_micros() as i64,
         });
-        let budget = BODIES_BYTES_MAX / rows.len().max(1);
-        let bytes_max = budget.clamp(80, BODY_BYTES_MAX);
+        let budget = MAX_BODIES_BYTES / rows.len().max(1);
+        let bytes_max = budget.clamp(80, MAX_BODY_BYTES);
         let mut bodies = packer();
         for (number, row) in rows.iter().enumerate() {
             let body = table.body(row);
@@ -93,15 +93,15 @@ const IN_MEMORY: &str = "writing to memory cannot fail";
 
 /// Returns the rows that the page shows: all, or those around a time, or the last ones.
 fn shown(rows: &[MessageRow], focus: Option<i64>) -> Range<usize> {
-    if rows.len() <= MESSAGES_MAX {
+    if rows.len() <= MAX_MESSAGES {
         return 0..rows.len();
     }
     let middle = focus.map_or(rows.len(), |at| {
         rows.partition_point(|row| row.sent_us < at)
     });
-    let start = middle.saturating_sub(MESSAGES_MAX / 2);
-    let start = start.min(rows.len() - MESSAGES_MAX);
-    start..start + MESSAGES_MAX
+    let start = middle.saturating_sub(MAX_MESSAGES / 2);
+    let start = start.min(rows.len() - MAX_MESSAGES);
+    start..start + MAX_MESSAGES
 }
 
 fn fates() -> Vec<&'static str> {
@@ -240,10 +240,10 @@ fn value_text(invocation: &Operation, completion: Option<&Operation>) -> String 
         Some(completion) if completion.kind == Kind::Ok => &completion.value,
         _ => &invocation.value,
     };
-    let mut text = shortened(&value.to_string(), VALUE_CHARS_MAX);
+    let mut text = shortened(&value.to_string(), MAX_VALUE_CHARS);
     if let Some(error) = completion.and_then(|completion| completion.error.as_ref()) {
         text += "  ";
-        text += &shortened(&error.to_string(), VALUE_CHARS_MAX);
+        text += &shortened(&error.to_string(), MAX_VALUE_CHARS);
     }
     text
 }

@@ -18,7 +18,7 @@ use crate::net::{EventKind, Fate, Journal};
 use crate::service;
 
 /// The maximum number of bytes of a body that a table keeps.
-const BODY_BYTES_MAX: usize = 16 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// A message.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ impl MessageTable {
             self.first_id = id;
         }
         let start = self.bodies.len();
-        let end = floor_char_boundary(body, BODY_BYTES_MAX);
+        let end = floor_char_boundary(body, MAX_BODY_BYTES);
         self.bodies.push_str(&body[..end]);
         if end < body.len() {
             self.bodies.push('…');
