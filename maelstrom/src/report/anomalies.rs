@@ -21,7 +21,7 @@ pub struct Anomaly {
     /// The name, as results have it.
     pub name: &'static str,
     /// The words by which an explanation shows the anomaly, if it does not begin a line with the
-    /// name.
+    /// name or name it with a count: `unseen (13)`.
     pub sign: Option<&'static str>,
     /// What happened, in whole sentences.
     pub meaning: &'static str,
@@ -90,6 +90,7 @@ impl Anomaly {
             let line = line.trim_start_matches("workload: ").trim_start();
             let after = line.strip_prefix(self.name);
             after.is_some_and(|after| after.starts_with([':', ' ']))
+                || line.contains(&format!(" {} (", self.name))
         })
     }
 }
