@@ -1,6 +1,7 @@
 //! The whole analysis of a run: every checker's verdict, and the worst of them.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
@@ -150,6 +151,42 @@ impl Results {
             .filter_map(|(key, analysis)| Some(format!("{key}: {}", analysis.explanation()?)));
         let parts: Vec<_> = parts.chain(self.further.iter().cloned()).collect();
         (!parts.is_empty()).then(|| name_nodes(&parts.join("\n"), &self.settings))
+    }
+
+    /// Returns the kinds of failure: the names of the anomalies that the workload's checker found, or of
+    /// the checkers that say `invalid`. Empty if the verdict is not `invalid`.
+    pub fn failures(&self) -> BTreeSet<String> {
+        let failures = self.workload_failures();
+        if !failures.is_empty() || self.verdict() != Verdict::Invalid {
+            return failures;
+        }
+        let sections = self.sections().into_iter();
+        let invalid = sections.filter(|(_, analysis)| analysis.verdict() == Verdict::Invalid);
+        invalid.map(|(key, _)| key.to_owned()).collect()
+    }
+
+    /// Returns the names of the anomalies that the workload's checker found; `invalid` if it found
+    /// some that have no name. Empty if its verdict is not `invalid`.
+    pub fn workload_failures(&self) -> BTreeSet<String> {
+        let analysis = self.workload();
+        if analysis.verdict() != Verdict::Invalid {
+            return BTreeSet::new();
+        }
+        let findings = analysis.findings().into_iter();
+        let mut named: BTreeSet<String> = findings.map(|finding| finding.anomaly).collect();
+        let results = analysis.to_edn();
+        for list in ["anomaly-types", "bad-error-types"] {
+            let names = results
+                .get(list)
+                .and_then(Value::as_seq)
+                .unwrap_or_default();
+            let names = names.iter().filter_map(Value::as_keyword);
+            named.extend(names.map(str::to_owned));
+        }
+        match named.is_empty() {
+            true => ["invalid".to_owned()].into(),
+            false => named,
+        }
     }
 
     /// What the workload's checker found to be wrong, the most important first. Processes are named
