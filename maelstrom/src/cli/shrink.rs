@@ -78,10 +78,11 @@ pub(super) fn shrink(
         }
         break;
     }
-    let trials = match search.is_interrupted {
-        true => Trials::default(),
-        false => search.trials(&smallest, FINAL_TRIALS, FINAL_TRIALS),
-    };
+    let mut trials = Trials::default();
+    if !search.is_interrupted {
+        say(&format!("nothing smaller was found; running the smallest test {FINAL_TRIALS} times"));
+        trials = search.trials(&smallest, FINAL_TRIALS, FINAL_TRIALS);
+    }
     Smallest {
         finished: trials.last.unwrap_or(last),
         trials: trials.count,
