@@ -1,13 +1,11 @@
 //! Simulation and real processes give the same verdict and the same cost for the same options.
 
-use std::path::Path;
-
 use broadcast::flood::{Flood, Graph};
 use broadcast::{Broadcast, Windows};
+use eddy::Test;
 use eddy::check::Verdict;
-use eddy::host::Command;
 use eddy::net::Latency;
-use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::simulation::{Run, ms, secs};
 use eddy::workload;
 use glomers::{Context, IntoNode};
 
@@ -20,22 +18,21 @@ fn both<M: IntoNode + 'static>(
     make: impl Fn(&Context) -> M + Clone + 'static,
     arguments: &[&str],
 ) -> (Run, Run) {
-    let simulation = || {
-        Simulation::new(11)
-            .nodes(5, make.clone())
+    let test = || {
+        Test::new(workload::Broadcast)
+            .seed(11)
+            .node_count(5)
             .latency(Latency::constant(ms(100)))
-    };
-    let load = || {
-        Load::of(workload::Broadcast)
             .rate(20.0)
             .time_limit(secs(10))
     };
-    let arguments = arguments.iter().map(|&argument| argument.to_owned());
-    let program = Path::new(env!("CARGO_BIN_EXE_broadcast"));
-    let command = Command::new(program, arguments.collect()).expect("the binary is built");
-    let logs = tempfile::tempdir().expect("a temporary directory can be made");
-    let real = simulation().run_processes(load(), command, &logs.path().join("node-logs"));
-    (simulation().run(load()), real.expect("logs can be written"))
+    let program = env!("CARGO_BIN_EXE_broadcast");
+    let real = test().command(program, arguments.iter().copied()).run();
+    let simulated = test().simulated(make).run();
+    (
+        simulated.expect("the options fit together"),
+        real.expect("the program can be started"),
+    )
 }
 
 fn assert_equal((simulated, real): (Run, Run)) {

@@ -21,7 +21,7 @@ pub struct Anomaly {
     /// The name in results.
     pub name: &'static str,
     /// The words by which an explanation names the anomaly, if it does not begin a line with the
-    /// name.
+    /// name or name it with a count: `unseen (13)`.
     pub sign: Option<&'static str>,
     /// The meaning, in complete sentences.
     pub meaning: &'static str,
@@ -106,6 +106,7 @@ impl Anomaly {
             let line = line.trim_start_matches("workload: ").trim_start();
             let after = line.strip_prefix(self.name);
             after.is_some_and(|after| after.starts_with([':', ' ']))
+                || line.contains(&format!(" {} (", self.name))
         })
     }
 }

@@ -114,14 +114,7 @@ impl<'a> Links<'a> {
         match *piece {
             Piece::Text(text) => html! { (text) },
             Piece::Operation(digits) => self.operation(digits),
-            Piece::Process(digits) => {
-                let process = digits.parse().ok();
-                let node = process.and_then(|process: u64| self.node_of_process.get(&process));
-                html! {
-                    (digits)
-                    @if let Some(node) = node { " on " (self.node(node)) }
-                }
-            }
+            Piece::Process(digits) => html! { (digits) },
             Piece::Word(word) if self.has_messages && self.nodes.contains(word) => self.node(word),
             Piece::Word(word) => html! { (word) },
             Piece::Time(digits) => match digits.parse::<f64>() {
@@ -310,7 +303,7 @@ mod tests {
                 .as_bytes(),
         )
         .unwrap();
-        let text = "process 3 at 1.500 s (operation 1) misses <b>; n2 and n7.";
+        let text = "process 3 on n2 at 1.500 s (operation 1) misses <b>; n2 and n7.";
         assert_eq!(
             Links::new(&history, Some(&table))
                 .in_text(text)

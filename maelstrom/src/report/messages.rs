@@ -14,6 +14,7 @@ use super::page::{self, Page};
 
 pub use self::table::{MessageRow, MessageTable};
 pub(super) use encode::{operation_columns, packed, shown_fault};
+pub(super) use table::{EndpointRole, role};
 
 use self::encode::Encoded;
 

@@ -34,6 +34,7 @@ mod store;
 mod style;
 mod svg;
 mod timeline;
+mod value_path;
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -95,6 +96,11 @@ pub fn write(
         warnings.push(format!("the messages cannot be read: {error:#}"));
         None
     });
+    if let (Some(results), Some(table)) = (results.as_deref_mut(), &messages) {
+        for value in results.workload().values_to_trace() {
+            results.explain_further(value_path::describe(table, &value));
+        }
+    }
     let links = Links::new(summary.history, messages.as_ref());
     let anomalies = results
         .as_deref()
@@ -163,7 +169,7 @@ fn read_messages(directory: &Path, summary: &RunSummary<'_>) -> Result<Option<Me
 
 /// Returns the operations that findings or explanations name.
 fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
-    let findings = results.workload().findings();
+    let findings = results.findings();
     let named = findings.into_iter().flat_map(|finding| finding.operations);
     let text = results.explanation().unwrap_or_default();
     let mut operations: Vec<usize> = Vec::new();

@@ -242,7 +242,7 @@ impl MessageTable {
 
     /// Returns the display order of endpoints: nodes, services, clients, each by letters and then
     /// by number.
-    pub(super) fn order(&self) -> Vec<usize> {
+    pub(in crate::report) fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.endpoints.len()).collect();
         order.sort_by_key(|&endpoint| {
             let name = self.endpoints[endpoint].as_str();
@@ -254,13 +254,13 @@ impl MessageTable {
 
 /// The role of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum EndpointRole {
+pub(in crate::report) enum EndpointRole {
     Node,
     Service,
     Client,
 }
 
-pub(super) fn role(name: &str) -> EndpointRole {
+pub(in crate::report) fn role(name: &str) -> EndpointRole {
     if service::NAMES.contains(&name) {
         EndpointRole::Service
     } else if name.starts_with('c') {

@@ -81,7 +81,7 @@ impl RunResults<'_> {
     }
 
     fn explanation(&self) -> Json {
-        let findings = self.results.workload().findings();
+        let findings = self.results.findings();
         let text = self.results.explanation();
         if text.is_none() && findings.is_empty() {
             return Json::Null;
