@@ -41,7 +41,7 @@ fn two_step_transfer_is_found_and_explained() {
 }
 
 #[test]
-fn failing_run_is_shrunk_to_a_transfer_and_a_look_at_the_balances() {
+fn failing_run_is_shrunk_to_a_transfer_and_a_read() {
     let smallest = shrink(60, careless).expect("the run is not valid");
     assert_eq!(smallest.operations(), 2);
     println!("{}", story(&smallest).join("\n"));
