@@ -11,10 +11,9 @@ use serde_json::{Value as Json, json};
 
 use super::page::{self, Page};
 use super::{RunDirectory, RunRecord, RunState};
-use crate::check::Verdict;
 use crate::edn;
 use crate::history::History;
-use crate::suite::{Figure, Metrics, aligned};
+use crate::suite::{Figure, Metrics, aligned, verdict_name};
 
 /// The quantiles of latencies that are compared.
 const QUANTILES: [(&str, f64); 4] = [
@@ -92,11 +91,7 @@ impl Run {
 
     fn verdict(&self) -> &'static str {
         match (&self.state, &self.metrics) {
-            (_, Some(metrics)) => match metrics.verdict {
-                Verdict::Valid => "valid",
-                Verdict::Invalid => "INVALID",
-                Verdict::Unknown => "UNKNOWN",
-            },
+            (_, Some(metrics)) => verdict_name(metrics.verdict),
             (RunState::Running, _) => "still running",
             (RunState::BrokeOff(_), _) => "BROKE OFF",
             _ => "DIED",

@@ -8,10 +8,10 @@ use crate::edn::Value;
 use crate::history::{History, Operation, Process};
 
 /// The maximum length of a fault's details in the hover text of an interval, in characters.
-const MAX_DETAILS: usize = 500;
+const MAX_DETAILS_CHARS: usize = 500;
 
 /// The maximum length of the place of a fault, in characters.
-const MAX_PLACE: usize = 120;
+const MAX_PLACE_CHARS: usize = 120;
 
 /// A kind of fault, by the functions with which the nemesis records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
                 nodes: Vec::new(),
                 place: String::new(),
             });
-            interval.details = shortened(&entry.value.to_string(), MAX_DETAILS);
+            interval.details = shortened(&entry.value.to_string(), MAX_DETAILS_CHARS);
             (interval.nodes, interval.place) = place(&entry.value);
         } else if entry.f == family.stop
             && let Some(interval) = &mut open
@@ -135,7 +135,7 @@ fn place(record: &Value) -> (Vec<String>, String) {
         .filter_map(|(name, _)| Some(name.as_str()?.to_owned()))
         .collect();
     nodes.sort_by_key(|name| (name.len(), name.clone()));
-    let place = shortened(&nodes.join(", "), MAX_PLACE);
+    let place = shortened(&nodes.join(", "), MAX_PLACE_CHARS);
     (nodes, place)
 }
 
@@ -171,7 +171,7 @@ fn halves(blocked: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
             .collect::<Vec<_>>()
             .join("; "),
     };
-    (nodes, shortened(&text, MAX_PLACE))
+    (nodes, shortened(&text, MAX_PLACE_CHARS))
 }
 
 fn names(set: &Value) -> Vec<String> {

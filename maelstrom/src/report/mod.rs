@@ -6,14 +6,14 @@
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `index.html` | the verdict, why, the figures, the plots, and the way to everything else |
+//! | `index.html` | the verdict and its reason, the figures, the plots, and links to all other files |
 //! | `messages.html` | every message, over time |
-//! | `timeline.html` | what each process did, and when |
-//! | `anomalies.html` | what each anomaly means, with an example |
-//! | `latency-raw.svg`, `latency-quantiles.svg` | how long operations took |
-//! | `rate.svg` | how many operations ended in a second |
+//! | `timeline.html` | the operations of each process, over time |
+//! | `anomalies.html` | the meaning of each anomaly, with an example |
+//! | `latency-raw.svg`, `latency-quantiles.svg` | latencies of operations |
+//! | `rate.svg` | completions per second |
 //!
-//! They need only a browser, and no network.
+//! The pages need only a browser, and no network.
 
 pub mod anomalies;
 mod browse;

@@ -26,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 pub use metrics::{Figure, Metrics};
+pub(crate) use table::verdict_name;
 pub use table::{Row, aligned, beside_official_targets, table};
 pub use upstream::Upstream;
 

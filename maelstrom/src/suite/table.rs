@@ -161,7 +161,8 @@ pub fn beside_official_targets(suite: &Suite, metrics: &Metrics) -> Option<Strin
     (!figures.is_empty()).then(|| format!("official targets of {name}: {}", figures.join(", ")))
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
+/// Returns the name of a verdict in tables, where a verdict that is not valid stands out.
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Valid => "valid",
         Verdict::Invalid => "INVALID",

@@ -13,11 +13,11 @@ use crate::history::{History, Kind, Operation};
 use crate::report::svg::shortened;
 
 /// The maximum number of members of a group that are listed.
-const MAX_NAMED: usize = 5;
+const MAX_LISTED_MEMBERS: usize = 5;
 /// The maximum number of groups.
 const MAX_GROUPS: usize = 40;
 /// The maximum length of an error, in characters.
-const MAX_ERROR: usize = 200;
+const MAX_ERROR_CHARS: usize = 200;
 
 /// Function, outcome, and kind of error.
 type What = (String, Option<Kind>, String);
@@ -41,7 +41,7 @@ fn groups(history: &History) -> Vec<(What, Group<'_>)> {
         let group = groups.entry(what).or_default();
         group.count += 1;
         group.error = group.error.or(error);
-        if group.first.len() < MAX_NAMED {
+        if group.first.len() < MAX_LISTED_MEMBERS {
             group.first.push(invocation);
         }
     }
@@ -102,7 +102,7 @@ fn row((f, outcome, _): &What, group: &Group<'_>) -> Markup {
             }
             td {
                 @if let Some(error) = group.error {
-                    code { (shortened(&error.to_string(), MAX_ERROR)) }
+                    code { (shortened(&error.to_string(), MAX_ERROR_CHARS)) }
                 }
             }
         }

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::RunRecord;
-use crate::check::{Finding, Results, Verdict};
+use crate::check::{Finding, Results};
 use crate::history::History;
+use crate::report::style::verdict_name;
 use crate::runner::Warning;
 use crate::suite::Metrics;
 
@@ -102,15 +103,6 @@ impl RunResults<'_> {
         let functions = self.results.stats().by_f.keys();
         let by_f: BTreeMap<&String, _> = functions.map(|f| (f, of(Some(f)))).collect();
         json!({ "unit": "ms", "all": of(None), "by-f": by_f })
-    }
-}
-
-/// Returns the name of a verdict.
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Valid => "valid",
-        Verdict::Unknown => "unknown",
-        Verdict::Invalid => "invalid",
     }
 }
 
