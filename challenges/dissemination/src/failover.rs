@@ -1,5 +1,4 @@
-//! What happens when a peer does not answer: it is suspected, probed, and replaced if it was the
-//! hub.
+//! Failover: a peer that does not answer is suspected, probed, and replaced if it was the hub.
 //!
 //! A peer that leaves a message and two questions unanswered is suspected until it confirms
 //! something that was sent to it since.
@@ -67,7 +66,7 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Tries a suspected peer again.
+    /// Probes a suspected peer, if a probe is due.
     pub(crate) fn probe(&mut self, peer: usize, now: Instant) {
         if !is_due(self.probe_at(peer), now) {
             return;

@@ -1,6 +1,6 @@
 //! Choosing a hub without coordination.
 //!
-//! The hub is the first node in the cluster's list that can be reached. Every node judges that for
+//! The hub is the first node in the cluster's list that can be reached. Every node decides that for
 //! itself, see [`crate::failover`]. Nodes that can reach each other therefore soon agree, on both
 //! sides of a partition. Where they disagree about who reaches which node, a node whose hub has a
 //! hub of its own links two stars. A node follows only nodes before itself, or a node that can

@@ -1,4 +1,4 @@
-//! What a node knows about one of its peers.
+//! A node's state about one of its peers.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::vector::Vector;
 pub(crate) struct Link {
     /// The incarnation of the peer that sent the latest message.
     incarnation: Option<u32>,
-    /// What the peer said it holds.
+    /// The items that the peer said it holds.
     pub(crate) has: Vector,
-    /// What the peer holds once all messages to it have arrived.
+    /// The items that the peer holds once all messages to it have arrived.
     pub(crate) sent: Vector,
     /// The version of this node's logs when the peer was last sent a message.
     pub(crate) sent_version: u64,
@@ -127,7 +127,7 @@ impl Link {
         self.unconfirmed.is_some_and(|it| it.questions > 0)
     }
 
-    /// Notes who sent a message, and when. Returns false if a later message of the same
+    /// Records who sent a message, and when. Returns false if a later message of the same
     /// incarnation has arrived before, so that the state that this one describes is outdated.
     pub(crate) fn take_stamp(&mut self, head: &Head, now: Instant) -> bool {
         let before = self.incarnation.replace(head.incarnation);
@@ -158,7 +158,7 @@ impl Link {
         Some(rtt_ms as f64)
     }
 
-    /// Notes that a message with this stamp needs a confirmation.
+    /// Records that a message with this stamp needs a confirmation.
     pub(crate) fn expect_confirmation(
         &mut self,
         stamp: u64,
@@ -182,7 +182,7 @@ impl Link {
         }
     }
 
-    /// Takes the confirmation that the message with this stamp has arrived.
+    /// Handles the confirmation that the message with this stamp has arrived.
     pub(crate) fn confirm(&mut self, stamp: u64, now: Instant) {
         let Some(unconfirmed) = &mut self.unconfirmed else {
             return;
@@ -201,7 +201,7 @@ impl Link {
         }
     }
 
-    /// Notes that the peer waits for a confirmation.
+    /// Records that the peer waits for a confirmation.
     pub(crate) fn owe_confirmation(&mut self, now: Instant) {
         let owed = self.owed.get_or_insert(Owed {
             first_at: now,

@@ -87,7 +87,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
 struct Log<T: Item> {
     upto: u64,
     items: BTreeMap<u64, T>,
-    /// The number of the item that each key belongs to.
+    /// The number of the item to which each key belongs.
     holders: BTreeMap<T::Key, u64>,
     /// Runs that arrived before the run they continue, by the number after which they begin.
     early: BTreeMap<u64, Run<T>>,

@@ -58,7 +58,7 @@ impl<T: Item> Star<T> {
         learnt
     }
 
-    /// Notes that the sender of items holds them, and that they are on their way to all nodes if
+    /// Records that the sender of items holds them, and that they are on their way to all nodes if
     /// their origin sends to all.
     fn note_spread(&mut self, from: usize, origin: Origin, upto: u64) {
         self.links[from].has.raise(origin, upto);

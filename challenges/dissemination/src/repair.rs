@@ -78,7 +78,7 @@ impl<T: Item> Star<T> {
     }
 
     /// Returns the time of the confirmation that a peer is owed. A hub confirms with its next
-    /// round; other nodes do so once the hub's next round has not come.
+    /// round; other nodes do so if the hub's next round does not arrive.
     pub(crate) fn confirm_at(&self, peer: usize) -> Option<Instant> {
         let owed = self.links[peer].owed?;
         if self.serves(peer) {

@@ -16,8 +16,9 @@ use crate::rtt::Rtt;
 use crate::timetable::Timetable;
 use crate::vector::{Origin, Vector};
 
-/// A node that has heard nothing of its hub says hello after this time, and so does a hub that has
-/// heard of no node. In a cluster under load the first round, 300 ms after the start, comes before.
+/// The time after the start at which a node sends a hello, if it has received nothing from its hub
+/// or, as a hub, from any node. In a cluster under load, the first round comes before that, 300 ms
+/// after the start.
 const HELLO_AFTER: Duration = Duration::from_millis(600);
 
 /// One node's part in the star.
@@ -37,7 +38,7 @@ pub(crate) struct Star<T: Item> {
     /// before them.
     pub(crate) direct_at: Option<Instant>,
     pub(crate) direct_after: u64,
-    /// The time at which this node says hello, unless it hears something before.
+    /// The time at which this node sends a hello, unless it receives a message before.
     pub(crate) hello_at: Option<Instant>,
     /// The number of hubs that this node has given up in a row.
     pub(crate) hubs_lost: u32,
