@@ -14,7 +14,7 @@ use crate::values::Values;
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology,
     Broadcast { message: i64 },
@@ -25,7 +25,7 @@ pub enum Request {
 /// The replies to clients and nodes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
     TopologyOk,
     BroadcastOk,

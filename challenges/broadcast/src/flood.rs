@@ -45,7 +45,7 @@ impl Graph {
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology {
         topology: BTreeMap<String, Vec<String>>,
@@ -62,7 +62,7 @@ pub enum Request {
 /// The replies to clients and nodes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
     TopologyOk,
     BroadcastOk,
