@@ -81,7 +81,10 @@ pub struct Test {
 
 /// What the nodes are.
 enum Nodes {
-    Processes { program: PathBuf, arguments: Vec<String> },
+    Processes {
+        program: PathBuf,
+        arguments: Vec<String>,
+    },
     Simulated,
 }
 

@@ -1,5 +1,6 @@
 //! The injected faults: the intervals of a run between a fault and its repair.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,17 +15,20 @@ const DETAILS_MAX: usize = 500;
 const PLACE_MAX: usize = 120;
 
 /// A kind of fault, by the functions with which the nemesis records it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Family {
     /// The name in legends.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The colour of its intervals.
     pub colour: &'static str,
-    start: &'static str,
-    stop: &'static str,
+    start: Cow<'static, str>,
+    stop: Cow<'static, str>,
 }
 
-const FAMILIES: [Family; 9] = [
+/// The colour of faults that are not Eddy's own.
+const OTHER_COLOUR: &str = "#D2D2D2";
+
+static FAMILIES: [Family; 9] = [
     family("partition", "#E9DCA0", "start-partition", "stop-partition"),
     family("kill", "#E9A4A0", "kill", "start"),
     family("pause", "#A0B1E9", "pause", "resume"),
@@ -53,11 +57,22 @@ const fn family(
     stop: &'static str,
 ) -> Family {
     Family {
-        name,
+        name: Cow::Borrowed(name),
         colour,
-        start,
-        stop,
+        start: Cow::Borrowed(start),
+        stop: Cow::Borrowed(stop),
     }
+}
+
+/// Returns the kind of a user's own fault, which is recorded as `start-<name>` and `stop-<name>`.
+fn family_of_user(function: &str) -> Option<Family> {
+    let name = function.strip_prefix("start-")?;
+    Some(Family {
+        name: name.replace('-', " ").into(),
+        colour: OTHER_COLOUR,
+        start: function.to_owned().into(),
+        stop: format!("stop-{name}").into(),
+    })
 }
 
 /// An interval during which a fault was in force.
@@ -84,13 +99,19 @@ pub(super) fn intervals(history: &History) -> Vec<Interval> {
         .iter()
         .filter(|op| op.process == Process::Nemesis)
         .collect();
-    let of_family = |family: &Family| of_family(*family, &entries, end);
-    FAMILIES.iter().flat_map(of_family).collect()
+    let mut families = FAMILIES.to_vec();
+    for function in entries.iter().map(|entry| &*entry.f) {
+        if families.iter().all(|family| family.start != function) {
+            families.extend(family_of_user(function));
+        }
+    }
+    let of_family = |family: &Family| of_family(family, &entries, end);
+    families.iter().flat_map(of_family).collect()
 }
 
 /// Every action of the nemesis is recorded twice: what was asked for, and what was done. A repair
 /// without a fault is ignored.
-fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
+fn of_family(family: &Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut open: Option<Interval> = None;
     let mut stops = 0;
@@ -101,7 +122,7 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
                 stops = 0;
             }
             let interval = open.get_or_insert_with(|| Interval {
-                family,
+                family: family.clone(),
                 from: entry.time,
                 to: end,
                 details: String::new(),
