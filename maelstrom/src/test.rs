@@ -19,7 +19,7 @@ use crate::service::ServiceOptions;
 use crate::simulation::{Load, Run, Simulation};
 use crate::workload::Workload;
 
-/// The number of nodes, unless a test says otherwise.
+/// The default number of nodes.
 const NODE_COUNT: usize = 5;
 
 /// A test: a workload with its options, the nodes, and the faults. By default there are five nodes
@@ -79,7 +79,7 @@ pub struct Test {
     nodes: Option<Nodes>,
 }
 
-/// What the nodes are.
+/// The nodes of a test.
 enum Nodes {
     Processes {
         program: PathBuf,
@@ -98,7 +98,7 @@ impl Test {
         }
     }
 
-    /// Makes the nodes processes of this program.
+    /// Runs this program as the nodes, one process each.
     pub fn command<A: Into<String>>(
         mut self,
         program: impl Into<PathBuf>,
@@ -111,7 +111,7 @@ impl Test {
         self
     }
 
-    /// Makes the nodes values of this crate, which run in virtual time.
+    /// Runs these Rust nodes in virtual time.
     pub fn simulated<M: IntoNode + 'static>(
         mut self,
         make: impl Fn(&Context) -> M + Clone + 'static,
@@ -150,17 +150,17 @@ impl Test {
         self.loading(|load| load.concurrency(concurrency))
     }
 
-    /// Sets how long messages between servers take.
+    /// Sets the latency of messages between servers.
     pub fn latency(self, latency: Latency) -> Test {
         self.simulating(|simulation| simulation.latency(latency))
     }
 
-    /// Adds a fault with its times. May be called several times.
+    /// Adds a fault with its schedule. Several calls add several faults.
     pub fn nemesis(self, schedule: Schedule) -> Test {
         self.simulating(|simulation| simulation.nemesis(schedule))
     }
 
-    /// Sets how the services behave.
+    /// Sets the options of the services.
     pub fn services(self, services: ServiceOptions) -> Test {
         self.simulating(|simulation| simulation.services(services))
     }
@@ -171,8 +171,8 @@ impl Test {
         self.simulating(|simulation| simulation.seed(seed))
     }
 
-    /// Performs the run and checks it. What processes write to standard error is kept until the run
-    /// ends, and its last lines are part of the failure of a run that broke off.
+    /// Performs the run and checks it. The standard error of processes is kept until the run ends,
+    /// and its last lines are part of the failure of a run that broke off.
     ///
     /// # Errors
     ///
@@ -207,7 +207,7 @@ impl Test {
     }
 }
 
-/// A directory for what nodes write to standard error; removed at the end.
+/// A temporary directory for the standard error of nodes, which is removed at the end.
 struct NodeLogs(PathBuf);
 
 impl NodeLogs {
@@ -222,7 +222,7 @@ impl NodeLogs {
 
 impl Drop for NodeLogs {
     fn drop(&mut self) {
-        // It is in the directory for temporary files, so nothing is lost if it stays.
+        // A failure is harmless, since it is in the directory for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn test_that_cannot_run_says_why() {
+    fn test_that_cannot_run_returns_the_reason() {
         assert!(problem(Test::new(Echo)).contains("call command or simulated"));
         let missing = Test::new(Echo).command("./no-such-program", [""; 0]);
         assert!(problem(missing).contains("no-such-program"));

@@ -47,7 +47,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Creates a node that forwards its values once in every `window`.
+    /// Creates a node that forwards its new values once per `window`.
     pub fn new(window: Duration) -> Self {
         Self {
             values: RefCell::default(),

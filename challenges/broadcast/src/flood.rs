@@ -25,7 +25,7 @@ pub enum Graph {
 }
 
 impl Graph {
-    /// Returns the node's neighbours; none if the `topology` message has to name them.
+    /// Returns the node's neighbours, or none if the `topology` message names them later.
     fn neighbours(self, cx: &Context) -> Vec<NodeId> {
         let arity = match self {
             Self::Topology => return Vec::new(),

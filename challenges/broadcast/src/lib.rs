@@ -64,7 +64,7 @@ impl Node for Broadcast {
         Ok(match request {
             Request::Topology => Some(Reply::TopologyOk),
             Request::Broadcast { message } => {
-                // A value that this node knows is on its way already.
+                // A value that this node knows has been published before.
                 if self.values.borrow_mut().insert(message) {
                     self.spread.publish(message);
                 }

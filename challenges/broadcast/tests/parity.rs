@@ -9,11 +9,11 @@ use eddy::simulation::{Run, ms, secs};
 use eddy::workload;
 use glomers::{Context, IntoNode};
 
-/// The greatest relative difference between figures of the two.
+/// The greatest relative difference between the two figures that counts as equal.
 const TOLERANCE: f64 = 0.10;
 
-/// Runs the same load on both. It is small enough for a busy machine, and its links are slow enough
-/// for late processes not to matter.
+/// Runs the same load in simulation and on real processes. The load is small enough for a busy
+/// machine, and the links are so slow that a process that is scheduled late makes no difference.
 fn both<M: IntoNode + 'static>(
     make: impl Fn(&Context) -> M + Clone + 'static,
     arguments: &[&str],
@@ -59,14 +59,15 @@ fn assert_equal((simulated, real): (Run, Run)) {
     }
 }
 
-/// Every value crosses every edge of a tree once and is acknowledged, so time does not matter.
+/// Every value crosses every edge of a tree once and is acknowledged, so the cost does not depend on
+/// time.
 #[test]
 fn tree_costs_the_same_on_real_processes() {
     let tree = |cx: &Context| Flood::new(cx, Graph::Tree, true);
     assert_equal(both(tree, &["--strategy", "tree"]));
 }
 
-/// Rounds depart by the clock.
+/// The cost of rounds depends on the clock.
 #[test]
 fn rounds_cost_the_same_on_real_processes() {
     let rounds = |cx: &Context| Broadcast::new(cx, Windows::balanced());

@@ -93,7 +93,7 @@ struct Log<T: Item> {
     early: BTreeMap<u64, Run<T>>,
 }
 
-/// The limit of early runs per origin. What does not fit is asked for again.
+/// The limit of early runs per origin. A node asks again for runs beyond it.
 const MAX_EARLY_RUNS: usize = 64;
 
 impl<T: Item> Log<T> {

@@ -1,5 +1,5 @@
-//! The right node passes on every seed and as a program; the careless one is found, and the run in
-//! which it fails is shrunk to a few events.
+//! The correct node passes on every seed and as a program. The checker finds the careless one, and
+//! the failing run is shrunk to a few events.
 
 use bank::{Bank, CarelessTeller, Teller};
 use eddy::Test;
@@ -13,7 +13,7 @@ fn test() -> Test {
 }
 
 #[test]
-fn total_never_changes() {
+fn one_step_transfers_keep_the_total_on_every_seed() {
     for_each_seed(|seed| {
         let test = test().seed(seed).latency(Latency::constant(ms(10)));
         let run = test.simulated(|_: &Context| Teller::new(5)).run();
@@ -33,7 +33,7 @@ fn careless() -> Run {
 }
 
 #[test]
-fn transfer_in_two_steps_is_found_and_explained() {
+fn two_step_transfer_is_found_and_explained() {
     let run = careless();
     assert_eq!(run.verdict(), Verdict::Invalid);
     let why = run.results().explanation().expect("an invalid run has a reason");
@@ -41,7 +41,7 @@ fn transfer_in_two_steps_is_found_and_explained() {
 }
 
 #[test]
-fn failing_run_is_shrunk_to_a_transfer_and_a_look_at_the_balances() {
+fn failing_run_is_shrunk_to_a_transfer_and_a_read() {
     let smallest = shrink(60, careless).expect("the run is not valid");
     assert_eq!(smallest.operations(), 2);
     println!("{}", story(&smallest).join("\n"));

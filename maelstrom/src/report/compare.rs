@@ -1,4 +1,4 @@
-//! Two runs side by side: what differs in their options, their figures and their verdicts.
+//! Two runs side by side: the differences in their options, figures and verdicts.
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +24,8 @@ const QUANTILES: [(&str, f64); 4] = [
     ("max", 1.0),
 ];
 
-/// The longest cell of the text, in characters; the page has all of it.
-const CELL_CHARS_MAX: usize = 60;
+/// The longest cell of the text form, in characters. The page shows cells in full.
+const MAX_CELL_CHARS: usize = 60;
 
 /// Two runs side by side. They may be of different programs and workloads.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ pub struct ComparedRow {
     pub change: String,
 }
 
-/// A run of the past, as far as it can be read.
+/// A finished run, as far as it can be read.
 struct Run {
     path: String,
     state: RunState,
@@ -129,7 +129,7 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// A directory holds no history, or a file that cannot be read; the error names it.
+    /// A directory has no history, or a file cannot be read; the error names it.
     pub fn of(runs: [&RunDirectory; 2]) -> Result<Comparison> {
         let runs = [Run::read(runs[0])?, Run::read(runs[1])?];
         let sections = vec![
@@ -338,15 +338,15 @@ fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Returns the first line of a cell, cut off where it is too long for a screen. The end of a path
-/// says more than its beginning.
+/// Returns the first line of a cell, cut off where it is too long for a screen. Of a path the end
+/// is kept, which is more specific than its beginning.
 fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let length = line.chars().count();
-    if length <= CELL_CHARS_MAX {
+    if length <= MAX_CELL_CHARS {
         return line.to_owned();
     }
-    let kept = CELL_CHARS_MAX - 1;
+    let kept = MAX_CELL_CHARS - 1;
     match line.contains(' ') {
         true => line.chars().take(kept).chain(['…']).collect(),
         false => ['…']

@@ -1,7 +1,7 @@
 //! The viewer of messages: one page that holds every message of a run.
 //!
-//! The page carries its data as compressed columns and draws them on a canvas: lanes from top to
-//! bottom, true time from left to right. It needs nothing but a browser.
+//! The page contains its data as compressed columns and draws them on a canvas: a lane for each
+//! endpoint, and time from left to right. It needs only a browser.
 
 mod encode;
 mod table;

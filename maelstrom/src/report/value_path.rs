@@ -1,8 +1,8 @@
-//! The way of a value from node to node, as the messages between nodes tell it.
+//! The path of a value from node to node, according to the messages between nodes.
 //!
-//! A message carries a value if its body contains it anywhere but in the fields that number
-//! messages. Node programs choose the format of their messages, so a number may also mean something
-//! else, such as a counter that happens to be equal; the text therefore says "messages with 17".
+//! A message carries a value if its body contains it in any field except those of the protocol's
+//! header. Node programs choose the format of their messages, so an equal number may also mean
+//! something else, such as a counter. The text therefore says "messages with 17".
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,23 +16,23 @@ use crate::net::Fate;
 /// The fields of a body that never hold a client's value.
 const HEAD_FIELDS: [&str; 4] = ["type", "msg_id", "in_reply_to", "code"];
 
-/// The most steps and the most nodes of a way that are spelled out.
-const STEPS_MAX: usize = 6;
-const NODES_MAX: usize = 4;
+/// The maximum number of steps of a path and of nodes that the text lists.
+const MAX_STEPS: usize = 6;
+const MAX_NODES: usize = 4;
 
-/// Describes in a line how a value went from node to node, and why it did not reach the others;
-/// `None` if nothing is known of it, or if it reached every node.
+/// Describes in one line the path of a value from node to node, and why it did not reach the
+/// others; `None` if no message shows its path, or if it reached every node.
 pub(super) fn describe(table: &MessageTable, value: &Value) -> Option<String> {
     let wanted = value.to_plain_json();
     let text = wanted.to_string();
-    let mut way = Way::new(table);
+    let mut path = ValuePath::new(table);
     for row in &table.rows {
         let body = table.body(row);
         if body.contains(&text) && carries(body, &wanted) {
-            way.add(row);
+            path.add(row);
         }
     }
-    way.describe(&text)
+    path.describe(&text)
 }
 
 /// Returns whether a body contains the value.
@@ -56,7 +56,7 @@ fn contains(json: &Json, wanted: &Json) -> bool {
         }
 }
 
-/// What became of the messages with a value to one node.
+/// The messages with a value to one node, with their fates.
 #[derive(Default)]
 struct Attempts {
     /// The times at which they were sent, in microseconds, with their fates.
@@ -64,7 +64,7 @@ struct Attempts {
 }
 
 /// The nodes that a value reached, and the messages to those that it did not reach.
-struct Way<'a> {
+struct ValuePath<'a> {
     table: &'a MessageTable,
     /// The node that a client sent the value to.
     origin: Option<usize>,
@@ -73,9 +73,9 @@ struct Way<'a> {
     attempts: BTreeMap<usize, Attempts>,
 }
 
-impl<'a> Way<'a> {
-    fn new(table: &'a MessageTable) -> Way<'a> {
-        Way {
+impl<'a> ValuePath<'a> {
+    fn new(table: &'a MessageTable) -> ValuePath<'a> {
+        ValuePath {
             table,
             origin: None,
             reached: BTreeMap::new(),
@@ -133,8 +133,8 @@ impl<'a> Way<'a> {
             .map(|(to, (from, at))| (*at, *from, *to))
             .collect();
         steps.sort_unstable();
-        let mut text = format!("The way of {value}: from a client to {}", name(origin));
-        for (at, from, to) in steps.iter().take(STEPS_MAX) {
+        let mut text = format!("The path of {value}: from a client to {}", name(origin));
+        for (at, from, to) in steps.iter().take(MAX_STEPS) {
             let _ = write!(
                 text,
                 ", {} to {} at {:.3} s",
@@ -143,7 +143,7 @@ impl<'a> Way<'a> {
                 seconds(*at)
             );
         }
-        if let Some(more @ 1..) = steps.len().checked_sub(STEPS_MAX) {
+        if let Some(more @ 1..) = steps.len().checked_sub(MAX_STEPS) {
             let _ = write!(text, ", and to {more} more nodes");
         }
         text.push('.');
@@ -157,14 +157,14 @@ impl<'a> Way<'a> {
                 self.names(&untried)
             );
         }
-        for node in tried.iter().take(NODES_MAX) {
+        for node in tried.iter().take(MAX_NODES) {
             let _ = write!(
                 text,
                 " {}",
                 self.attempts[node].describe(value, name(*node))
             );
         }
-        if let Some(more @ 1..) = tried.len().checked_sub(NODES_MAX) {
+        if let Some(more @ 1..) = tried.len().checked_sub(MAX_NODES) {
             let _ = write!(text, " The same holds for {more} more nodes.");
         }
         Some(text)
@@ -172,11 +172,11 @@ impl<'a> Way<'a> {
 
     /// Returns `n1, n2 and 3 more`.
     fn names(&self, nodes: &[usize]) -> String {
-        let shown = nodes.iter().take(NODES_MAX);
+        let shown = nodes.iter().take(MAX_NODES);
         let shown: Vec<&str> = shown
             .map(|&node| self.table.endpoints[node].as_str())
             .collect();
-        match nodes.len().saturating_sub(NODES_MAX) {
+        match nodes.len().saturating_sub(MAX_NODES) {
             0 => shown.join(", "),
             more => format!("{} and {more} more", shown.join(", ")),
         }
@@ -215,7 +215,7 @@ fn in_words(fate: Option<Fate>) -> &'static str {
         Some(Fate::Partitioned) => "dropped by a partition",
         Some(Fate::Lost) => "lost by the network",
         Some(Fate::ReceiverDown) => "the receiver was down",
-        Some(Fate::Received | Fate::Duplicated) | None => "still on the way at the end",
+        Some(Fate::Received | Fate::Duplicated) | None => "still in flight at the end",
     }
 }
 
@@ -238,7 +238,7 @@ mod tests {
     ];
 
     #[test]
-    fn way_ends_where_no_message_carries_the_value_on() {
+    fn path_ends_at_the_last_node_that_forwards_the_value() {
         let log = [
             r#"{"at":1000,"id":3,"src":"c5","dest":"n0","body":{"type":"broadcast","message":7}}"#,
             r#"{"at":1000,"id":3,"event":"received"}"#,
@@ -250,13 +250,13 @@ mod tests {
         let table = table(&[&INIT[..], &log].concat());
         assert_eq!(
             describe(&table, &7.into()).unwrap(),
-            "The way of 7: from a client to n0, n0 to n1 at 0.009 s. No node sent a message with 7 to n2."
+            "The path of 7: from a client to n0, n0 to n1 at 0.009 s. No node sent a message with 7 to n2."
         );
         assert_eq!(describe(&table, &9.into()), None);
     }
 
     #[test]
-    fn fates_of_the_messages_that_did_not_arrive_are_told() {
+    fn fates_of_undelivered_messages_are_described() {
         let log = [
             r#"{"at":1000,"id":3,"src":"c5","dest":"n0","body":{"type":"broadcast","message":7}}"#,
             r#"{"at":1000,"id":3,"event":"received"}"#,
@@ -270,7 +270,7 @@ mod tests {
         let table = table(&[&INIT[..], &log].concat());
         assert_eq!(
             describe(&table, &7.into()).unwrap(),
-            "The way of 7: from a client to n0, n0 to n2 at 0.005 s. n1 received none of 2 messages with \
+            "The path of 7: from a client to n0, n0 to n2 at 0.005 s. n1 received none of 2 messages with \
              7, the last sent at 0.003 s: 1 dropped by a partition, 1 lost by the network."
         );
     }

@@ -1,5 +1,5 @@
-//! Deliberately broken nodes, each of which its workload must reject, and the table that says by
-//! what.
+//! Deliberately broken nodes, each of which its workload must reject, and the table of the
+//! anomalies that they show.
 
 mod specimens;
 mod table;

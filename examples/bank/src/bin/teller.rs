@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use bank::Teller;
 
-/// The number of accounts, as the workload has it by default.
+/// The workload's default number of accounts.
 const ACCOUNTS: usize = 5;
 
 fn main() -> ExitCode {

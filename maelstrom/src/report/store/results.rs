@@ -1,4 +1,4 @@
-//! `results.json`: everything about a run for programs.
+//! `results.json`: the results of a run for programs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,20 +20,20 @@ const QUANTILES: [(&str, f64); 5] = [
     ("max", 1.0),
 ];
 
-/// A run that was judged, with everything that is known about it.
+/// A run with its results and everything else that is known about it.
 #[derive(Clone, Copy)]
 pub struct RunResults<'a> {
-    /// What the checkers say.
+    /// The results of the checkers.
     pub results: &'a Results,
-    /// What the clients saw.
+    /// The operations of the clients.
     pub history: &'a History,
-    /// What was run, if it is known.
+    /// The parameters of the run, if they are known.
     pub record: Option<&'a RunRecord>,
-    /// What the user should know whatever the verdict is.
+    /// Warnings for the user, independent of the verdict.
     pub warnings: &'a [Warning],
     /// The run's page, if there is one.
     pub page: Option<&'a Path>,
-    /// Whether the user ended the run before its time.
+    /// Whether the user ended the run early.
     pub is_interrupted: bool,
 }
 
