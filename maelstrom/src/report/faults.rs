@@ -253,18 +253,21 @@ mod tests {
              nemesis info stop-partition :network-healed
              nemesis info stop-partition nil
              nemesis info start-partition :majority
+             nemesis info start-disk-full nil
+             nemesis info stop-disk-full nil
              0 invoke read nil",
         );
         let found: Vec<_> = intervals(&history)
             .iter()
-            .map(|i| (i.family.name, i.from.as_millis(), i.to.as_millis()))
+            .map(|i| format!("{} {:?} {:?}", i.family.name, i.from, i.to))
             .collect();
         assert_eq!(
             found,
             [
-                ("partition", 0, 50),
-                ("partition", 70, 80),
-                ("kill", 20, 80)
+                "partition 0ns 50ms",
+                "partition 70ms 100ms",
+                "kill 20ms 100ms",
+                "disk full 80ms 90ms",
             ]
         );
         let intervals = intervals(&history);

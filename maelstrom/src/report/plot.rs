@@ -333,7 +333,7 @@ impl Plot {
                 .with("width", 10)
                 .with("height", 12)
                 .empty();
-            self.legend_text(family.name);
+            self.legend_text(&family.name);
         }
     }
 
