@@ -35,6 +35,10 @@ check-%: ## Checks one package after an edit: format, lints and tests, such as c
 	$(CARGO) clippy -p $* --all-targets --locked -- -D warnings
 	$(CARGO) test -p $* --locked
 
+.PHONY: examples
+examples: ## Runs the tests of examples/, which are projects of their own
+	$(CARGO) test --manifest-path examples/bank/Cargo.toml --target-dir target/examples --locked
+
 .PHONY: lint
 lint: ## Checks format and lints
 	@echo '== format'

@@ -81,7 +81,10 @@ pub struct Test {
 
 /// The nodes of a test.
 enum Nodes {
-    Processes { program: PathBuf, arguments: Vec<String> },
+    Processes {
+        program: PathBuf,
+        arguments: Vec<String>,
+    },
     Simulated,
 }
 

@@ -80,7 +80,9 @@ pub(super) fn shrink(
     }
     let mut trials = Trials::default();
     if !search.is_interrupted {
-        say(&format!("nothing smaller was found; running the smallest test {FINAL_TRIALS} times"));
+        say(&format!(
+            "nothing smaller was found; running the smallest test {FINAL_TRIALS} times"
+        ));
         trials = search.trials(&smallest, FINAL_TRIALS, FINAL_TRIALS);
     }
     Smallest {

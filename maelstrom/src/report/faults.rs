@@ -1,5 +1,6 @@
 //! The injected faults: the intervals of a run between a fault and its repair.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,17 +15,20 @@ const MAX_DETAILS_CHARS: usize = 500;
 const MAX_PLACE_CHARS: usize = 120;
 
 /// A kind of fault, by the functions with which the nemesis records it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Family {
     /// The name in legends.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The colour of its intervals.
     pub colour: &'static str,
-    start: &'static str,
-    stop: &'static str,
+    start: Cow<'static, str>,
+    stop: Cow<'static, str>,
 }
 
-const FAMILIES: [Family; 9] = [
+/// The colour of faults that are not Eddy's own.
+const OTHER_COLOUR: &str = "#D2D2D2";
+
+static FAMILIES: [Family; 9] = [
     family("partition", "#E9DCA0", "start-partition", "stop-partition"),
     family("kill", "#E9A4A0", "kill", "start"),
     family("pause", "#A0B1E9", "pause", "resume"),
@@ -53,11 +57,22 @@ const fn family(
     stop: &'static str,
 ) -> Family {
     Family {
-        name,
+        name: Cow::Borrowed(name),
         colour,
-        start,
-        stop,
+        start: Cow::Borrowed(start),
+        stop: Cow::Borrowed(stop),
     }
+}
+
+/// Returns the kind of a user's own fault, which is recorded as `start-<name>` and `stop-<name>`.
+fn family_of_user(function: &str) -> Option<Family> {
+    let name = function.strip_prefix("start-")?;
+    Some(Family {
+        name: name.replace('-', " ").into(),
+        colour: OTHER_COLOUR,
+        start: function.to_owned().into(),
+        stop: format!("stop-{name}").into(),
+    })
 }
 
 /// An interval during which a fault was in force.
@@ -84,13 +99,19 @@ pub(super) fn intervals(history: &History) -> Vec<Interval> {
         .iter()
         .filter(|op| op.process == Process::Nemesis)
         .collect();
-    let of_family = |family: &Family| of_family(*family, &entries, end);
-    FAMILIES.iter().flat_map(of_family).collect()
+    let mut families = FAMILIES.to_vec();
+    for function in entries.iter().map(|entry| &*entry.f) {
+        if families.iter().all(|family| family.start != function) {
+            families.extend(family_of_user(function));
+        }
+    }
+    let of_family = |family: &Family| of_family(family, &entries, end);
+    families.iter().flat_map(of_family).collect()
 }
 
 /// Returns the intervals of one kind of fault. Every action of the nemesis is recorded twice, as
 /// the request and as the result. A repair without a fault is ignored.
-fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
+fn of_family(family: &Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut open: Option<Interval> = None;
     let mut stops = 0;
@@ -101,7 +122,7 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
                 stops = 0;
             }
             let interval = open.get_or_insert_with(|| Interval {
-                family,
+                family: family.clone(),
                 from: entry.time,
                 to: end,
                 details: String::new(),
@@ -189,7 +210,7 @@ fn names(set: &Value) -> Vec<String> {
 
 /// Returns the kinds of faults that occur, in the order of legends.
 pub(super) fn families(intervals: &[Interval]) -> Vec<Family> {
-    let mut families: Vec<Family> = intervals.iter().map(|interval| interval.family).collect();
+    let mut families: Vec<Family> = intervals.iter().map(|interval| interval.family.clone()).collect();
     families.dedup();
     families
 }
@@ -232,18 +253,21 @@ mod tests {
              nemesis info stop-partition :network-healed
              nemesis info stop-partition nil
              nemesis info start-partition :majority
+             nemesis info start-disk-full nil
+             nemesis info stop-disk-full nil
              0 invoke read nil",
         );
         let found: Vec<_> = intervals(&history)
             .iter()
-            .map(|i| (i.family.name, i.from.as_millis(), i.to.as_millis()))
+            .map(|i| format!("{} {:?} {:?}", i.family.name, i.from, i.to))
             .collect();
         assert_eq!(
             found,
             [
-                ("partition", 0, 50),
-                ("partition", 70, 80),
-                ("kill", 20, 80)
+                "partition 0ns 50ms",
+                "partition 70ms 100ms",
+                "kill 20ms 100ms",
+                "disk full 80ms 90ms",
             ]
         );
         let intervals = intervals(&history);

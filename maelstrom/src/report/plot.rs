@@ -320,7 +320,7 @@ impl Plot {
                 .with("fill", fault.family.colour)
                 .holding(|svg| {
                     let (from, to) = (fault.from.as_secs_f64(), fault.to.as_secs_f64());
-                    let name = fault.family.name;
+                    let name = &fault.family.name;
                     let place = &fault.place;
                     svg.hover(&format!("{name} {from:.2} to {to:.2} s\n{place}"));
                 });
@@ -333,7 +333,7 @@ impl Plot {
                 .with("width", 10)
                 .with("height", 12)
                 .empty();
-            self.legend_text(family.name);
+            self.legend_text(&family.name);
         }
     }
 
