@@ -94,12 +94,13 @@ impl Rtt {
 
     /// Returns whether all recent samples are nearly equal, and there are enough of them.
     pub(crate) fn is_steady(&self) -> bool {
-        self.recent_count >= RECENT_SAMPLES && self.range_of_last(RECENT_SAMPLES).spread() <= STEADY_SPREAD
+        self.recent_count >= RECENT_SAMPLES
+            && self.range_of_last(RECENT_SAMPLES).spread() <= STEADY_SPREAD
     }
 
     fn range_of_last(&self, count: usize) -> Range {
-        let last =
-            (self.recent_count - count..self.recent_count).map(|at| self.recent[at % RECENT_SAMPLES]);
+        let last = (self.recent_count - count..self.recent_count)
+            .map(|at| self.recent[at % RECENT_SAMPLES]);
         Range {
             shortest: from_ms(last.clone().fold(f64::INFINITY, f64::min)),
             longest: from_ms(last.fold(0.0, f64::max)),

@@ -60,7 +60,11 @@ impl Node for OnRoot {
     type Request = ClientRequest;
     type Reply = Reply;
 
-    async fn handle(&self, ClientRequest::Txn { txn }: ClientRequest, _: &Context) -> Result<Reply> {
+    async fn handle(
+        &self,
+        ClientRequest::Txn { txn }: ClientRequest,
+        _: &Context,
+    ) -> Result<Reply> {
         let (client, outcome) = oneshot::channel();
         self.waiting.borrow_mut().push(Waiting { txn, client });
         self.wake.notify_one();

@@ -146,10 +146,7 @@ impl Faults {
         let found = self.iter().find(|spec| spec.name == name);
         found.ok_or_else(|| {
             let names: Vec<&str> = self.iter().map(|spec| &*spec.name).collect();
-            format!(
-                "there is no fault {name}; the faults are {}",
-                names.join(", ")
-            )
+            format!("there is no fault {name}; there are {}", names.join(", "))
         })
     }
 }
@@ -229,6 +226,6 @@ mod tests {
     #[test]
     fn unknown_name_is_refused_with_the_choices() {
         let error = Faults::default().find("storm").unwrap_err();
-        assert!(error.contains("the faults are partition, kill"), "{error}");
+        assert!(error.contains("there are partition, kill"), "{error}");
     }
 }

@@ -154,9 +154,15 @@ impl Links {
     }
 
     /// Draws a node with this number of links, and without one to `unlinked_to`.
-    fn draw(&self, degree: usize, unlinked_to: Option<usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
+    fn draw(
+        &self,
+        degree: usize,
+        unlinked_to: Option<usize>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<usize> {
         let nodes = &self.by_degree[degree];
-        let admits = |node: &&usize| unlinked_to.is_none_or(|unlinked_to| !self.has(**node, unlinked_to));
+        let admits =
+            |node: &&usize| unlinked_to.is_none_or(|unlinked_to| !self.has(**node, unlinked_to));
         for _ in 0..MAX_DRAWS {
             if let Some(node) = Some(nodes.choose(rng)?).filter(admits) {
                 return Some(*node);

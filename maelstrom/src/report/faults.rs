@@ -210,7 +210,10 @@ fn names(set: &Value) -> Vec<String> {
 
 /// Returns the kinds of faults that occur, in the order of legends.
 pub(super) fn families(intervals: &[Interval]) -> Vec<Family> {
-    let mut families: Vec<Family> = intervals.iter().map(|interval| interval.family.clone()).collect();
+    let mut families: Vec<Family> = intervals
+        .iter()
+        .map(|interval| interval.family.clone())
+        .collect();
     families.dedup();
     families
 }

@@ -91,7 +91,9 @@ impl Cuts {
         for op in run.history().iter() {
             match &*op.f {
                 "stop-partition" => cuts.push((op.time, BTreeSet::new())),
-                "start-partition" => cuts.extend(blocked(&op.value).map(|blocked| (op.time, blocked))),
+                "start-partition" => {
+                    cuts.extend(blocked(&op.value).map(|blocked| (op.time, blocked)))
+                }
                 _ => {}
             }
         }
@@ -102,7 +104,8 @@ impl Cuts {
     fn opens(&self, from: usize, to: usize, at: Duration) -> Duration {
         let ends = self.0.iter().skip(1).map(|(begin, _)| *begin);
         let phases = self.0.iter().zip(ends.chain([Duration::MAX]));
-        let mut open = phases.filter(|((_, blocked), end)| *end > at && !blocked.contains(&(to, from)));
+        let mut open =
+            phases.filter(|((_, blocked), end)| *end > at && !blocked.contains(&(to, from)));
         let ((begin, _), _) = open.next().expect("every partition is healed in the end");
         at.max(*begin)
     }

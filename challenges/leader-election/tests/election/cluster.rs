@@ -167,8 +167,10 @@ impl OfLeader {
             true => all.clone().filter(|&other| other != node).collect(),
             false => vec![node],
         };
-        let blocked: Vec<(usize, Vec<usize>)> =
-            all.clone().map(|receiver| (receiver, senders(receiver))).collect();
+        let blocked: Vec<(usize, Vec<usize>)> = all
+            .clone()
+            .map(|receiver| (receiver, senders(receiver)))
+            .collect();
         let endpoint = |&node: &usize| EndpointId(node as u32);
         let links = blocked
             .iter()

@@ -22,7 +22,9 @@ use crate::cluster::{
 fn one_way_cuts_leave_the_cluster_available() {
     for_each_seed(|seed| {
         let pairs = (0..5).flat_map(|receiver| (0..5).map(move |sender| (receiver, sender)));
-        let mut links: Vec<_> = pairs.filter(|(receiver, sender)| receiver != sender).collect();
+        let mut links: Vec<_> = pairs
+            .filter(|(receiver, sender)| receiver != sender)
+            .collect();
         links.shuffle(&mut seed.stream("links"));
         let pause = (TIME_LIMIT - FAULT_FREE_TAIL) / links.len() as u32;
         let run = cluster(seed, 5, &Disks::new(SYNC))

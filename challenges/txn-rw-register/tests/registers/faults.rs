@@ -70,7 +70,9 @@ fn partition_does_not_affect_availability() {
 fn one_way_cuts_do_not_affect_availability() {
     for_each_seed(|seed| {
         let pairs = (0..5).flat_map(|receiver| (0..5).map(move |sender| (receiver, sender)));
-        let mut links: Vec<_> = pairs.filter(|(receiver, sender)| receiver != sender).collect();
+        let mut links: Vec<_> = pairs
+            .filter(|(receiver, sender)| receiver != sender)
+            .collect();
         links.shuffle(&mut seed.stream("links"));
         let simulation = five_nodes(seed).script(async move |world| {
             let mut cuts = VecDeque::new();
