@@ -9,6 +9,7 @@ mod broadcast;
 mod echo;
 mod g_counter;
 mod g_set;
+mod jobs;
 mod kafka;
 mod leader_election;
 mod lin_kv;

@@ -21,6 +21,7 @@ const ALL: [&Specimens; 12] = [
     &crate::txn_list_append::SPECIMENS,
     &crate::txn_rw_register::SPECIMENS,
     &crate::leader_election::SPECIMENS,
+    &crate::jobs::SPECIMENS,
     &crate::orders::SPECIMENS,
 ];
 
