@@ -24,6 +24,7 @@ fn entry(index: Index, term: Term) -> Record<Op> {
         index,
         term,
         command,
+        voters: None,
     })
 }
 
@@ -144,6 +145,7 @@ fn intact_frame_of_another_program_is_refused() {
         index: 1,
         term: 1,
         command: Some(Foreign("x".into())),
+        voters: None,
     });
     block_on(wal.write(vec![record])).expect("memory can be written");
     let error = reopen(&disks).err().expect("it is refused");

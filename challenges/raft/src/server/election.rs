@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use glomers::NodeId;
 use rand::RngExt;
 
-use super::progress::Leader;
+use super::progress::{Leader, Progress};
 use super::{Raft, Role};
 use crate::message::{Command, Index, Rpc, Term};
 
@@ -33,6 +33,10 @@ impl<C: Command> Raft<C> {
     pub(super) fn ask_for_election(&mut self) {
         self.leader_id = None;
         self.reset_election_deadline();
+        if !self.may_campaign() {
+            self.role = Role::Follower;
+            return;
+        }
         let mut candidate = match std::mem::replace(&mut self.role, Role::Follower) {
             Role::Candidate(candidate) => candidate,
             _ => Candidate::default(),
@@ -58,6 +62,7 @@ impl<C: Command> Raft<C> {
         let granted =
             !has_leader && !self.is_leader() && self.is_up_to_date(last_log_index, last_log_term);
         self.send(from, Rpc::PreVoteReply { granted });
+        self.inform_removed(from);
     }
 
     pub(super) fn pre_vote_reply(&mut self, from: &NodeId, granted: bool) {
@@ -70,7 +75,7 @@ impl<C: Command> Raft<C> {
     /// Starts an election once a majority has granted the pre-vote (Figure 2, candidates rule 1).
     fn count_pre_votes(&mut self) {
         match &self.role {
-            Role::Candidate(candidate) if candidate.pre_votes.len() >= self.majority() => {}
+            Role::Candidate(it) if self.count_voters(&it.pre_votes) >= self.majority() => {}
             _ => return,
         }
         let id = self.id.clone();
@@ -131,7 +136,7 @@ impl<C: Command> Raft<C> {
     /// Candidates rule 2: votes from a majority make a leader.
     fn count_votes(&mut self) {
         match &self.role {
-            Role::Candidate(candidate) if candidate.votes.len() >= self.majority() => {
+            Role::Candidate(it) if self.count_voters(&it.votes) >= self.majority() => {
                 self.become_leader();
             }
             _ => {}
@@ -191,11 +196,10 @@ impl<C: Command> Raft<C> {
             return;
         };
         let timeout = self.config.election_timeout.end;
-        let answering = leader
-            .followers
-            .values()
-            .filter(|follower| self.now < follower.heard_at + timeout);
-        if answering.count() + 1 < self.majority() {
+        let is_answering = |(_, follower): &(_, &Progress)| self.now < follower.heard_at + timeout;
+        let answering = leader.followers.iter().filter(is_answering);
+        let answering = answering.map(|(id, _)| id).chain([&self.id]);
+        if self.count_voters(answering) < self.majority() {
             self.become_follower(self.current_term());
         }
     }

@@ -16,9 +16,6 @@ impl<C: Command> Raft<C> {
     /// started.
     pub fn step(&mut self, now: Duration, from: &NodeId, packet: Packet<C>) {
         self.advance_clock(now);
-        if !self.peers.contains(from) {
-            return;
-        }
         // Rules for all servers (§5.1): a higher term makes a follower.
         if packet.term > self.current_term() {
             self.become_follower(packet.term);
@@ -55,13 +52,15 @@ impl<C: Command> Raft<C> {
             Rpc::InstallSnapshot {
                 last_included_index,
                 last_included_term,
+                voters,
                 offset,
                 data,
                 done,
             } => {
                 self.follow(from);
                 let place = (last_included_index, last_included_term);
-                let (received, installed) = self.install_snapshot(place, offset, &data, done);
+                let (received, installed) =
+                    self.install_snapshot(place, voters, offset, &data, done);
                 let reply = Rpc::InstallSnapshotReply {
                     last_included_index,
                     received,
