@@ -22,6 +22,8 @@ struct Schedule {
     reads: u64,
     counts: Counts,
     weights: Weights,
+    /// For each server, the side of the partition on which it is.
+    sides: Vec<bool>,
 }
 
 /// The probabilities of events, drawn for each schedule: a fixed mixture would miss bugs that need
@@ -35,6 +37,8 @@ struct Weights {
     in_order: f64,
     duplicated: f64,
     lost: f64,
+    /// Probability of a new partition, or the end of one, in each step.
+    partition: f64,
     /// Probability that a server puts out what it has after a step.
     put_out: f64,
     /// Probability that the write of an output is still in progress at the next step.
@@ -51,7 +55,7 @@ impl Weights {
             weight(20),
             weight(8),
             weight(40),
-            if changes_voters { weight(20) } else { 0 },
+            if changes_voters { weight(60) } else { 0 },
         ];
         Self {
             steps,
@@ -59,6 +63,7 @@ impl Weights {
             in_order: rng.random_range(0.3..1.0),
             duplicated: rng.random_range(0.0..0.2),
             lost: rng.random_range(0.0..0.2),
+            partition: [0.0, 0.003, 0.02][rng.random_range(0..3)],
             put_out: rng.random_range(0.5..1.0),
             slow_write: [0.0, 0.2, 0.8][rng.random_range(0..3)],
         }
@@ -97,6 +102,7 @@ impl Schedule {
             proposed: 0,
             reads: 0,
             counts: Counts::default(),
+            sides: vec![false; size],
         }
     }
 
@@ -105,6 +111,11 @@ impl Schedule {
     }
 
     fn step(&mut self) {
+        if self.rng.random_bool(self.weights.partition) {
+            let is_cut = self.rng.random_bool(0.7);
+            let sides = self.sides.iter_mut();
+            sides.for_each(|side| *side = is_cut && self.rng.random_bool(0.5));
+        }
         let weights = self.weights.steps;
         let mut dice = self.rng.random_range(0..weights.iter().sum());
         let mut is = |kind: usize| {
@@ -198,7 +209,8 @@ impl Schedule {
             network.drain(..100);
         }
         let to = message.to;
-        if !self.rng.random_bool(self.weights.lost) {
+        let is_cut = self.sides[message.from] != self.sides[to];
+        if !is_cut && !self.rng.random_bool(self.weights.lost) {
             self.cluster.deliver(message);
         }
         to
@@ -227,19 +239,19 @@ impl Schedule {
         i
     }
 
-    /// Lets a leader, mostly the one that has just spoken, add a learner, make the learner a voter, or
-    /// remove a voter. Most attempts are refused.
+    /// Lets a leader add a learner, make the learner a voter, or remove a voter. Most attempts are
+    /// refused.
     fn change_voters(&mut self) -> usize {
-        let (i, other) = (self.random_server(), self.random_server());
+        let (first, other) = (self.random_server(), self.random_server());
+        let count = self.cluster.servers.len();
         let leads = |i: &usize| {
-            self.cluster.servers[*i]
-                .raft
-                .as_ref()
-                .is_some_and(Raft::is_leader)
+            let raft = self.cluster.servers[*i].raft.as_ref();
+            raft.is_some_and(Raft::is_leader)
         };
-        let i = (0..self.cluster.servers.len()).find(leads).unwrap_or(i);
+        let mut from_first = (0..count).map(|i| (first + i) % count);
+        let i = from_first.find(leads).unwrap_or(first);
         let id = self.cluster.names[other].clone();
-        let is_removal = self.rng.random_bool(0.3);
+        let is_removal = self.rng.random_bool(0.5);
         if let Some(raft) = &mut self.cluster.servers[i].raft {
             if is_removal {
                 let is_removed = raft.remove_voter(&id).is_ok();

@@ -282,7 +282,13 @@ impl Scenario {
     }
 
     fn isolate(&mut self, i: usize) {
-        for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
+        let others = (0..self.cluster.names.len()).filter(|other| *other != i);
+        self.cut(i, others.collect());
+    }
+
+    /// Cuts the links between a server and others.
+    fn cut(&mut self, i: usize, others: Vec<usize>) {
+        for other in others {
             self.cut.extend([(i, other), (other, i)]);
         }
     }
@@ -354,6 +360,11 @@ impl Scenario {
                 self.change_voters(i, directive, &values);
             }
             "isolate" => self.isolate(i),
+            "cut" => {
+                let others = values.iter().map(|name| self.cluster.number(name));
+                let others: Vec<usize> = others.collect();
+                self.cut(i, others);
+            }
             other => panic!("there is no directive {other}"),
         }
     }
