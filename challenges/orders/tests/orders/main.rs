@@ -3,5 +3,6 @@
 mod cluster;
 mod copies;
 mod cost;
+mod elastic;
 mod sharded;
 mod swarm;
