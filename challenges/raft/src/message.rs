@@ -63,6 +63,9 @@ pub enum Rpc<C> {
     PreVoteReply {
         /// True means that the candidate may hold its election.
         granted: bool,
+        /// The configuration of the sender, if the candidate does not vote in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        voters: Option<Voters>,
     },
     /// Invoked by candidates to gather votes (§5.2).
     RequestVote {

@@ -278,7 +278,8 @@ impl Schedule {
         }
     }
 
-    /// Restarts all servers and delivers all messages: the cluster must then commit a command.
+    /// Restarts all servers and delivers all messages: the cluster must then commit a command, and every
+    /// server must learn whether it votes.
     fn recover(&mut self) {
         for i in 0..self.cluster.servers.len() {
             if self.cluster.servers[i].raft.is_none() {
@@ -304,7 +305,12 @@ impl Schedule {
             }
             let voters = self.voters();
             let has_last = |i: &usize| self.cluster.servers[*i].state.contains(&last);
-            if proposed && voters.iter().all(has_last) {
+            let knows_place = |i: usize| {
+                let raft = self.cluster.servers[i].raft.as_ref();
+                raft.is_some_and(|raft| raft.is_member() == voters.contains(&i))
+            };
+            let is_recovered = voters.iter().all(has_last);
+            if proposed && is_recovered && (0..self.cluster.servers.len()).all(knows_place) {
                 return;
             }
             // The leader may have been replaced before it replicated the command.

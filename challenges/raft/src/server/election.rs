@@ -16,11 +16,13 @@ use rand::RngExt;
 
 use super::progress::{Leader, Progress};
 use super::{Raft, Role};
-use crate::message::{Command, Index, Rpc, Term};
+use crate::message::{Command, Index, Rpc, Term, Voters};
 
 /// The supporters of a candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidate {
+    /// Servers that were asked for a pre-vote since the last election timeout.
+    asked: BTreeSet<NodeId>,
     /// Servers that would vote for it in the next term.
     pre_votes: BTreeSet<NodeId>,
     /// Servers that voted for it in the current term. Empty if it has requested no votes in this
@@ -42,16 +44,27 @@ impl<C: Command> Raft<C> {
             _ => Candidate::default(),
         };
         candidate.pre_votes.insert(self.id.clone());
+        candidate.asked = BTreeSet::from([self.id.clone()]);
         self.role = Role::Candidate(candidate);
+        let peers = self.peers.clone();
+        self.ask_for_pre_votes(&peers);
+        self.count_pre_votes();
+    }
+
+    /// Asks servers for a pre-vote that were not asked since the last election timeout.
+    fn ask_for_pre_votes(&mut self, servers: &[NodeId]) {
         let (last_log_index, last_log_term) = (self.log().last_index(), self.log().last_term());
-        for peer in self.peers.clone() {
+        for server in servers {
             let request = Rpc::PreVote {
                 last_log_index,
                 last_log_term,
             };
-            self.send(&peer, request);
+            if let Role::Candidate(candidate) = &mut self.role
+                && candidate.asked.insert(server.clone())
+            {
+                self.send(server, request);
+            }
         }
-        self.count_pre_votes();
     }
 
     /// Grants a pre-vote to a candidate that could be elected, unless there is a working leader.
@@ -61,11 +74,16 @@ impl<C: Command> Raft<C> {
         });
         let granted =
             !has_leader && !self.is_leader() && self.is_up_to_date(last_log_index, last_log_term);
-        self.send(from, Rpc::PreVoteReply { granted });
+        let voters = (!self.is_voter(from)).then(|| self.voters().clone());
+        self.send(from, Rpc::PreVoteReply { granted, voters });
         self.inform_removed(from);
     }
 
-    pub(super) fn pre_vote_reply(&mut self, from: &NodeId, granted: bool) {
+    /// Counts a pre-vote. A server that has missed its removal learns where its leader may be: it asks
+    /// the voters of other configurations, too, and the leader among them [informs](Self::inform_removed)
+    /// it.
+    pub(super) fn pre_vote_reply(&mut self, from: &NodeId, granted: bool, voters: Option<Voters>) {
+        self.ask_for_pre_votes(voters.as_deref().unwrap_or_default());
         if let (Role::Candidate(candidate), true) = (&mut self.role, granted) {
             candidate.pre_votes.insert(from.clone());
             self.count_pre_votes();
@@ -83,6 +101,7 @@ impl<C: Command> Raft<C> {
         self.matched = 0;
         self.incoming = None;
         self.role = Role::Candidate(Candidate {
+            asked: BTreeSet::new(),
             pre_votes: BTreeSet::new(),
             votes: BTreeSet::from([id]),
         });

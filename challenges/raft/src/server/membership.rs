@@ -16,7 +16,8 @@
 //! A new server first catches up as a *learner*, which stores the log and does not vote (§4.2.1). A
 //! leader that removes itself leads until that is committed (§4.2.2). A removed server does not
 //! disturb the others, because they do not grant its pre-vote while they hear a leader (§4.2.3). The
-//! leader sends it the log up to its removal, also if it asks for an election much later.
+//! leader sends it the log up to its removal, also if it asks for an election much later. If it does
+//! not know the leader, the answers to its pre-vote lead it there.
 
 use std::rc::Rc;
 use std::time::Duration;

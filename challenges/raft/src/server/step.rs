@@ -28,7 +28,7 @@ impl<C: Command> Raft<C> {
                 last_log_index,
                 last_log_term,
             } => self.pre_vote(from, last_log_index, last_log_term),
-            Rpc::PreVoteReply { granted } => self.pre_vote_reply(from, granted),
+            Rpc::PreVoteReply { granted, voters } => self.pre_vote_reply(from, granted, voters),
             Rpc::RequestVote {
                 last_log_index,
                 last_log_term,
@@ -84,7 +84,10 @@ impl<C: Command> Raft<C> {
     /// they do not depend on one.
     fn refuse_old_term(&mut self, from: &NodeId, rpc: Rpc<C>) {
         match rpc {
-            Rpc::PreVote { .. } => self.send(from, Rpc::PreVoteReply { granted: false }),
+            Rpc::PreVote { .. } => {
+                let (granted, voters) = (false, None);
+                self.send(from, Rpc::PreVoteReply { granted, voters });
+            }
             Rpc::RequestVote { .. } => {
                 let vote_granted = false;
                 self.send(from, Rpc::RequestVoteReply { vote_granted });

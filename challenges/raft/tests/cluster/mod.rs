@@ -362,7 +362,10 @@ pub fn describe(packet: &Packet<Op>) -> String {
             last_log_index,
             last_log_term,
         } => format!("PreVote, last entry {last_log_index}:{last_log_term}"),
-        Rpc::PreVoteReply { granted } => format!("PreVote reply, {}", yes(*granted)),
+        Rpc::PreVoteReply { granted, voters } => {
+            let voters = describe_voters(voters.as_ref());
+            format!("PreVote reply, {}{voters}", yes(*granted))
+        }
         Rpc::RequestVote {
             last_log_index,
             last_log_term,
