@@ -4,5 +4,6 @@ mod cluster;
 mod copies;
 mod cost;
 mod elastic;
+mod restart;
 mod sharded;
 mod swarm;
