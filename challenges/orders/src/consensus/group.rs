@@ -132,12 +132,19 @@ impl Group {
         }
     }
 
-    /// Returns what is to be done in this turn, if there is anything.
-    pub(super) fn turn(&mut self, now: Duration, is_tick: bool) -> Option<Work<Command>> {
+    /// Returns what is to be done in this turn, if there is anything. Passes notes for the node's log
+    /// to `log`.
+    pub(super) fn turn(
+        &mut self,
+        now: Duration,
+        is_tick: bool,
+        log: impl Fn(&str),
+    ) -> Option<Work<Command>> {
         if is_tick && !self.is_asleep {
             self.raft.tick(now);
-            if let Some(replacement) = &mut self.replacement {
-                replacement.advance(&mut self.raft);
+            let replacement = self.replacement.as_mut();
+            if let Some(note) = replacement.and_then(|it| it.advance(&mut self.raft)) {
+                log(&format!("shard {}: {note}", self.id));
             }
             self.reads.retain(|_, reader| !reader.is_closed());
             self.has_input = true;

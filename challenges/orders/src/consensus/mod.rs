@@ -178,7 +178,7 @@ impl Groups {
                 yield_now().await;
                 tick_at = Instant::now() + TICK_INTERVAL;
             }
-            let mut work = self.take_work(is_tick);
+            let mut work = self.take_work(cx, is_tick);
             let records = take_records(&mut work);
             self.during_write(cx, wal.write(records)).await?;
             self.send(cx, &mut work);
@@ -238,11 +238,12 @@ impl Groups {
         send(cx, &messages);
     }
 
-    fn take_work(&self, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
+    fn take_work(&self, cx: &Context, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
         let now = self.start.elapsed();
         let mut work = Vec::new();
         for (shard, group) in &mut *self.groups.borrow_mut() {
-            work.extend(group.turn(now, is_tick).map(|work| (*shard, work)));
+            let turn = group.turn(now, is_tick, |note| cx.log(note));
+            work.extend(turn.map(|work| (*shard, work)));
         }
         work
     }

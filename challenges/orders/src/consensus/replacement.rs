@@ -35,10 +35,11 @@ pub(super) struct Replacement {
 }
 
 impl Replacement {
-    /// Takes the next step, if this server leads and there is one to take.
-    pub(super) fn advance(&mut self, raft: &mut Raft<Command>) {
+    /// Takes the next step, if this server leads and there is one to take. Returns a note for the node's
+    /// log about a change of the voters.
+    pub(super) fn advance(&mut self, raft: &mut Raft<Command>) -> Option<String> {
         if !raft.is_leader() {
-            return;
+            return None;
         }
         let silence = |id: &NodeId| raft.silence_of(id).unwrap_or_default();
         let silent = raft.voters().iter();
@@ -47,20 +48,31 @@ impl Replacement {
         let lacks_voter = raft.voters().len() < self.size;
         if silent.is_none() && !lacks_voter {
             raft.drop_learner();
-            return;
+            return None;
         }
         let Some(learner) = raft.learner().cloned() else {
-            return self.try_next(raft);
-        };
-        if raft.is_learner_caught_up() {
-            // A refusal is repeated in the next tick, such as while the last change is not committed.
-            let _ = match silent {
-                Some(silent) if !lacks_voter => raft.remove_voter(&silent),
-                _ => raft.add_voter(&learner),
-            };
-        } else if silence(&learner) >= LEARNER_TIMEOUT {
-            raft.drop_learner();
             self.try_next(raft);
+            return None;
+        };
+        if !raft.is_learner_caught_up() {
+            if silence(&learner) >= LEARNER_TIMEOUT {
+                raft.drop_learner();
+                self.try_next(raft);
+            }
+            return None;
+        }
+        // A step that is refused, such as while the last change is not committed, is due again in the
+        // next tick.
+        match silent {
+            Some(silent) if !lacks_voter => {
+                let silence = silence(&silent);
+                let removed = raft.remove_voter(&silent).ok();
+                removed.map(|_| format!("{silent} is silent for {silence:?} and loses its place"))
+            }
+            _ => {
+                let added = raft.add_voter(&learner).ok();
+                added.map(|_| format!("{learner} takes a place"))
+            }
         }
     }
 
