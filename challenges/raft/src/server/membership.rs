@@ -253,12 +253,17 @@ impl<C: Command> Raft<C> {
 
     /// Sends the log to a removed server that asks for an election, so that it learns of its removal.
     pub(super) fn inform_removed(&mut self, id: &NodeId) {
-        let (now, next_index) = (self.now, self.log().last_index() + 1);
+        let (now, last_index) = (self.now, self.log().last_index());
         if self.is_voter(id) {
             return;
         }
         if let Role::Leader(leader) = &mut self.role {
-            let progress = || Progress::new(next_index, now);
+            // Its log may also hold a configuration that was never committed. The leader's entry of the
+            // current term replaces that.
+            let progress = || Progress {
+                informed_at: last_index,
+                ..Progress::new(last_index + 1, now)
+            };
             leader.followers.entry(id.clone()).or_insert_with(progress);
         }
     }
@@ -284,8 +289,8 @@ impl<C: Command> Raft<C> {
             let (follower, round) = (&leader.followers[&id], leader.round);
             let is_silent = self.now >= follower.heard_at + self.config.election_timeout.end;
             let match_index = follower.match_index;
-            let is_informed =
-                match_index >= self.configuration_index && self.is_configuration_committed();
+            let is_informed = match_index >= self.configuration_index.max(follower.informed_at)
+                && self.is_configuration_committed();
             if self.learner() == Some(&id) || !(is_silent || is_informed) {
                 continue;
             }

@@ -58,6 +58,8 @@ pub(super) struct Progress {
     /// True if an entry that the follower forwarded is committed and it was not yet sent the new
     /// commit index.
     pub(super) owed_commit: bool,
+    /// Index up to which a server that does not vote must store the log to know that it does not.
+    pub(super) informed_at: Index,
 }
 
 impl Leader {
@@ -96,6 +98,7 @@ impl Progress {
             answered_round: 0,
             sent_round: 0,
             owed_commit: false,
+            informed_at: 0,
         }
     }
 }
