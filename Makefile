@@ -23,7 +23,7 @@ help: ## Lists the targets
 	@echo 'NAME of sim-NAME and check-NAME is a package in challenges/; check-NAME also takes eddy and glomers.'
 	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
-	@echo 'For sim:       SEEDS=1000, or SEED=7 to run that one only'
+	@echo 'For sim:       SEEDS=1000, or SEED=7 for a single seed'
 
 .PHONY: test
 test: lint ## Checks format and lints, and runs all tests
@@ -34,6 +34,10 @@ check-%: ## Checks one package after an edit: format, lints and tests, such as c
 	$(CARGO) fmt -p $* --check
 	$(CARGO) clippy -p $* --all-targets --locked -- -D warnings
 	$(CARGO) test -p $* --locked
+
+.PHONY: examples
+examples: ## Runs the tests of examples/, which are projects of their own
+	$(CARGO) test --manifest-path examples/bank/Cargo.toml --target-dir target/examples --locked
 
 .PHONY: lint
 lint: ## Checks format and lints

@@ -1,4 +1,4 @@
-//! The way of a handler's outcome back to the client.
+//! Sends the outcome of a handler back to the client.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -121,8 +121,8 @@ impl Context {
 
     /// Sends a request and returns the future of its reply.
     ///
-    /// The request is sent immediately, also if the [`Call`] is never awaited. The time limit is one
-    /// second, or what [`set_call_timeout`](Self::set_call_timeout) says.
+    /// The request is sent immediately, even if the [`Call`] is never awaited. The time limit is one
+    /// second unless [`set_call_timeout`](Self::set_call_timeout) has set another.
     ///
     /// # Errors
     ///
@@ -238,7 +238,7 @@ impl Context {
         Tso::new(self.clone())
     }
 
-    /// Returns the number of this node's calls without a reply so far.
+    /// Returns the number of this node's calls that have not ended.
     pub fn calls_waiting(&self) -> usize {
         self.shared.calls.len()
     }

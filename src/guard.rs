@@ -26,40 +26,22 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(f)).map_err(Panic)
 }
 
-/// A future whose panics are caught. Its allocation can be reused for another future.
-pub(crate) struct Guarded<F>(Pin<Box<Option<F>>>);
+/// A future whose panics are caught.
+pub(crate) struct Guarded<F>(Pin<Box<F>>);
 
 impl<F> Guarded<F> {
     pub(crate) fn new(future: F) -> Self {
-        Self(Box::pin(Some(future)))
-    }
-
-    pub(crate) fn empty() -> Self {
-        Self(Box::pin(None))
-    }
-
-    /// Replaces a finished future with another one.
-    pub(crate) fn set(&mut self, future: F) {
-        self.0.set(Some(future));
+        Self(Box::pin(future))
     }
 }
 
 impl<F: Future> Future for Guarded<F> {
     type Output = Result<F::Output, Panic>;
 
-    /// Drops the inner future as soon as it is ready or has panicked.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self
-            .0
-            .as_mut()
-            .as_pin_mut()
-            .expect("a finished future must not be polled again");
-        let output = match guarded(|| future.poll(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(panic) => Err(panic),
-        };
-        self.0.set(None);
-        Poll::Ready(output)
+        match guarded(|| self.0.as_mut().poll(cx)) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     }
 }

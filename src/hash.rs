@@ -12,9 +12,17 @@
 /// assert_eq!(glomers::stable_hash(b"n1"), glomers::stable_hash("n1".as_bytes()));
 /// ```
 pub fn stable_hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    stable_hash_with(0, bytes)
+}
+
+/// Hashes bytes like [`stable_hash`], with a family member chosen by `seed`; 0 is `stable_hash`
+/// itself. The seed is combined with FNV's offset basis by exclusive or.
+pub fn stable_hash_with(seed: u64, bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
 }
 
 #[cfg(test)]

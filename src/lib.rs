@@ -149,7 +149,7 @@ mod wire;
 pub use call::Call;
 pub use context::{Context, NodeId, Random};
 pub use error::{Error, ErrorCode, Result};
-pub use hash::stable_hash;
+pub use hash::{stable_hash, stable_hash_with};
 pub use link::{Link, Seams};
 pub use node::{IntoNode, Node};
 pub use retry::Backoff;

@@ -62,7 +62,7 @@ impl Write for Lines {
     }
 }
 
-/// The other inputs of a node: clock and seed; and its log.
+/// The inputs of a node beside its link (clock and seed), and its log.
 #[derive(Clone)]
 pub struct Seams {
     /// Returns the time since the Unix epoch according to this node's wall clock. It may be wrong and
@@ -78,7 +78,7 @@ pub struct Seams {
 }
 
 impl Seams {
-    /// Creates the inputs of a simulated node: a wall clock that starts at the Unix epoch now and
+    /// Creates the inputs of a simulated node: a wall clock that shows the Unix epoch now and then
     /// follows tokio's clock, and a log on stderr.
     ///
     /// # Panics

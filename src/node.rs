@@ -50,7 +50,7 @@ pub trait Node: 'static {
 
 /// The result types of the function passed to [`run`](crate::run): a node, or a `Result` with one.
 ///
-/// An `Err` becomes the reply to `init`, which tells the workbench why the node cannot start.
+/// An `Err` becomes the reply to `init`, so the workbench reports why the node cannot start.
 pub trait IntoNode {
     /// The type of the node.
     type Node: Node;
@@ -75,7 +75,7 @@ impl<N: Node, E: Into<Error>> IntoNode for Result<N, E> {
     }
 }
 
-/// Runs the handler of one request, as a future that owns everything it needs.
+/// Runs the handler of one request. The future owns everything it needs.
 pub(crate) async fn handling<N: Node>(
     node: Rc<N>,
     request: N::Request,

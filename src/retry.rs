@@ -61,7 +61,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// The first error that is not transient, or the last transient one when the time limit of the
+    /// The first error that is not transient, or the last transient one if the time limit of the
     /// backoff has passed.
     ///
     /// ```no_run

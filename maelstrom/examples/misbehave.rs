@@ -1,4 +1,4 @@
-//! A node that misbehaves as its first argument says: to see what Eddy makes of it.
+//! A node that misbehaves in the way that its first argument names, to show how Eddy reacts.
 //!
 //! ```sh
 //! cargo build -p eddy --examples
@@ -12,20 +12,20 @@ use std::io::{BufRead, Write};
 
 use serde_json::{Value, json};
 
-/// What it can do wrong, beside `nothing`.
-const WAYS: &str = "\
+/// The ways in which the node can misbehave; `nothing` is correct.
+const MISBEHAVIOURS: &str = "\
     nothing, exit (after five requests), garbage (a line that is no message before every fifth \
-    answer), stranger (a message to nobody before every fifth answer), extra (a field too many in \
+    answer), stranger (a message to an unknown node before every fifth answer), extra (a field too many in \
     every answer), deny (every request, with error 11), mute (never answers but init), forget \
     (every seventh value of a broadcast)";
 
 fn main() {
-    let way = std::env::args()
+    let misbehaviour = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "nothing".to_owned());
     eprintln!("pid {}", std::process::id());
     let mut node = Node {
-        way,
+        misbehaviour,
         id: String::new(),
         requests: 0,
         values: Vec::new(),
@@ -40,7 +40,7 @@ fn main() {
 }
 
 struct Node {
-    way: String,
+    misbehaviour: String,
     id: String,
     requests: u64,
     values: Vec<Value>,
@@ -59,32 +59,32 @@ impl Node {
         }
         self.requests += 1;
         let fifth = self.requests.is_multiple_of(5);
-        match self.way.as_str() {
+        match self.misbehaviour.as_str() {
             "nothing" | "forget" | "extra" | "deny" => {}
             "exit" if fifth => std::process::exit(0),
             "garbage" if fifth => println!("this is no message"),
             "stranger" if fifth => self.say(&json!("n99"), json!({ "type": "hello" })),
             "mute" => return,
             "exit" | "garbage" | "stranger" => {}
-            other => panic!("there is no way called {other}; there are {WAYS}"),
+            other => panic!("unknown misbehaviour {other}; the choices are {MISBEHAVIOURS}"),
         }
         let mut answer = self.answer(body);
         answer["in_reply_to"] = body["msg_id"].clone();
-        if self.way == "extra" {
+        if self.misbehaviour == "extra" {
             answer["surprise"] = json!(true);
         }
         self.say(&message["src"], answer);
     }
 
     fn answer(&mut self, body: &Value) -> Value {
-        if self.way == "deny" {
+        if self.misbehaviour == "deny" {
             return json!({ "type": "error", "code": 11, "text": "not today" });
         }
         match body["type"].as_str() {
             Some("echo") => json!({ "type": "echo_ok", "echo": body["echo"] }),
             Some("topology") => json!({ "type": "topology_ok" }),
             Some("broadcast") => {
-                let forgotten = self.way == "forget"
+                let forgotten = self.misbehaviour == "forget"
                     && body["message"].as_u64().is_some_and(|value| value % 7 == 3);
                 if !forgotten {
                     self.values.push(body["message"].clone());

@@ -1,8 +1,9 @@
-//! Pictures as data: what a checker shows of a run. The report draws them, all in one style.
+//! Charts as data: a checker describes what a chart shows, and the report draws all charts in one
+//! style.
 
 use std::time::Duration;
 
-/// A picture.
+/// A chart.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chart {
     /// Values over time, a line for each series.
@@ -13,10 +14,10 @@ pub enum Chart {
         unit: String,
         /// The lines.
         series: Vec<Series>,
-        /// Moments that stand out.
+        /// Moments to mark.
         marks: Vec<Mark>,
     },
-    /// Intervals over time, a row for each name: reigns of leaders, for example.
+    /// Intervals over time, a row for each name: the terms of leaders, for example.
     Spans {
         /// The title.
         title: String,
@@ -45,7 +46,7 @@ pub struct Series {
     pub stepped: bool,
 }
 
-/// A moment that stands out.
+/// A moment that a chart marks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     /// Time since the run's origin.

@@ -15,9 +15,11 @@ pub mod seed;
 pub mod service;
 pub mod simulation;
 pub mod suite;
+mod test;
 mod workbench;
 pub mod workload;
 
+pub use test::Test;
 pub use workbench::Workbench;
 
 /// The version of Eddy, with the commit it was built from if that is known.

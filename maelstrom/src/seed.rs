@@ -1,14 +1,15 @@
-//! One seed, and everything drawn from it.
+//! The seed of a run, and the random streams derived from it.
 //!
-//! A run has one [`Seed`]. Each part that needs randomness has a stream of its own, by name, so that
-//! one more draw in one part (of a latency, say) does not change the draws of another.
+//! A run has one [`Seed`]. Each part that needs randomness has its own stream, by name, so that an
+//! additional draw in one part, such as a latency, does not change the draws of another.
 
 use std::fmt;
 
+use glomers::stable_hash_with;
 use rand::{Rng, SeedableRng};
 pub use rand_chacha::ChaCha8Rng;
 
-/// The number that decides every draw of a run.
+/// The number that determines every draw of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seed(pub u64);
 
@@ -26,13 +27,7 @@ impl Seed {
 
     /// Returns the seed of the part called `name`.
     pub fn derive(self, name: &str) -> Seed {
-        // FNV-1a: stable across releases of the standard library, which its own hasher is not.
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64 ^ self.0, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        Seed(hash)
+        Seed(stable_hash_with(self.0, name.as_bytes()))
     }
 }
 

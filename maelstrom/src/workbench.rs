@@ -1,4 +1,4 @@
-//! A workbench of your own: Eddy with more workloads and faults.
+//! A custom workbench: Eddy with additional workloads and faults.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use crate::cli;
 use crate::nemesis::{FaultSpec, Faults};
 use crate::workload::{Workload, Workloads};
 
-/// Eddy as a program, with all its commands, and the workloads and faults that are added to it.
+/// Eddy as a program, with all its commands and with additional workloads and faults.
 ///
 /// ```no_run
 /// # use eddy::workload::Echo as Bank;
@@ -21,7 +21,7 @@ pub struct Workbench {
 }
 
 impl Workbench {
-    /// The workbench with the built-in workloads.
+    /// Creates the workbench with the built-in workloads.
     pub fn new() -> Workbench {
         Workbench::default()
     }
@@ -46,7 +46,7 @@ impl Workbench {
         self
     }
 
-    /// Parses the arguments of this process and does what they say.
+    /// Parses the arguments of this process and performs the command.
     pub fn main(self) -> ExitCode {
         cli::run(std::env::args_os(), &self)
     }

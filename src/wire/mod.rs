@@ -1,9 +1,9 @@
 //! Parsing of incoming messages: the envelope, the header of the body, and the request.
 //!
-//! A line is parsed in one of two ways. [`Message`] parses a valid request in a single pass; these are
-//! nearly all messages of a busy node. Everything else (replies, `init`, requests to be refused) is
-//! parsed step by step: an [`Envelope`] with a raw body, then the body's [`Header`], then the content
-//! that the header announces.
+//! A line is parsed in one of two ways. [`Message`] parses a valid request in a single pass. Nearly
+//! all messages of a busy node are valid requests. Everything else (replies, `init`, requests to be
+//! refused) is parsed step by step: an [`Envelope`] with a raw body, then the body's [`Header`], then
+//! the content that the header announces.
 
 mod body;
 mod variant;

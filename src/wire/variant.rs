@@ -2,8 +2,8 @@
 //!
 //! A derived `Deserialize` reports an unknown variant only by calling `Error::unknown_variant`.
 //! `serde_json` turns that into text, and its wording is not part of its contract. So the enum is
-//! deserialized once more, from a body with nothing but the type, with an error type that records
-//! which function was called. This happens only for requests that are refused.
+//! deserialized a second time, from a body that contains only the type, with an error type that
+//! records which function was called. This happens only for requests that are refused.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Links between documents.
+//! Checks the links between documents.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `make new-challenge`: what it creates, refuses and undoes.
+//! Checks what `make new-challenge` creates, refuses and undoes.
 
 use std::fs;
 use std::path::{Path, PathBuf};

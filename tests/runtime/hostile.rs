@@ -72,14 +72,17 @@ fn nearly_a_message() -> impl Strategy<Value = Value> {
     ];
     let body = (select(TYPES), vec((any_key(), any_json()), 0..3)).prop_map(|(kind, fields)| {
         let mut body = json!({"type": kind, "echo": 1, "number": 1, "code": 14, "msg_id": 5});
-        body.as_object_mut().expect("it is one").extend(fields);
+        body.as_object_mut().expect("a JSON object").extend(fields);
         body
     });
     let envelope = vec((any_key(), any_json()), 0..2);
     (body, any::<bool>(), envelope).prop_map(|(body, disturbed, fields)| {
         let mut message = json!({"src": "c1", "dest": "n1", "body": body});
         if disturbed {
-            message.as_object_mut().expect("it is one").extend(fields);
+            message
+                .as_object_mut()
+                .expect("a JSON object")
+                .extend(fields);
         }
         message
     })
@@ -128,7 +131,7 @@ proptest! {
             let output = rig.output_lines().await;
             assert!(output.len() <= lines.len() + 1, "{output:?}");
             for line in &output {
-                // A msg_id, and thus in_reply_to, may be a number beyond the range of floats.
+                // A msg_id, and so also in_reply_to, may be a number beyond the range of floats.
                 let message: Message = serde_json::from_str(line).expect(line);
                 assert_eq!(message.src, "n1", "{line}");
                 assert!(message.body.contains_key("in_reply_to"), "{line}");
@@ -155,7 +158,7 @@ proptest! {
         });
     }
 
-    /// Command of fields, unknown fields, white space and escapes do not matter.
+    /// The order of fields, unknown fields, white space and escapes do not matter.
     #[test]
     fn spelling_of_a_request_does_not_matter(
         payload in any_json(),

@@ -206,7 +206,7 @@ fn context_of_a_stopped_node_does_nothing() {
 }
 
 #[test]
-fn growing_queues_are_warned_about_at_powers_of_two() {
+fn growing_queues_log_warnings_at_powers_of_two() {
     in_virtual_time(async || {
         let mut rig = Rig::started(|_| ScriptedNode).await;
         rig.take_log();
@@ -311,7 +311,7 @@ fn random_numbers_depend_on_seed_and_node_id_only() {
 }
 
 #[test]
-fn wall_clock_is_the_given_one() {
+fn wall_clock_is_the_one_of_the_seams() {
     struct Clock;
     #[derive(Deserialize)]
     #[serde(tag = "type", rename_all = "snake_case")]

@@ -93,7 +93,7 @@ impl Rig {
         to_node.send(line.into()).expect("the node is running");
     }
 
-    /// Returns the messages that the node sends within 1 ms, each as `dest body`.
+    /// Returns the messages that the node sends within 1 ms, each in the form `dest body`.
     pub async fn output(&mut self) -> Vec<String> {
         let lines = self.output_lines().await;
         let output = lines.iter().map(|line| {

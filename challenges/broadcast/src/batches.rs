@@ -14,7 +14,7 @@ use crate::values::Values;
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology,
     Broadcast { message: i64 },
@@ -25,7 +25,7 @@ pub enum Request {
 /// The replies to clients and nodes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
     TopologyOk,
     BroadcastOk,
@@ -47,7 +47,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    /// Creates a node that forwards its values once in every `window`.
+    /// Creates a node that forwards its new values once per `window`.
     pub fn new(window: Duration) -> Self {
         Self {
             values: RefCell::default(),

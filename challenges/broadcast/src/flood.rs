@@ -25,7 +25,7 @@ pub enum Graph {
 }
 
 impl Graph {
-    /// Returns the node's neighbours; none if the `topology` message has to name them.
+    /// Returns the node's neighbours, or none if the `topology` message names them later.
     fn neighbours(self, cx: &Context) -> Vec<NodeId> {
         let arity = match self {
             Self::Topology => return Vec::new(),
@@ -45,7 +45,7 @@ impl Graph {
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology {
         topology: BTreeMap<String, Vec<String>>,
@@ -62,7 +62,7 @@ pub enum Request {
 /// The replies to clients and nodes.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
     TopologyOk,
     BroadcastOk,

@@ -22,7 +22,7 @@ use values::Values;
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology,
     Broadcast { message: i64 },
@@ -33,7 +33,7 @@ pub enum Request {
 /// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
     TopologyOk,
     BroadcastOk,
@@ -64,7 +64,7 @@ impl Node for Broadcast {
         Ok(match request {
             Request::Topology => Some(Reply::TopologyOk),
             Request::Broadcast { message } => {
-                // A value that this node knows is on its way already.
+                // A value that this node knows has been published before.
                 if self.values.borrow_mut().insert(message) {
                     self.spread.publish(message);
                 }

@@ -1,4 +1,4 @@
-//! The values that a node knows, ready to be read.
+//! The values that a node knows, with their JSON form for reads.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

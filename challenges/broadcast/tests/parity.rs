@@ -1,41 +1,38 @@
 //! Simulation and real processes give the same verdict and the same cost for the same options.
 
-use std::path::Path;
-
 use broadcast::flood::{Flood, Graph};
 use broadcast::{Broadcast, Windows};
+use eddy::Test;
 use eddy::check::Verdict;
-use eddy::host::Command;
 use eddy::net::Latency;
-use eddy::simulation::{Load, Run, Simulation, ms, secs};
+use eddy::simulation::{Run, ms, secs};
 use eddy::workload;
 use glomers::{Context, IntoNode};
 
-/// The greatest relative difference between figures of the two.
+/// The greatest relative difference between the two figures that counts as equal.
 const TOLERANCE: f64 = 0.10;
 
-/// Runs the same load on both. It is small enough for a busy machine, and its links are slow enough
-/// for late processes not to matter.
+/// Runs the same load in simulation and on real processes. The load is small enough for a busy
+/// machine, and the links are so slow that a process that is scheduled late makes no difference.
 fn both<M: IntoNode + 'static>(
     make: impl Fn(&Context) -> M + Clone + 'static,
     arguments: &[&str],
 ) -> (Run, Run) {
-    let simulation = || {
-        Simulation::new(11)
-            .nodes(5, make.clone())
+    let test = || {
+        Test::new(workload::Broadcast)
+            .seed(11)
+            .node_count(5)
             .latency(Latency::constant(ms(100)))
-    };
-    let load = || {
-        Load::of(workload::Broadcast)
             .rate(20.0)
             .time_limit(secs(10))
     };
-    let arguments = arguments.iter().map(|&argument| argument.to_owned());
-    let program = Path::new(env!("CARGO_BIN_EXE_broadcast"));
-    let command = Command::new(program, arguments.collect()).expect("the binary is built");
-    let logs = tempfile::tempdir().expect("a temporary directory can be made");
-    let real = simulation().run_processes(load(), command, &logs.path().join("node-logs"));
-    (simulation().run(load()), real.expect("logs can be written"))
+    let program = env!("CARGO_BIN_EXE_broadcast");
+    let real = test().command(program, arguments.iter().copied()).run();
+    let simulated = test().simulated(make).run();
+    (
+        simulated.expect("the options fit together"),
+        real.expect("the program can be started"),
+    )
 }
 
 fn assert_equal((simulated, real): (Run, Run)) {
@@ -62,14 +59,15 @@ fn assert_equal((simulated, real): (Run, Run)) {
     }
 }
 
-/// Every value crosses every edge of a tree once and is acknowledged, so time does not matter.
+/// Every value crosses every edge of a tree once and is acknowledged, so the cost does not depend on
+/// time.
 #[test]
 fn tree_costs_the_same_on_real_processes() {
     let tree = |cx: &Context| Flood::new(cx, Graph::Tree, true);
     assert_equal(both(tree, &["--strategy", "tree"]));
 }
 
-/// Rounds depart by the clock.
+/// The cost of rounds depends on the clock.
 #[test]
 fn rounds_cost_the_same_on_real_processes() {
     let rounds = |cx: &Context| Broadcast::new(cx, Windows::balanced());

@@ -1,5 +1,4 @@
-//! What happens when a peer does not answer: it is suspected, probed, and replaced if it was the
-//! hub.
+//! Failover: a peer that does not answer is suspected, probed, and replaced if it was the hub.
 //!
 //! A peer that leaves a message and two questions unanswered is suspected until it confirms
 //! something that was sent to it since.
@@ -28,8 +27,8 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Replaces a lost hub by the next node. That may be lost as well, so the more hubs were lost in
-    /// a row, the more candidates are asked at a time.
+    /// Replaces a lost hub by the next node. That node may be lost as well, so this node asks more
+    /// candidates at a time the more hubs it has lost in a row.
     fn follow_next_hub(&mut self, now: Instant) {
         let count = 1 << self.hubs_lost.min(10);
         self.hubs_lost += 1;
@@ -55,8 +54,8 @@ impl<T: Item> Star<T> {
         self.discard_timetable();
     }
 
-    /// Checks the hub after a message from a node that calls itself a hub although this node's hub
-    /// comes before it: it cannot reach that one, and perhaps no node can.
+    /// Checks this node's hub after a message from a later node that says it is a hub. That node
+    /// cannot reach this node's hub, so perhaps no node can.
     pub(crate) fn check_hub(&mut self, from: usize, now: Instant) {
         let hub = self.hub();
         let rival = self.links[from].hub == from && from > hub && hub != self.me;
@@ -67,7 +66,7 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Tries a suspected peer again.
+    /// Probes a suspected peer, if a probe is due.
     pub(crate) fn probe(&mut self, peer: usize, now: Instant) {
         if !is_due(self.probe_at(peer), now) {
             return;
@@ -79,8 +78,9 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Returns the time of the next probe. A node probes the nodes it would serve; its hub's hub,
-    /// since other nodes reach that one; and if it is a hub itself, all nodes before it.
+    /// Returns the time of the next probe. A node probes the nodes that it would serve, and its
+    /// hub's hub, which other nodes can reach. If it is a hub itself, it also probes all nodes
+    /// before it.
     pub(crate) fn probe_at(&self, peer: usize) -> Option<Instant> {
         let suspicion = self.links[peer].suspicion()?;
         let hub = self.hub();

@@ -1,17 +1,17 @@
 //! Choosing a hub without coordination.
 //!
-//! The hub is the first node in the cluster's list that can be reached. Every node judges that for
+//! The hub is the first node in the cluster's list that can be reached. Every node decides that for
 //! itself, see [`crate::failover`]. Nodes that can reach each other therefore soon agree, on both
 //! sides of a partition. Where they disagree about who reaches which node, a node whose hub has a
 //! hub of its own links two stars. A node follows only nodes before itself, or a node that can
-//! reach such a node where it cannot. So hubs never follow each other in a circle.
+//! reach such a node which it cannot reach itself. So hubs never follow each other in a circle.
 
 use crate::log::Item;
 use crate::star::Star;
 
 impl<T: Item> Star<T> {
-    /// Returns the node whose rounds this node takes part in: itself, if it can reach no node
-    /// before itself and no bridge to one.
+    /// Returns the node whose rounds this node takes part in. That is the node itself if it can
+    /// reach no node before itself and no bridge to one.
     pub(crate) fn hub(&self) -> usize {
         let reachable = |&peer: &usize| !self.links[peer].is_suspected();
         let bridge = || (self.me + 1..self.links.len()).find(|&peer| self.is_bridge(peer));

@@ -1,4 +1,4 @@
-//! What a node knows about one of its peers.
+//! A node's state about one of its peers.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::vector::Vector;
 pub(crate) struct Link {
     /// The incarnation of the peer that sent the latest message.
     incarnation: Option<u32>,
-    /// What the peer said it holds.
+    /// The items that the peer said it holds.
     pub(crate) has: Vector,
-    /// What the peer holds once all messages to it have arrived.
+    /// The items that the peer holds once all messages to it have arrived.
     pub(crate) sent: Vector,
     /// The version of this node's logs when the peer was last sent a message.
     pub(crate) sent_version: u64,
@@ -63,7 +63,7 @@ pub(crate) struct Suspicion {
 }
 
 impl Suspicion {
-    /// A suspicion that begins now.
+    /// Creates a suspicion that begins now.
     pub(crate) fn new(now: Instant) -> Self {
         let begin = Self {
             since: now,
@@ -72,9 +72,9 @@ impl Suspicion {
         begin.probed(now)
     }
 
-    /// The suspicion after the peer was probed in vain. The next probe follows after a twentieth of
-    /// the silence, within bounds: the end of an outage is noticed soon in relation to its length,
-    /// and a dead peer costs little.
+    /// Returns the suspicion after a probe without an answer. The next probe follows after a
+    /// twentieth of the silence so far, within bounds. So a node notices the end of an outage after
+    /// a time in proportion to its length, and a dead peer costs few messages.
     pub(crate) fn probed(self, now: Instant) -> Self {
         const SHORTEST: Duration = Duration::from_millis(800);
         const LONGEST: Duration = Duration::from_secs(10);
@@ -127,7 +127,7 @@ impl Link {
         self.unconfirmed.is_some_and(|it| it.questions > 0)
     }
 
-    /// Notes who sent a message, and when. Returns false if a later message of the same
+    /// Records who sent a message, and when. Returns false if a later message of the same
     /// incarnation has arrived before, so that the state that this one describes is outdated.
     pub(crate) fn take_stamp(&mut self, head: &Head, now: Instant) -> bool {
         let before = self.incarnation.replace(head.incarnation);
@@ -146,9 +146,9 @@ impl Link {
         self.stamp_sent
     }
 
-    /// Returns the round-trip time in milliseconds that an echo proves: of the message with this
-    /// stamp, which the peer held for so long. None if a later stamp has been measured, since an
-    /// echo is repeated until a newer message arrives.
+    /// Returns the round-trip time in milliseconds of the message with this stamp, which the peer
+    /// echoed after `held_ms`; `None` if this or a later stamp has been measured, since an echo is
+    /// repeated until a newer message arrives.
     pub(crate) fn measure(&mut self, stamp: u64, held_ms: u64, now_ms: u64) -> Option<f64> {
         if stamp <= self.stamp_measured || stamp > self.stamp_sent {
             return None;
@@ -158,7 +158,7 @@ impl Link {
         Some(rtt_ms as f64)
     }
 
-    /// Notes that a message with this stamp needs a confirmation.
+    /// Records that a message with this stamp needs a confirmation.
     pub(crate) fn expect_confirmation(
         &mut self,
         stamp: u64,
@@ -182,12 +182,12 @@ impl Link {
         }
     }
 
-    /// Takes the confirmation that the message with this stamp has arrived.
+    /// Handles the confirmation that the message with this stamp has arrived.
     pub(crate) fn confirm(&mut self, stamp: u64, now: Instant) {
         let Some(unconfirmed) = &mut self.unconfirmed else {
             return;
         };
-        // A stamp that was never sent is one of this node's former incarnation.
+        // A stamp that this node never sent is from its previous incarnation.
         if stamp < unconfirmed.first || stamp > self.stamp_sent {
             return;
         }
@@ -201,7 +201,7 @@ impl Link {
         }
     }
 
-    /// Notes that the peer waits for a confirmation.
+    /// Records that the peer waits for a confirmation.
     pub(crate) fn owe_confirmation(&mut self, now: Instant) {
         let owed = self.owed.get_or_insert(Owed {
             first_at: now,
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn restarted_peer_may_start_its_stamps_anew() {
+    fn restarted_peer_may_reuse_smaller_stamps() {
         let (mut link, now) = (Link::default(), Instant::now());
         let origin = crate::Origin {
             node: 1,
@@ -241,7 +241,7 @@ mod tests {
         assert!(link.take_stamp(&head(1, 20), now));
         link.has.raise(origin, 7);
         assert!(link.take_stamp(&head(2, 3), now));
-        assert_eq!(link.has.get(origin), 0, "it has lost its memory");
+        assert_eq!(link.has.get(origin), 0, "a restarted peer holds nothing");
     }
 
     #[test]

@@ -87,13 +87,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
 struct Log<T: Item> {
     upto: u64,
     items: BTreeMap<u64, T>,
-    /// The number of the item that each key belongs to.
+    /// The number of the item to which each key belongs.
     holders: BTreeMap<T::Key, u64>,
     /// Runs that arrived before the run they continue, by the number after which they begin.
     early: BTreeMap<u64, Run<T>>,
 }
 
-/// The limit of early runs per origin. What does not fit is asked for again.
+/// The limit of early runs per origin. A node asks again for runs beyond it.
 const MAX_EARLY_RUNS: usize = 64;
 
 impl<T: Item> Log<T> {

@@ -4,10 +4,10 @@
 //! one before. So a single item is not delayed at all, and under load rounds follow each other at a
 //! constant interval that the hub announces.
 //!
-//! Three rules bound the time that an item waits in all, at its node and at the hub together:
+//! Three rules bound the total time that an item waits at its node and at the hub:
 //!
-//! * An item that missed its round, because its message was late, departs once it has waited for
-//!   `Windows::round`, in an extra round. The message says how long it has waited before.
+//! * An item that missed its round because its message was late departs in an extra round, once it
+//!   has waited for `Windows::round`. The message states how long it has already waited.
 //! * After a partition, the items of the other side depart within 300 ms.
 //! * Until the hub has measured that messages take equally long, rounds are shorter and are not
 //!   announced, so no node holds items back. When a cluster starts, messages may be late by as much
@@ -34,13 +34,13 @@ const STARTUP_INTERVAL: Duration = Duration::from_millis(190);
 /// take about 1.3 s; where latency is random, all rounds would be short without this limit.
 const STARTUP_ROUNDS: u32 = 6;
 
-/// An item that missed its round by less than this before the next one waits for the latter.
+/// The time before the next round on schedule within which an overdue item gets no extra round.
 const OVERDUE_TOLERANCE: Duration = Duration::from_millis(30);
 
-/// The time that an overdue item waits for others, since late messages come together.
+/// The time for which an overdue item waits for others, since late messages often arrive together.
 const OVERDUE_DELAY: Duration = Duration::from_millis(5);
 
-/// The jitter of a network from which on late messages get no extra rounds.
+/// The jitter from which on late messages get no extra rounds.
 const MAX_JITTER: Duration = Duration::from_millis(100);
 
 /// The longest time that items wait for a round after a partition. When it heals, nodes reconnect
@@ -72,8 +72,8 @@ impl<T: Item> Star<T> {
         last.map(|last| last + self.windows.round)
     }
 
-    /// Notes that items arrived that had waited before. Where latency is random, messages miss their
-    /// rounds all the time, and extra rounds would cost more than they are worth.
+    /// Records that items arrived that had waited before. Where latency is random, many messages miss
+    /// their rounds, and extra rounds for all of them would cost too many messages.
     pub(crate) fn note_waited(&mut self, waited: Duration, now: Instant) {
         if !waited.is_zero() && self.rtt.jitter() < MAX_JITTER {
             self.note_overdue(waited, now);
@@ -89,19 +89,19 @@ impl<T: Item> Star<T> {
         self.down.overdue_at = Some(self.down.overdue_at.map_or(at, |other| other.min(at)));
     }
 
-    /// Notes that items arrived over a link that has just been restored. They are taken to have
-    /// waited so long that only [`RECONNECT_DELAY`] is left.
+    /// Records that items arrived over a link that has just been restored. The hub treats them as if
+    /// they had waited so long that only [`RECONNECT_DELAY`] is left.
     pub(crate) fn note_reconnect(&mut self, now: Instant) {
         self.note_overdue(self.waited_before_reconnect(), now);
     }
 
-    /// Returns how long items are taken to have waited that a restored link delivers.
+    /// Returns the waiting time that the hub assumes for items from a restored link.
     pub(crate) fn waited_before_reconnect(&self) -> Duration {
         self.windows.round.saturating_sub(RECONNECT_DELAY)
     }
 
-    /// Notes that a round departs. A round for overdue items does not change the schedule that the
-    /// other nodes aim by.
+    /// Records that a round departs. A round for overdue items does not change the schedule that the
+    /// other nodes follow.
     pub(crate) fn note_round(&mut self, now: Instant) {
         self.down.overdue_at = None;
         if now >= self.regular_round_at() {

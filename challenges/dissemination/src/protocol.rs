@@ -1,8 +1,8 @@
-//! The protocol as a whole: what each event does, and what is due when.
+//! The protocol as a whole: the effect of each event, and the times at which actions are due.
 //!
 //! The caller reports events ([`Star::publish`], [`Star::receive`]), takes the messages to be sent
-//! ([`Star::act`]), and comes back at [`Star::wake_at`] at the latest. What is due is worked out
-//! from the state each time, so no timer has to be cancelled.
+//! ([`Star::act`]), and comes back at [`Star::wake_at`] at the latest. Each call computes from the
+//! state what is due, so no timer has to be cancelled.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl<T: Item> Star<T> {
         self.schedule_send_to_hub(now);
     }
 
-    /// Takes a message. Returns the items that are new, each once, in the order of their origin.
+    /// Handles a message. Returns the items that are new, each once, in the order of their origin.
     pub(crate) fn receive(
         &mut self,
         from: usize,
@@ -44,7 +44,7 @@ impl<T: Item> Star<T> {
             self.note_spread(from, origin, upto);
         }
         if direct || self.is_neighbour(from) {
-            // If an answer was too long for one message, the rest can be asked for at once.
+            // If an answer was too long for one message, ask for the rest at once.
             let more = was_asked && !self.links[from].is_asked() && !learnt.is_empty();
             self.look_for_gaps(from, more, now);
         }
@@ -58,7 +58,7 @@ impl<T: Item> Star<T> {
         learnt
     }
 
-    /// Notes that the sender of items holds them, and that they are on their way to all nodes if
+    /// Records that the sender of items holds them, and that they are on their way to all nodes if
     /// their origin sends to all.
     fn note_spread(&mut self, from: usize, origin: Origin, upto: u64) {
         self.links[from].has.raise(origin, upto);
@@ -111,8 +111,8 @@ impl<T: Item> Star<T> {
         self.check_hub(from, now);
     }
 
-    /// Takes the round-trip time that an echo proves. A node aims only by those that came with
-    /// announced rounds, since messages may be late while a cluster starts.
+    /// Records the round-trip time that an echo proves. Only echoes that came with announced rounds
+    /// count for the timetable, since messages may be late while a cluster starts.
     fn measure_rtt(&mut self, from: usize, stamp: u64, held_ms: u64, announced: bool, now_ms: u64) {
         let link = &mut self.links[from];
         if let Some(rtt_ms) = link.measure(stamp, held_ms, now_ms) {
@@ -125,7 +125,8 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Does all that is due, and returns the messages to be sent, with their receivers.
+    /// Performs all actions that are due, and returns the messages to be sent, with their
+    /// receivers.
     pub(crate) fn act(&mut self, now: Instant) -> Vec<(usize, Gossip<T>)> {
         for peer in self.peers() {
             self.retry_or_suspect(peer, now);

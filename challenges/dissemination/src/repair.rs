@@ -1,4 +1,4 @@
-//! What makes delivery reliable, at hardly any cost as long as nothing goes wrong.
+//! The rules that make delivery reliable. Without faults they cost almost nothing.
 //!
 //! A receiver sees from the vector in each message what it lacks, and asks for it. So a sender only
 //! has to make sure that its *last* message arrives: the echo of that message's stamp confirms all
@@ -17,16 +17,16 @@ use crate::star::{Star, is_due};
 /// The longest time until a message is confirmed, on a busy link.
 const CONFIRM_WITHIN: Duration = Duration::from_millis(2500);
 
-/// The time after which a round that has not come is not expected any more.
+/// The time after the announced arrival of a round at which a node stops expecting it.
 const ROUND_GRACE: Duration = Duration::from_millis(50);
 
 /// The number of questions that a peer may leave unanswered before it is suspected.
 const MAX_QUESTIONS: u32 = 2;
 
 impl<T: Item> Star<T> {
-    /// Compares what a peer holds with what this node holds. What is missing may be on its way,
+    /// Compares what a peer holds with what this node holds. Missing items may be on their way,
     /// since messages overtake each other. So the question waits for the jitter of the link, unless
-    /// it is certain that there is `more`.
+    /// the peer certainly has `more`.
     pub(crate) fn look_for_gaps(&mut self, from: usize, more: bool, now: Instant) {
         let jitter = self.rtt(from).jitter();
         let link = &mut self.links[from];
@@ -78,15 +78,15 @@ impl<T: Item> Star<T> {
     }
 
     /// Returns the time of the confirmation that a peer is owed. A hub confirms with its next
-    /// round; other nodes do so once the hub's next round has not come.
+    /// round; other nodes do so if the hub's next round does not arrive.
     pub(crate) fn confirm_at(&self, peer: usize) -> Option<Instant> {
         let owed = self.links[peer].owed?;
         if self.serves(peer) {
             return None;
         }
         if peer != self.hub() {
-            // The peer takes this node for its follower, or was its hub until now, and should learn
-            // the truth.
+            // The peer regards this node as its follower, or was its hub until now, and has to
+            // learn of the change.
             return Some(owed.last_at);
         }
         let quiet_at = owed.last_at + self.quiet_after(peer);

@@ -1,5 +1,5 @@
-//! How items travel as long as nothing goes wrong: up to the hub, and down from it in rounds; or
-//! straight from their origin to all nodes.
+//! How items travel without faults: up to the hub and down from it in rounds, or straight from
+//! their origin to all nodes.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::timetable::Timetable;
 const MAX_UNASKED_ITEMS: u64 = 64;
 
 impl<T: Item> Star<T> {
-    /// Decides when to send the hub what it lacks, if that is not decided yet.
+    /// Schedules the message that sends the hub what it lacks, unless one is scheduled.
     pub(crate) fn schedule_send_to_hub(&mut self, now: Instant) {
         let hub = self.hub();
         if hub == self.me || !self.exceeds(hub) {
@@ -34,7 +34,7 @@ impl<T: Item> Star<T> {
         });
     }
 
-    /// Takes the hub's announcement of its next round, if it made one.
+    /// Records the hub's announcement of its next round, if there is one.
     pub(crate) fn read_timetable(&mut self, next_ms: Option<u64>, now: Instant) {
         let rtt = self.links[self.hub()].rtt.recent();
         self.up.timetable = next_ms.zip(rtt).map(|(next_ms, rtt)| Timetable {
@@ -52,14 +52,14 @@ impl<T: Item> Star<T> {
         self.up.send_at = None;
     }
 
-    /// Sends the hub what it lacks, when it is time.
+    /// Sends the hub what it lacks, if that is due.
     pub(crate) fn send_to_hub(&mut self, now: Instant) {
         if !is_due(self.up.send_at, now) {
             return;
         }
         self.up.send_at = None;
         let hub = self.hub();
-        // Another message may have taken the items along.
+        // Another message may have carried the items.
         if hub != self.me && self.exceeds(hub) && self.links[hub].state == State::Open {
             self.send_news(hub, Wants::Confirmation, now);
         }
@@ -80,7 +80,7 @@ impl<T: Item> Star<T> {
         behind && link.state == State::Open
     }
 
-    /// Sends a round, when it is time.
+    /// Sends a round, if one is due.
     pub(crate) fn send_round(&mut self, now: Instant) {
         if !is_due(self.next_round_at(), now) {
             return;
@@ -100,7 +100,7 @@ impl<T: Item> Star<T> {
         }
     }
 
-    /// Decides when own items go straight to all nodes, if the windows provide for it.
+    /// Schedules the sending of own items straight to all nodes, if the windows provide for it.
     pub(crate) fn schedule_direct(&mut self, now: Instant) {
         if let Some(window) = self.windows.direct {
             self.direct_at.get_or_insert(now + window);

@@ -10,13 +10,13 @@ const UNKNOWN_JITTER: Duration = Duration::from_millis(250);
 const MIN_SLACK: Duration = Duration::from_millis(150);
 
 /// The number of recent samples that are kept.
-const RECENT: usize = 8;
+const RECENT_SAMPLES: usize = 8;
 
-/// The number of recent samples that a node aims by. With more, it takes longer to forget the
-/// samples of a network that has become faster; a single one may be an outlier.
-const AIM_SAMPLES: std::ops::RangeInclusive<usize> = 2..=4;
+/// The numbers of recent samples from which a node predicts arrivals. With more samples it reacts
+/// later to a network that has become faster; a single one may be an outlier.
+const PREDICTION_SAMPLES: std::ops::RangeInclusive<usize> = 2..=4;
 
-/// A network is steady if its recent samples differ by at most this.
+/// The largest difference between the recent samples of a steady network.
 const STEADY_SPREAD: Duration = Duration::from_millis(25);
 
 /// The smoothed round-trip time and its deviation, after Jacobson and Karels, "Congestion avoidance
@@ -26,7 +26,7 @@ pub(crate) struct Rtt {
     /// The mean and the deviation, in milliseconds.
     estimate: Option<(f64, f64)>,
     /// A ring of samples in milliseconds.
-    recent: [f64; RECENT],
+    recent: [f64; RECENT_SAMPLES],
     recent_count: usize,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Range {
 }
 
 impl Range {
-    /// The difference between the two.
+    /// Returns the difference between the two.
     pub(crate) fn spread(self) -> Duration {
         self.longest - self.shortest
     }
@@ -60,7 +60,7 @@ impl Rtt {
 
     /// Adds a sample, in milliseconds, to the recent ones.
     pub(crate) fn add_to_recent(&mut self, ms: f64) {
-        self.recent[self.recent_count % RECENT] = ms;
+        self.recent[self.recent_count % RECENT_SAMPLES] = ms;
         self.recent_count += 1;
     }
 
@@ -86,20 +86,21 @@ impl Rtt {
             .map_or(UNKNOWN_TIMEOUT, |mean| mean + self.slack())
     }
 
-    /// Returns the range of the last few samples; none if there are too few to aim by.
+    /// Returns the range of the last few samples; `None` if there are fewer than [`PREDICTION_SAMPLES`].
     pub(crate) fn recent(&self) -> Option<Range> {
-        let count = self.recent_count.min(*AIM_SAMPLES.end());
-        (count >= *AIM_SAMPLES.start()).then(|| self.range_of_last(count))
+        let count = self.recent_count.min(*PREDICTION_SAMPLES.end());
+        (count >= *PREDICTION_SAMPLES.start()).then(|| self.range_of_last(count))
     }
 
     /// Returns whether all recent samples are nearly equal, and there are enough of them.
     pub(crate) fn is_steady(&self) -> bool {
-        self.recent_count >= RECENT && self.range_of_last(RECENT).spread() <= STEADY_SPREAD
+        self.recent_count >= RECENT_SAMPLES
+            && self.range_of_last(RECENT_SAMPLES).spread() <= STEADY_SPREAD
     }
 
     fn range_of_last(&self, count: usize) -> Range {
-        let last =
-            (self.recent_count - count..self.recent_count).map(|at| self.recent[at % RECENT]);
+        let last = (self.recent_count - count..self.recent_count)
+            .map(|at| self.recent[at % RECENT_SAMPLES]);
         Range {
             shortest: from_ms(last.clone().fold(f64::INFINITY, f64::min)),
             longest: from_ms(last.fold(0.0, f64::max)),

@@ -1,4 +1,4 @@
-//! Composing messages.
+//! Composes messages.
 
 use tokio::time::Instant;
 

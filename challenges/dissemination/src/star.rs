@@ -1,4 +1,4 @@
-//! The state of one node, and what can be read off it.
+//! The state of one node, and queries of it.
 //!
 //! The protocol is a state machine without clock, network or tasks. Its rules are methods of
 //! [`Star`], one file per rule, and each file uses only those before it in the order of the crate's
@@ -16,8 +16,9 @@ use crate::rtt::Rtt;
 use crate::timetable::Timetable;
 use crate::vector::{Origin, Vector};
 
-/// A node that has heard nothing of its hub says hello after this time, and so does a hub that has
-/// heard of no node. In a cluster under load the first round, 300 ms after the start, comes before.
+/// The time after the start at which a node sends a hello, if it has received nothing from its hub
+/// or, as a hub, from any node. In a cluster under load, the first round comes before that, 300 ms
+/// after the start.
 const HELLO_AFTER: Duration = Duration::from_millis(600);
 
 /// One node's part in the star.
@@ -33,28 +34,29 @@ pub(crate) struct Star<T: Item> {
     pub(crate) rtt: Rtt,
     pub(crate) up: Up,
     pub(crate) down: Down,
-    /// The time at which own items are sent straight to all nodes, and the number after which.
+    /// The time at which own items are sent straight to all nodes, and the number of the last item
+    /// before them.
     pub(crate) direct_at: Option<Instant>,
     pub(crate) direct_after: u64,
-    /// The time at which this node says hello, unless it hears something before.
+    /// The time at which this node sends a hello, unless it receives a message before.
     pub(crate) hello_at: Option<Instant>,
-    /// The number of hubs that were given up in a row.
+    /// The number of hubs that this node has given up in a row.
     pub(crate) hubs_lost: u32,
     /// Messages that are ready to be sent, with their receivers.
     pub(crate) outgoing: Vec<(usize, Gossip<T>)>,
 }
 
-/// The way of items up to the hub.
+/// The state of the items that wait to be sent up to the hub.
 #[derive(Default)]
 pub(crate) struct Up {
     /// The time at which items are sent to the hub, if there are any.
     pub(crate) send_at: Option<Instant>,
-    /// The time since which the oldest of these items waits here.
+    /// The time at which the oldest of these items arrived here.
     pub(crate) waiting_since: Option<Instant>,
     pub(crate) timetable: Option<Timetable>,
 }
 
-/// The way of items down from this node, if it serves others.
+/// The state of the rounds that carry items down from this node, if it serves others.
 #[derive(Default)]
 pub(crate) struct Down {
     /// The time at which the last round on schedule departed, and the number of these.

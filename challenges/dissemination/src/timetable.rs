@@ -15,12 +15,14 @@ use crate::rtt::Range;
 /// extra message now and then, see [`Timetable::send_at`].
 const MARGIN: Duration = Duration::from_millis(8);
 
-/// A message that would reach the hub later than this before the departure waits for the next one.
-const LAST_CALL: Duration = Duration::from_millis(1);
+/// The shortest time before a departure at which a message may still aim for it. A message that
+/// would arrive later waits for the next round.
+const MIN_LEAD: Duration = Duration::from_millis(1);
 
-/// Rounds up to this interval have no last call: to wait for the next one delays an item by little,
-/// and under load each of many rounds would cost several messages more.
-const SHORT_INTERVAL: Duration = Duration::from_millis(100);
+/// Up to this interval of rounds, a message that misses the margin waits for the next round. That
+/// delays an item only a little, while sending it at once would cost several messages per round
+/// under load.
+const MAX_SHORT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The times of a hub's rounds, as its last round announced them.
 #[derive(Clone, Copy, Debug)]
@@ -34,20 +36,20 @@ pub(crate) struct Timetable {
 }
 
 impl Timetable {
-    /// Returns the time at which to send what there is at `now`: as late as is safe for the next
-    /// round. What comes after that, but may still catch the round, is sent at once, unless rounds
-    /// are short: at worst, it costs a message.
+    /// Returns the time at which to send the items that wait at `now`: as late as is safe for the
+    /// next round. Items that come after that time, but may still catch the round, are sent at
+    /// once, unless rounds are short. At worst, that costs one message.
     pub(crate) fn send_at(&self, now: Instant) -> Instant {
         let margin = self.rtt.spread() + MARGIN;
-        // If the announced round does not come, the hub is idle and forwards at once.
+        // If the announced round does not arrive, the hub is idle and forwards items at once.
         let expiry = self.next + margin;
         if now >= expiry || margin > self.interval / 4 {
             return now;
         }
         let lead = self.rtt.shortest + margin;
         let safe = self.round_after(now + lead);
-        let may_catch_earlier = self.round_after(now + self.rtt.shortest + LAST_CALL) < safe;
-        if may_catch_earlier && self.interval > SHORT_INTERVAL {
+        let may_catch_earlier = self.round_after(now + self.rtt.shortest + MIN_LEAD) < safe;
+        if may_catch_earlier && self.interval > MAX_SHORT_INTERVAL {
             return now;
         }
         (safe - lead).min(expiry).max(now)
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn confirmation_is_expected_with_the_first_round_that_surely_carries_it() {
+    fn confirmation_is_expected_with_the_first_round_certain_to_carry_it() {
         let now = Instant::now();
         let jittery = timetable(now, ms(30));
         assert_eq!(jittery.confirmed_at(now + ms(162)), now + ms(400));

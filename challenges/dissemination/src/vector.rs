@@ -41,7 +41,7 @@ impl Vector {
         self.0.get(&origin).copied().unwrap_or(0)
     }
 
-    /// Raises one entry to `upto`. Does nothing if it is as high already.
+    /// Raises one entry to `upto`. Does nothing if the entry is at least as high.
     pub fn raise(&mut self, origin: Origin, upto: u64) {
         if upto > 0 {
             let entry = self.0.entry(origin).or_default();

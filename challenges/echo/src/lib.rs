@@ -1,7 +1,7 @@
 //! Challenge 1: echo.
 //!
-//! The smallest node: an enum of requests, an enum of replies, and a handler. Read this file only;
-//! `main.rs` runs the node.
+//! The smallest node: an enum of requests, an enum of replies, and a handler. All of it is in this
+//! file; `main.rs` runs the node.
 
 use glomers::prelude::*;
 

@@ -35,7 +35,7 @@ fn partition_does_not_affect_replies() {
     });
 }
 
-/// Thirty clients with many requests in flight at once.
+/// Runs thirty clients with many requests in flight at once.
 #[test]
 fn concurrent_clients_get_their_own_values() {
     for_each_seed(|seed| {

@@ -28,7 +28,7 @@ impl Share {
 
 /// Returns the share of this node's earlier incarnations, and keeps them from changing it any more.
 ///
-/// The read in here may return an old state, in which case the change fails and is repeated.
+/// The read may return an old state. Then the change fails and is repeated.
 ///
 /// # Panics
 ///

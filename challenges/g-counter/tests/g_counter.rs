@@ -31,7 +31,7 @@ fn load() -> Load {
         .time_limit(secs(20))
 }
 
-/// Returns the age at which every read includes what seq-kv has stored.
+/// Returns the time after which every read includes an add that seq-kv has stored.
 fn lag() -> Duration {
     2 * Ack::SeqKv.period()
 }
@@ -68,7 +68,7 @@ fn partition_does_not_affect_the_counter() {
     });
 }
 
-/// Challenge 4 where losing the last seconds of a killed node is acceptable.
+/// Challenge 4 with local acknowledgement, where a killed node may lose the adds of its last seconds.
 #[test]
 fn local_acknowledgement_costs_a_tenth_of_a_message() {
     for_each_seed(|seed| {
@@ -174,7 +174,7 @@ fn concurrent_clients_share_messages() {
     });
 }
 
-/// The store is slower than the timeout of requests, so requests are repeated.
+/// The store replies after the request timeout, so requests are repeated.
 #[test]
 fn repeated_write_counts_once() {
     for_each_seed(|seed| {
@@ -207,7 +207,7 @@ fn unused_counter_sends_no_messages() {
             .nodes(3, counter(Ack::SeqKv))
             .run(Load::of(workload::GCounter).rate(0.0).time_limit(secs(20)));
         run.assert_valid();
-        // Each of three nodes takes its share over, and reads two others for the final read.
+        // Each of three nodes takes over its share, and reads the other two for the final read.
         let (take_over, refresh) = (4, 2 + 2 * 2);
         assert_eq!(run.journal().servers.sent, 3 * (take_over + refresh));
     });

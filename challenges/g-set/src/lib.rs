@@ -74,7 +74,7 @@ impl Node for GSet {
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         Ok(match request {
             Request::Add { element } => {
-                // An element that this node knows is on its way already.
+                // An element that this node knows has been published before.
                 if self.insert(element) {
                     self.spread.publish(element);
                 }

@@ -17,7 +17,7 @@ use g_set::{GSet, ROUND};
 use glomers::Context;
 use limit::{HOP, NODES, elements, median_latencies, node_of};
 
-/// Five nodes, 100 ms apart.
+/// Creates five nodes, with 100 ms of latency between them.
 fn nodes(seed: Seed) -> Simulation {
     Simulation::new(seed)
         .nodes(NODES, |cx: &Context| GSet::new(cx, Windows::every(ROUND)))
@@ -54,7 +54,7 @@ fn elements_are_delivered_within_a_second_for_a_quarter_of_a_message() {
 /// With upstream's partitions, half of all elements are everywhere within a second of the moment at
 /// which the network allows it.
 #[test]
-fn partitions_lose_nothing_and_cost_little() {
+fn partitions_lose_no_element_and_cost_little() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
@@ -72,9 +72,9 @@ fn partitions_lose_nothing_and_cost_little() {
     });
 }
 
-/// In a ring every node hears just two neighbours, so the star becomes a chain.
+/// In a ring every node receives messages from two neighbours only, so the star becomes a chain.
 #[test]
-fn ring_delivers_half_of_the_elements_within_a_second() {
+fn ring_partition_delays_half_of_the_elements_by_less_than_a_second() {
     for_each_seed(|seed| {
         let ring = Partition::of([PartitionKind::MajoritiesRing]);
         let run = nodes(seed)
@@ -103,7 +103,7 @@ fn partition_is_caught_up_within_two_seconds_of_its_heal() {
 }
 
 #[test]
-fn loss_duplication_and_reordering_lose_nothing() {
+fn lost_duplicated_and_reordered_messages_lose_no_element() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .latency(Latency::exponential(ms(100)))
@@ -154,7 +154,7 @@ fn killed_node_loses_nothing_older_than_a_round() {
             .run(load());
         assert!(run.failure().is_none(), "{:?}", run.failure());
         let [(victim, time)] = kills(&run)[..] else {
-            panic!("one node is killed once");
+            panic!("exactly one node must be killed once");
         };
         let element = |op: &Operation| op.value.as_int().expect("elements are integers");
         let at_risk = |op: &Operation| {

@@ -37,7 +37,10 @@ struct Arguments {
 #[derive(Default)]
 struct Worst {
     p99: f64,
+    /// Of the ideal scheduler, and of the best central one that interrupts no job.
     ratio: f64,
+    ratio_to_central: f64,
+    unanswered: f64,
     invalid: usize,
 }
 
@@ -52,6 +55,9 @@ fn measure(policy: Kind, scenario: Scenario, share: f64, seeds: u64) -> Worst {
             .max(analysis.slowdown(0.99).unwrap_or(f64::INFINITY));
         let ratio = analysis.ratio_to_ideal().unwrap_or(f64::INFINITY);
         worst.ratio = worst.ratio.max(ratio);
+        let ratio = analysis.ratio_to_central().unwrap_or(f64::INFINITY);
+        worst.ratio_to_central = worst.ratio_to_central.max(ratio);
+        worst.unanswered = worst.unanswered.max(analysis.unanswered() as f64);
         worst.invalid += usize::from(run.verdict() != eddy::check::Verdict::Valid);
     }
     worst
@@ -64,19 +70,28 @@ fn main() -> io::Result<()> {
     }
     let mut out = stdout();
     let loads = LOADS.map(|share| format!(" {:.0} % |", share * 100.0));
-    writeln!(out, "| | policy |{} invalid runs |", loads.concat())?;
-    writeln!(out, "|---|---|---|---|---|---|")?;
+    writeln!(
+        out,
+        "| | policy |{} unanswered | invalid runs |",
+        loads.concat()
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
     for scenario in SCENARIOS {
         for &policy in &arguments.policies {
             write!(out, "| {scenario:?} | {policy:?} |")?;
-            let mut invalid = 0;
+            let (mut invalid, mut unanswered) = (0, 0.0_f64);
             for share in LOADS {
                 let worst = measure(policy, scenario, share, arguments.seeds);
-                write!(out, " {:.2} ({:.2}) |", worst.p99, worst.ratio)?;
+                write!(
+                    out,
+                    " {:.2} ({:.2}, {:.2}) |",
+                    worst.p99, worst.ratio, worst.ratio_to_central
+                )?;
                 out.flush()?;
                 invalid += worst.invalid;
+                unanswered = unanswered.max(worst.unanswered);
             }
-            writeln!(out, " {invalid} |")?;
+            writeln!(out, " {unanswered} | {invalid} |")?;
         }
     }
     Ok(())

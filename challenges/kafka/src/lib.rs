@@ -59,9 +59,10 @@ const STARTUP_DELAY: Duration = Duration::from_millis(100);
 /// Delay before an incarnation is counted again after an error of lin-kv.
 const START_RETRY_DELAY: Duration = Duration::from_secs(1);
 
+/// The requests of clients and other brokers.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Send {
         key: Rc<str>,
@@ -76,13 +77,14 @@ pub enum Request {
     ListCommittedOffsets {
         keys: Vec<Rc<str>>,
     },
-    /// A message of another broker.
+    /// A message from another broker.
     Batch(Box<Batch>),
 }
 
+/// The replies to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Reply {
     SendOk {
         offset: u64,

@@ -1,5 +1,5 @@
-//! A broker's connection to another broker: when to send, what is unacknowledged, and whether the
-//! other side still answers.
+//! A broker's connection to another broker. It decides when to send, knows what is unacknowledged,
+//! and detects that the other side no longer answers.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -16,11 +16,11 @@ pub const BACKGROUND_SEND_DELAY: Duration = Duration::from_millis(100);
 /// Interval after which an idle link asks for an acknowledgement.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(400);
 
-/// Time without an acknowledgement, two round trips not counted, after which requests that need
+/// Time without an acknowledgement, in excess of two round trips, after which requests that need
 /// this link are held back.
 const SUSPECT_AFTER: Duration = Duration::from_millis(300);
 
-/// Time without an acknowledgement, two round trips not counted, after which the other side is
+/// Time without an acknowledgement, in excess of two round trips, after which the other side is
 /// considered dead.
 pub const DEAD_AFTER: Duration = Duration::from_secs(1);
 

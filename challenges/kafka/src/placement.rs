@@ -1,10 +1,12 @@
-//! Which shard a key belongs to, and which nodes store a shard. Every node computes the same
-//! answers without communication.
+//! Placement: the shard of a key, and the nodes that store a shard. Every node computes the same
+//! placement without communication.
 //!
 //! A key belongs to the shard with the highest hash of key and shard (rendezvous hashing: Thaler
 //! and Ravishankar, 1998). There are as many shards as nodes, and shard *n* starts with node *n* as
 //! its leader. Unlike with `hash(key) mod n`, an additional shard would take an equal part of the
 //! keys of each other shard and move no key between the others.
+
+use glomers::stable_hash;
 
 /// Returns the shard of a key; every shard gets an equal part of the keys.
 ///
@@ -28,17 +30,11 @@ pub fn preference(shard: usize, nodes: usize) -> impl Iterator<Item = usize> {
     (0..nodes).map(move |distance| (shard + distance) % nodes)
 }
 
-/// Hashes a shard and a key with 64-bit FNV-1a and the finalizer of splitmix64: the same on every
-/// node and in every build.
+/// Hashes a shard and a key with [`stable_hash`] and the finalizer of splitmix64, which spreads the
+/// bits: FNV-1a hardly changes the high bits for short inputs, and these decide the comparison.
 fn hash(key: &str, shard: usize) -> u64 {
-    let bytes = (shard as u64).to_le_bytes();
-    let hash = bytes
-        .iter()
-        .chain(key.as_bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    // FNV-1a hardly changes the high bits for short inputs, and these decide the comparison.
+    let shard = (shard as u64).to_le_bytes();
+    let hash = stable_hash(&[&shard, key.as_bytes()].concat());
     let hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)

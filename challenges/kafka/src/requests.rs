@@ -99,8 +99,8 @@ impl Requests {
         self.retry = RetryTimer::default();
     }
 
-    /// Marks all requests as unsent if they were not answered for too long, and returns whether
-    /// that is so.
+    /// Marks all requests as unsent if they have been unanswered for too long, and returns whether
+    /// it did.
     pub fn rewind_if_overdue(&mut self, now: Instant) -> bool {
         let is_overdue = self.retry.take_fired(now);
         if is_overdue {

@@ -1,4 +1,4 @@
-//! When to send again what was not acknowledged.
+//! Timers for sending again what was not acknowledged.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// Delay of the first retry, longer than an acknowledgement may wait for a batch to join.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(250);
 
-/// Longest delay between two retries, round trips not counted.
+/// Longest delay between two retries, in excess of round trips.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A retransmission timer with exponential backoff. Each stream of acknowledgements has its own,

@@ -15,7 +15,7 @@ use crate::leadership::Leadership;
 /// Pairs of a shard's number and something about that shard.
 pub type ByShard<T> = Vec<(usize, T)>;
 
-/// Everything that one broker has to tell another at one time.
+/// Everything that one broker has to send to another at one time.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Batch {

@@ -9,18 +9,18 @@ use std::time::Duration;
 use eddy::nemesis::Fault;
 use eddy::simulation::{Run, secs};
 
-use cluster::{Blow, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second};
+use cluster::{LeaderFault, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second};
 
-/// Every figure is the worst of the runs from so many seeds; the median failover is that of all
-/// failovers of these runs.
+/// Number of seeds. Every figure is the worst of the runs from these seeds, except that the median
+/// failover is the median of all failovers of these runs.
 const SEEDS: u64 = 20;
 
-/// What happens to the leader, every 3 s on average, for 3 s on average.
-const SCENARIOS: [(&str, Option<Blow>); 4] = [
+/// The faults that hit the leader every 3 s on average, for 3 s on average.
+const SCENARIOS: [(&str, Option<LeaderFault>); 4] = [
     ("quiet", None),
-    ("leader killed", Some(Blow::Kill)),
-    ("leader cut off", Some(Blow::Cut)),
-    ("leader paused", Some(Blow::Pause)),
+    ("leader killed", Some(LeaderFault::Kill)),
+    ("leader cut off", Some(LeaderFault::Cut)),
+    ("leader paused", Some(LeaderFault::Pause)),
 ];
 
 const STRATEGIES: [(&str, Strategy); 3] = [
@@ -29,7 +29,7 @@ const STRATEGIES: [(&str, Strategy); 3] = [
     ("lease", Strategy::Lease),
 ];
 
-/// The figures of one line.
+/// The figures of one line of the table.
 #[derive(Default)]
 struct Figures {
     split_brain: Duration,
@@ -69,14 +69,14 @@ fn main() -> io::Result<()> {
          |---|---|---|---|---|---|---|---|"
     )?;
     for count in [3, 5, 9, 25] {
-        for (scenario, blow) in SCENARIOS {
+        for (scenario, fault) in SCENARIOS {
             for (name, strategy) in STRATEGIES {
                 let mut figures = Figures::default();
                 for seed in 0..SEEDS {
                     let (simulation, claim) = cluster(seed.into(), strategy, count);
-                    let simulation = match blow {
-                        Some(blow) => {
-                            simulation.nemesis(OfLeader::new(blow, &claim).every(secs(3)))
+                    let simulation = match fault {
+                        Some(fault) => {
+                            simulation.nemesis(OfLeader::new(fault, &claim).every(secs(3)))
                         }
                         None => simulation,
                     };

@@ -1,9 +1,10 @@
 //! The Bully algorithm (Garcia-Molina, 1982): the highest id wins.
 //!
 //! A node that suspects the coordinator sends ELECTION to all higher ids. If none of them answers
-//! OK in time it is the coordinator and says so to all lower ids; if one does, that one carries on.
-//! The paper assumes that a node that does not answer in time has crashed. Where that is false, the
-//! algorithm elects a second coordinator beside the first.
+//! OK in time, it becomes the coordinator and announces that to all lower ids. If one does, that
+//! node continues the election. The paper assumes that a node that does not answer in time has
+//! crashed. If that assumption is false, the algorithm elects a second coordinator beside the
+//! first.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,33 +18,34 @@ use crate::{Term, positions, term_without_disk};
 /// The period of the coordinator's heartbeats.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(400);
 
-/// A coordinator that is silent for this time is suspected of having crashed: two heartbeats in a
-/// row are missing. The same as the lease of [`Lease`](crate::Lease), so that both notice a crash
-/// after about the same time.
+/// The time without a heartbeat after which a node suspects its coordinator: two heartbeats in a
+/// row are missing. It equals the lease of [`Lease`](crate::Lease), so that both strategies detect
+/// a crash after about the same time.
 pub const SUSPECT_AFTER: Duration = Duration::from_millis(1000);
 
-/// A higher node that has not answered ELECTION after this time is taken for dead.
+/// The time without an OK after which a node considers all higher nodes dead.
 pub const OK_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A node that received OK begins another election if it hears of no coordinator within this time.
+/// The time after an OK within which a coordinator must announce itself; after that the node begins
+/// another election.
 pub const COORDINATOR_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The messages of the algorithm.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "bully", rename_all = "snake_case")]
 pub enum Message {
-    /// The sender holds an election; it goes to all higher ids.
+    /// The sender holds an election. Sent to all higher ids.
     Election,
     /// A higher node is alive and takes over the election.
     Ok,
-    /// The sender is the coordinator; it goes to all lower ids.
+    /// The sender is the coordinator. Sent to all lower ids.
     Coordinator {
-        /// The term of its reign.
+        /// The coordinator's term.
         term: Term,
     },
     /// The coordinator is alive.
     Heartbeat {
-        /// The term of its reign.
+        /// The coordinator's term.
         term: Term,
     },
 }
@@ -54,20 +56,20 @@ enum Outgoing {
     Bully(Message),
 }
 
-/// What a node does, and until when.
+/// The phase of a node, and the time at which it ends.
 #[derive(Debug)]
 enum Phase {
-    /// It coordinates, and sends the next heartbeat at `until`.
+    /// The node coordinates, and sends its next heartbeat at `until`.
     Coordinating { term: Term, until: Instant },
-    /// It follows a coordinator, and suspects it at `until`.
+    /// The node follows a coordinator, and suspects it at `until`.
     Following {
         coordinator: NodeId,
         term: Term,
         until: Instant,
     },
-    /// It has sent ELECTION, and declares itself at `until`.
+    /// The node has sent ELECTION, and becomes the coordinator at `until`.
     Electing { until: Instant },
-    /// It has received OK, and begins another election at `until`.
+    /// The node has received OK, and begins another election at `until`.
     Waiting { until: Instant },
 }
 
@@ -102,7 +104,7 @@ impl Bully {
         }
     }
 
-    /// The coordinator and its term.
+    /// Returns the coordinator and its term, or `None` during an election.
     pub fn leader(&self, cx: &Context) -> Option<(NodeId, Term)> {
         match &self.state.borrow().phase {
             Phase::Coordinating { term, .. } => Some((cx.id().into(), *term)),
@@ -113,7 +115,7 @@ impl Bully {
         }
     }
 
-    /// Takes a message from another node.
+    /// Handles a message from another node.
     pub fn receive(&self, cx: &Context, message: Message) {
         let sender = cx.sender();
         let Some(&position) = self.positions.get(sender) else {
@@ -134,7 +136,7 @@ impl Bully {
             }
             (Message::Ok, _) => {}
             (Message::Coordinator { term }, _) if is_higher => state.follow(sender, term),
-            // A coordinator that is alive, unless a still higher one is known.
+            // Follow this coordinator unless a higher one is known.
             (Message::Heartbeat { term }, phase) if is_higher => {
                 let higher = match phase {
                     Phase::Following { coordinator, .. } => self.positions[coordinator] > position,
@@ -144,7 +146,7 @@ impl Bully {
                     state.follow(sender, term);
                 }
             }
-            // A lower node coordinates: it is bullied out of it.
+            // A lower node coordinates, so this node deposes it with an election.
             (
                 Message::Coordinator { term } | Message::Heartbeat { term },
                 Phase::Coordinating { .. } | Phase::Following { .. },
@@ -159,7 +161,7 @@ impl Bully {
         self.changed.notify_one();
     }
 
-    /// Runs the timers of the algorithm; belongs into the node's background.
+    /// Runs the timers of the algorithm; call it from the node's `background`.
     pub async fn run(&self, cx: &Context) {
         loop {
             let until = self.state.borrow().phase.until();
@@ -186,7 +188,7 @@ impl Bully {
         }
     }
 
-    /// Sends ELECTION to all higher ids; the highest declares itself at once.
+    /// Sends ELECTION to all higher ids. The highest node becomes the coordinator at once.
     fn hold_election(&self, state: &mut State, cx: &Context) {
         let higher = &cx.nodes()[self.position + 1..];
         if higher.is_empty() {

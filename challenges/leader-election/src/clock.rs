@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// A monotonic clock. Its rate is 1, unless a test makes it run fast or slow: the lease strategy
-/// depends on rates that differ by at most 1 %, and this is how that limit is tested.
+/// A monotonic clock. Its rate is 1 unless a test makes it run fast or slow: the lease strategy
+/// depends on rates that differ by at most 1 %, and tests check that limit with other rates.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
@@ -21,7 +21,7 @@ impl Clock {
         }
     }
 
-    /// The time since the clock started, as this clock measures it.
+    /// Returns the time since the clock started, as this clock measures it.
     pub fn now(&self) -> Duration {
         self.start.elapsed().mul_f64(self.rate)
     }

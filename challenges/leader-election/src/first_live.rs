@@ -1,7 +1,7 @@
 //! The first live node of a list that all nodes know leads.
 //!
-//! Every node sends heartbeats to all others and takes for live every node that it heard from
-//! lately. Nodes that hear from different nodes therefore have different leaders.
+//! Every node sends heartbeats to all others and considers every node live that it heard from
+//! recently. Nodes that hear from different nodes therefore have different leaders.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ use crate::{Term, term_without_disk};
 /// The period of the heartbeats from every node to every other.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(400);
 
-/// A node that is silent for this time is taken for dead.
+/// The time without a heartbeat after which a node considers another node dead.
 pub const SUSPECT_AFTER: Duration = Duration::from_millis(1000);
 
-/// The message that says that its sender is alive.
+/// The message by which a node shows that it is alive.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// The term of the sender's reign, if it leads.
+    /// The sender's term, if it leads.
     pub term: Option<Term>,
 }
 
@@ -30,21 +30,21 @@ enum Outgoing {
     FirstLive(Heartbeat),
 }
 
-/// A node that takes the first live node of the list for the leader.
+/// A node that considers the first live node of the list the leader.
 pub struct FirstLive {
     state: RefCell<State>,
 }
 
 struct State {
-    /// The last heartbeat of every other node, and when it came.
+    /// The last heartbeat of every other node, and the time at which it arrived.
     heard: BTreeMap<NodeId, (Instant, Heartbeat)>,
-    /// The term of this node's reign, while it leads.
+    /// This node's term while it leads.
     term: Option<Term>,
     highest_term: Term,
 }
 
 impl FirstLive {
-    /// Creates a node that at first takes all others for live.
+    /// Creates a node that considers all others live at first.
     pub fn new(cx: &Context) -> Self {
         let heard = (Instant::now(), Heartbeat { term: None });
         let peers = cx.peers().iter().cloned();
@@ -57,7 +57,7 @@ impl FirstLive {
         }
     }
 
-    /// The first live node and its term. The node has none while the first live node does not yet
+    /// Returns the first live node and its term, or `None` while the first live node does not yet
     /// know that it leads.
     pub(crate) fn leader(&self, cx: &Context) -> Option<(NodeId, Term)> {
         let state = &mut *self.state.borrow_mut();
@@ -70,7 +70,7 @@ impl FirstLive {
         Some((leader, term?))
     }
 
-    /// Takes a heartbeat from another node.
+    /// Handles a heartbeat from another node.
     pub(crate) fn receive(&self, cx: &Context, heartbeat: Heartbeat) {
         let state = &mut *self.state.borrow_mut();
         if let Some(heard) = state.heard.get_mut(cx.sender()) {
@@ -79,7 +79,7 @@ impl FirstLive {
         }
     }
 
-    /// Sends heartbeats; belongs into the node's background.
+    /// Sends heartbeats; call it from the node's `background`.
     pub(crate) async fn run(&self, cx: &Context) {
         loop {
             let term = {
@@ -103,10 +103,10 @@ impl State {
             None => true,
         };
         let first = cx.nodes().iter().find(is_live);
-        first.expect("a node takes itself for live").clone()
+        first.expect("a node considers itself live").clone()
     }
 
-    /// Begins a reign if this node is the first live one, and ends it if it is not.
+    /// Begins a term if this node is the first live one, and stops leading if it is not.
     fn take_over_or_stop(&mut self, cx: &Context) {
         if *self.first_live(cx) != *cx.id() {
             self.term = None;

@@ -1,4 +1,4 @@
-//! Three ways to choose a leader. Two of them are classics that sometimes have two at a time.
+//! Three ways to elect a leader. Two of them are classics that sometimes have two leaders at once.
 //!
 //! - [`Bully`]: the highest id wins (Garcia-Molina, "Elections in a Distributed Computing System",
 //!   1982).
@@ -23,7 +23,8 @@ pub use clock::Clock;
 pub use first_live::FirstLive;
 pub use lease::{CLOCK_RATE_ERROR, Elector, Lease, Output, Timing, message};
 
-/// The number of a reign. A leader gives each of its reigns a higher term than any before.
+/// The number of a period in which one node leads. Each time a node begins to lead, it takes a
+/// higher term than any before.
 pub type Term = u64;
 
 /// The requests of clients, and the messages between nodes.
@@ -44,7 +45,7 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// The node that the asked node takes for the leader; it may be the asked node.
+    /// The leader as far as the replying node knows, which may be that node itself.
     LeaderOk {
         /// The leader.
         leader: NodeId,
@@ -70,7 +71,7 @@ impl LeaderElection {
         Self::Bully(Bully::new(cx))
     }
 
-    /// Creates a node that takes the first live node of the list for the leader.
+    /// Creates a node that considers the first live node of the list the leader.
     pub fn first_live(cx: &Context) -> Self {
         Self::FirstLive(FirstLive::new(cx))
     }
@@ -79,12 +80,12 @@ impl LeaderElection {
     ///
     /// # Errors
     ///
-    /// The disk cannot be read, or what is on it is damaged.
+    /// The disk cannot be read, or its contents are damaged.
     pub fn lease(cx: &Context, disk: impl Disk, timing: Timing, clock: Clock) -> Result<Self> {
         Ok(Self::Lease(Lease::new(cx, disk, timing, clock)?))
     }
 
-    /// The leader and its term, as far as this node knows at this moment.
+    /// Returns the leader and its term, as far as this node knows at this moment.
     fn leader(&self, cx: &Context) -> Option<(NodeId, Term)> {
         match self {
             Self::Bully(node) => node.leader(cx),
@@ -100,7 +101,7 @@ impl Node for LeaderElection {
 
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         match (request, self) {
-            // Nothing is awaited between this look and the reply.
+            // Nothing is awaited between this call and the reply.
             (Request::Leader, _) => {
                 let (leader, term) = self
                     .leader(cx)
@@ -128,14 +129,15 @@ impl Node for LeaderElection {
     }
 }
 
-/// The position of each node in the list that `init` gave to all of them: the order of ids, in
-/// which `n10` comes after `n9`.
+/// Returns the position of each node in the list that `init` gave to all of them. This is the order
+/// of ids, in which `n10` comes after `n9`.
 fn positions(cx: &Context) -> BTreeMap<NodeId, usize> {
     cx.nodes().iter().cloned().zip(0..).collect()
 }
 
-/// A term that is higher than any that the node has seen, for algorithms that keep none on disk:
-/// the wall clock in milliseconds. A wall clock that steps back breaks it, and so may a restart.
+/// Returns a term that is higher than any that the node has seen, for algorithms that keep none on
+/// disk: the wall clock in milliseconds. It may repeat a term after a restart if the wall clock has
+/// stepped back.
 fn term_without_disk(cx: &Context, highest_seen: Term) -> Term {
     let wall_clock = cx.wall_clock().as_millis() as Term;
     wall_clock.max(highest_seen + 1)

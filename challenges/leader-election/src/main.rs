@@ -15,8 +15,8 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Strategy::Lease)]
     strategy: Strategy,
 
-    /// Directory for the terms and votes of all nodes, used by the lease strategy. Default:
-    /// $EDDY_DATA_DIR, or else a temporary directory of the process that starts the nodes.
+    /// Directory for the terms and votes of all nodes, used by the lease strategy. By default
+    /// $EDDY_DATA_DIR, or a temporary directory of the process that starts the nodes.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 

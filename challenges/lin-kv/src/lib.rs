@@ -1,8 +1,8 @@
 //! A linearizable key-value store, replicated with Raft.
 //!
-//! Package `raft` gives every node the same commands in the same order, exactly once. What is left
-//! here is a store on one machine, and the choice of a path for each request: a change enters the
-//! log, a read asks how far the log must be applied.
+//! Package `raft` gives every node the same commands in the same order, exactly once. This crate
+//! adds a store on one machine, and chooses a path for each request: a change enters the log, and a
+//! read asks how far the log must be applied.
 
 mod request;
 
@@ -81,7 +81,7 @@ impl StateMachine for Registers {
     type Command = Change;
 
     /// Whether the change was made. This is decided when the change is applied, in the order of the
-    /// log, so every replica decides alike.
+    /// log, so every replica makes the same decision.
     type Output = Result<(), Refusal>;
 
     fn apply(&mut self, change: &Change) -> Result<(), Refusal> {

@@ -75,7 +75,7 @@ fn run_with_elections(seed: u64, keep_disks: bool) -> Run {
 
 /// A node that restarts without term, vote and log may elect a leader that lacks committed entries.
 #[test]
-fn nodes_that_forget_their_votes_are_found_invalid() {
+fn restart_without_votes_is_found_invalid() {
     let found = (0..20).find(|&seed| {
         run_with_elections(seed, true).assert_safe();
         let run = run_with_elections(seed, false);

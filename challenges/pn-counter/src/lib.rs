@@ -1,10 +1,9 @@
 //! A counter that goes up and down without coordination.
 //!
-//! Each incarnation of each node has a total of its own: the sum of its clients' adds. The counter
-//! is the sum of all totals. No other node changes a total, so the later of two is right and does
-//! not depend on the earlier: a lost, repeated or overtaken message is repaired by the next. This is
-//! a PN-counter, a conflict-free replicated data type. The crate [`dissemination`] delivers the
-//! totals.
+//! Each incarnation of each node has a total of its own: the sum of its clients' adds. The counter is
+//! the sum of all totals. Only that incarnation changes its total, so of two messages the later one
+//! alone is right, and it repairs the loss, repetition or reordering of earlier ones. This is a
+//! PN-counter, a conflict-free replicated data type. The crate [`dissemination`] delivers the totals.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use pn_counter::{PnCounter, ROUND};
 /// A counter that goes up and down without coordination.
 #[derive(Parser)]
 struct Args {
-    /// Milliseconds between two rounds; longer ones cost less and deliver later.
+    /// Milliseconds between two rounds; longer intervals cost fewer messages and deliver later.
     #[arg(long, value_name = "MS", default_value_t = ROUND.as_millis() as u64)]
     round: u64,
 }

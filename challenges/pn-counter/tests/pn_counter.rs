@@ -14,7 +14,7 @@ use glomers::Context;
 use pn_counter::{PnCounter, ROUND};
 use sums::{NODES, assert_killed_node_counts_once, assert_reads_are_recent};
 
-/// Five nodes, 100 ms apart.
+/// Creates five nodes, with 100 ms of latency between them.
 fn nodes(seed: Seed) -> Simulation {
     Simulation::new(seed)
         .nodes(NODES, |cx: &Context| {
@@ -41,7 +41,7 @@ fn adds_are_delivered_within_a_second_for_a_quarter_of_a_message() {
 }
 
 #[test]
-fn partitions_lose_nothing_and_cost_little() {
+fn partitions_lose_no_add_and_cost_little() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Partition::any().every(secs(10)))
@@ -67,7 +67,7 @@ fn partition_is_caught_up_within_two_seconds_of_its_heal() {
 }
 
 #[test]
-fn loss_duplication_and_reordering_count_nothing_twice() {
+fn lost_duplicated_and_reordered_messages_do_not_change_the_sum() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .latency(Latency::exponential(ms(100)))
@@ -91,9 +91,9 @@ fn paused_node_catches_up() {
     });
 }
 
-/// What a killed node has sent counts once, and independently of what it counts after its restart.
+/// The adds that a killed node has sent count once, independently of its adds after the restart.
 #[test]
-fn killed_node_loses_nothing_older_than_a_round_and_repeats_nothing() {
+fn killed_node_loses_at_most_a_round_and_counts_nothing_twice() {
     for_each_seed(|seed| {
         let run = nodes(seed)
             .nemesis(Kill::one().between(secs(8), secs(9)))

@@ -6,7 +6,7 @@ use eddy::workload;
 use glomers::prelude::*;
 use pn_counter::PnCounter;
 
-/// All faults but crashes, which lose what only the crashed node knew.
+/// Draws all faults but crashes, which lose the adds that only the crashed node held.
 fn swarm() -> Swarm {
     Swarm::of(workload::PnCounter)
         .nodes(1..=9)
@@ -30,6 +30,6 @@ fn random_faults_keep_the_sum() {
 }
 
 #[test]
-fn equal_seeds_give_equal_runs() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

@@ -2,10 +2,10 @@
 //! request and its reply.
 //!
 //! There are two implementations. [`OnLog`] puts transactions into the replicated log of package
-//! `raft`, which also carries the registers of `lin-kv`. A transaction is one entry, so what is left
-//! is a state machine that executes it. [`OnRoot`] has no log and no peers: the database is an
-//! immutable tree in Maelstrom's lin-kv service, and a transaction takes effect when the pointer to
-//! the root of the tree is swapped.
+//! `raft`, which also carries the registers of `lin-kv`. A transaction is one entry, so this crate
+//! only adds a state machine that executes it. [`OnRoot`] has no log and no peers: the database is
+//! an immutable tree in Maelstrom's lin-kv service, and a transaction takes effect when the pointer
+//! to the root of the tree is swapped.
 
 mod lists;
 mod request;
@@ -14,26 +14,14 @@ mod root;
 use std::time::Duration;
 
 use glomers::prelude::*;
-use raft::{Disk, Message, Options, Replica};
+use raft::{Disk, Options, Replica};
 
 pub use lists::{Function, Lists, MicroOp, Transaction};
+pub use request::Request;
 pub use root::OnRoot;
 
 /// Default time after which a transaction fails. Maelstrom's clients wait for five seconds.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(4_500);
-
-/// A request of a client, or a message of another node.
-#[derive(Deserialize)]
-#[serde(try_from = "request::Fields")]
-pub enum Request {
-    /// Executes a transaction.
-    Txn {
-        /// Its micro-operations; the values of reads are `null`.
-        txn: Transaction,
-    },
-    /// A message between replicas.
-    Raft(Message<Lists>),
-}
 
 /// The reply to a client.
 #[derive(Serialize)]

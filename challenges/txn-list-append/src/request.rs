@@ -1,17 +1,40 @@
-//! The fields of a request on the wire.
+//! Requests, and their fields on the wire.
 //!
 //! An enum with `#[serde(tag = "type")]` buffers the fields before it knows the variant, and the
-//! buffer turns integers beyond 64 bits into floats. This struct reads each field directly.
+//! buffer turns integers beyond 64 bits into floats. [`Fields`] reads each field directly.
 
 use raft::Message;
 use serde::Deserialize;
 
 use crate::lists::{Lists, Transaction};
-use crate::{Request, root};
+
+/// A request of a client, or a message of another node.
+#[derive(Deserialize)]
+#[serde(try_from = "Fields")]
+pub enum Request {
+    /// Executes a transaction.
+    Txn {
+        /// Its micro-operations; the values of reads are `null`.
+        txn: Transaction,
+    },
+    /// A message between replicas.
+    Raft(Message<Lists>),
+}
+
+/// A request of a client to a node without peers.
+#[derive(Deserialize)]
+#[serde(try_from = "Fields")]
+pub enum ClientRequest {
+    /// Executes a transaction.
+    Txn {
+        /// Its micro-operations; the values of reads are `null`.
+        txn: Transaction,
+    },
+}
 
 /// All fields of all requests.
 #[derive(Deserialize)]
-pub(crate) struct Fields {
+struct Fields {
     #[serde(rename = "type")]
     kind: Kind,
     txn: Option<Transaction>,
@@ -42,7 +65,7 @@ impl TryFrom<Fields> for Request {
     }
 }
 
-impl TryFrom<Fields> for root::Request {
+impl TryFrom<Fields> for ClientRequest {
     type Error = String;
 
     fn try_from(fields: Fields) -> Result<Self, String> {

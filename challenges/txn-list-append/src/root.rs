@@ -14,14 +14,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use glomers::Kv;
 use glomers::prelude::*;
+use glomers::{Kv, stable_hash};
 use raft::StateMachine;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use crate::lists::{Lists, MicroOp, Transaction, is_read_only};
+use crate::request::ClientRequest;
 use crate::{REQUEST_TIMEOUT, Reply};
 
 /// Number of leaves. More leaves make each write smaller and the root larger.
@@ -30,19 +31,8 @@ const LEAVES: usize = 64;
 /// The only key whose value changes.
 const ROOT: &str = "root";
 
-/// Number of lost races in a row after which a batch fails.
+/// Number of swaps lost to other nodes in a row after which a batch fails.
 const MAX_RACES: u32 = 100;
-
-/// A request of a client.
-#[derive(Deserialize)]
-#[serde(try_from = "crate::request::Fields")]
-pub enum Request {
-    /// Executes a transaction.
-    Txn {
-        /// Its micro-operations; the values of reads are `null`.
-        txn: Transaction,
-    },
-}
 
 /// The names of the leaves by number; a leaf that was never written has no name.
 type Root = BTreeMap<usize, String>;
@@ -67,10 +57,14 @@ struct Waiting {
 }
 
 impl Node for OnRoot {
-    type Request = Request;
+    type Request = ClientRequest;
     type Reply = Reply;
 
-    async fn handle(&self, Request::Txn { txn }: Request, _: &Context) -> Result<Reply> {
+    async fn handle(
+        &self,
+        ClientRequest::Txn { txn }: ClientRequest,
+        _: &Context,
+    ) -> Result<Reply> {
         let (client, outcome) = oneshot::channel();
         self.waiting.borrow_mut().push(Waiting { txn, client });
         self.wake.notify_one();
@@ -111,7 +105,7 @@ impl OnRoot {
         txns: &[&Transaction],
     ) -> Result<Vec<Transaction>> {
         if txns.iter().all(|txn| is_read_only(txn)) {
-            // No swap will prove that a cached root is current.
+            // No swap follows that would prove that a cached root is current.
             self.read_root(store).await?;
         }
         for race in 0..MAX_RACES {
@@ -134,7 +128,7 @@ impl OnRoot {
             let swapped = self.swap(cx, store, root, leaves, changed).await;
             match swapped {
                 Ok(()) => return Ok(done),
-                // Another node has swapped the root before; nothing was done.
+                // Another node swapped the root first; the batch had no effect.
                 Err(e) if is_lost_race(&e) => {}
                 Err(e) => return Err(e),
             }
@@ -178,7 +172,7 @@ impl OnRoot {
             let (number, leaf) = read.map_err(task_failed)?;
             let leaf: Option<Lists> = leaf.map_err(nothing_done)?;
             let leaf =
-                leaf.ok_or_else(|| Error::abort("the root names a leaf that is not there"))?;
+                leaf.ok_or_else(|| Error::abort("the root names a leaf that does not exist"))?;
             leaves.insert(number, leaf);
         }
         Ok(leaves)
@@ -236,12 +230,9 @@ fn execute(leaves: &mut BTreeMap<usize, Lists>, txn: &Transaction) -> Transactio
     txn.iter().map(one).collect()
 }
 
-/// Returns the number of the leaf that holds a key, by an FNV-1a hash, which is the same on every
-/// node and in every build.
+/// Returns the number of the leaf that holds a key.
 fn leaf_of(MicroOp(_, key, _): &MicroOp) -> usize {
-    let fnv1a = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = key.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, fnv1a);
-    (hash % LEAVES as u64) as usize
+    (stable_hash(key.to_string().as_bytes()) % LEAVES as u64) as usize
 }
 
 fn is_lost_race(error: &Error) -> bool {

@@ -9,12 +9,13 @@
 //!
 //! * Nodes with the same write sets have the same values, in whatever order they received them.
 //! * A transaction reads from a state that contains each write set as a whole or not at all. If it
-//!   sees one value of a transaction, it sees nothing older than that transaction's other values.
+//!   reads one value of a transaction, it reads nothing older than that transaction's other values.
 //! * A stamp is later than those of all values that its transaction may have read, so transactions
 //!   do not read from each other in a cycle.
 //!
-//! This is *read atomic* isolation, one level above monotonic atomic view. The README explains what
-//! it permits, and why no system that stays available under a partition forbids much more.
+//! This is *read atomic* isolation, one level above monotonic atomic view. The README explains
+//! which anomalies it permits, and why a system that stays available under a partition can forbid
+//! few others.
 //!
 //! The modules in reading order: `integer` and `micro_op` (the protocol), `stamp` (the order of
 //! transactions), `store` (the registers), and this file (the node).

@@ -1,8 +1,8 @@
 //! Challenge 2: ids that are unique without communication.
 //!
-//! An id contains the time at which it was issued and its issuer: the node, and a random number for
-//! each of its incarnations. Issuers differ, and no issuer uses a timestamp twice, so all ids differ
-//! without a message between nodes. The README derives the width of each part.
+//! An id contains its time of issue and its issuer, which is a node and the random number of its
+//! incarnation. No two issuers are equal, and no issuer uses a timestamp twice, so all ids differ,
+//! and nodes send each other no messages. The README derives the width of each part.
 
 use std::cell::Cell;
 

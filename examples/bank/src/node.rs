@@ -25,7 +25,7 @@ pub struct Teller {
 }
 
 impl Teller {
-    /// A node for so many accounts.
+    /// Creates a node with this number of accounts, each with the opening balance.
     pub fn new(accounts: usize) -> Teller {
         Teller {
             balances: RefCell::new(vec![100; accounts]),
@@ -55,12 +55,12 @@ impl Node for Teller {
     }
 }
 
-/// A node that takes the money from one account, waits for the back office, and then pays it into the
-/// other: in between it is in neither.
+/// A node that takes the money from one account, waits, and then pays it into the other. While it
+/// waits, the money is in neither.
 pub struct CarelessTeller(Teller);
 
 impl CarelessTeller {
-    /// A node for so many accounts.
+    /// Creates a node with this number of accounts, each with the opening balance.
     pub fn new(accounts: usize) -> CarelessTeller {
         CarelessTeller(Teller::new(accounts))
     }
@@ -83,7 +83,7 @@ impl Node for CarelessTeller {
     }
 }
 
-/// The node that keeps the accounts, if it is another one.
+/// Returns the node that keeps the accounts, or `None` if that is this node.
 fn keeper(cx: &Context) -> Option<NodeId> {
     let first = cx.nodes().first().expect("a cluster has nodes");
     (**first != *cx.id()).then(|| first.clone())

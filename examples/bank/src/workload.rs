@@ -10,10 +10,10 @@ use eddy::workload::{Client, Fields, Malformed, OptionSpec, Phases, Rules, Setti
 use rand::RngExt;
 use serde_json::{Value as Json, json};
 
-/// What each account holds at first.
+/// The amount in each account at the start of a run.
 const OPENING_BALANCE: i64 = 100;
 
-/// Clients transfer money between accounts, and read all balances at once.
+/// A workload whose clients transfer money between accounts and read all balances at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Bank;
 
@@ -38,7 +38,7 @@ impl Workload for Bank {
     }
 
     fn options(&self) -> Vec<OptionSpec> {
-        vec![OptionSpec::count("accounts", 5, "Number of accounts, each with 100 at first")]
+        vec![OptionSpec::count("accounts", 5, "Number of accounts, each with 100 at the start")]
     }
 
     fn phases(&self, settings: &Settings) -> Phases {
@@ -85,7 +85,7 @@ impl Workload for Bank {
         let mut findings = Findings::default();
         findings.add(
             "wrong-total",
-            "money appeared or disappeared. Usually a transfer was seen half done.",
+            "money appeared or disappeared. A read usually saw one half of a transfer.",
             wrong,
         );
         Box::new(BankAnalysis { findings: findings.into_vec(), reads: count })
@@ -115,7 +115,7 @@ impl Client for BankClient {
     }
 }
 
-/// Whether the total was always the same.
+/// The result of the check that every read shows the same total.
 #[derive(Clone, Debug)]
 pub struct BankAnalysis {
     findings: Vec<Finding>,

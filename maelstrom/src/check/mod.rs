@@ -12,6 +12,7 @@ pub mod findings;
 mod guard;
 pub mod linearizable;
 pub mod log;
+mod nodes;
 pub mod object;
 pub mod results;
 pub mod set_full;
@@ -107,6 +108,11 @@ pub trait Analysis: Any + Debug {
             .map(|finding| finding.text)
             .collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// A few values that are missing somewhere. A report describes the way of each from node to node.
+    fn values_to_trace(&self) -> Vec<Value> {
+        Vec::new()
     }
 
     /// Figures that the run reached, which tables show and suites set targets for.

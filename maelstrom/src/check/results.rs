@@ -1,6 +1,7 @@
 //! The whole analysis of a run: every checker's verdict, and the worst of them.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::rc::Rc;
 
@@ -8,8 +9,9 @@ use super::availability::{self, AvailabilityAnalysis};
 use super::evidence::{self, EvidenceAnalysis};
 use super::exceptions::{self, ExceptionsAnalysis};
 use super::guard::guarded;
+use super::nodes::name_nodes;
 use super::stats::{self, StatsAnalysis};
-use super::{Analysis, Verdict};
+use super::{Analysis, Finding, Verdict};
 use crate::edn::Value;
 use crate::history::History;
 use crate::workload::{Settings, Workload};
@@ -22,6 +24,10 @@ pub struct Results {
     availability: AvailabilityAnalysis,
     exceptions: ExceptionsAnalysis,
     evidence: EvidenceAnalysis,
+    /// What was found out about the causes after the checkers had ended, in sentences.
+    further: Vec<String>,
+    /// The settings of the run, which tell the nodes that processes talk to.
+    settings: Settings,
     /// The results of what is not derived from the history, by key.
     attached: Vec<(String, Value)>,
 }
@@ -40,6 +46,8 @@ pub fn check(
         availability: availability::check(history, settings.availability),
         exceptions: exceptions::check(history),
         evidence: evidence::check(history, workload),
+        further: Vec::new(),
+        settings: settings.clone(),
         attached: Vec::new(),
     };
     if let Some(net) = net {
@@ -53,6 +61,12 @@ impl Results {
     /// `:valid?` counts towards the verdict.
     pub fn attach(&mut self, key: &str, results: Value) {
         self.attached.push((key.to_owned(), results));
+    }
+
+    /// Adds sentences to the explanation, if there are any: what something other than a checker found
+    /// out, such as the way of a missing value.
+    pub fn explain_further(&mut self, sentences: Option<String>) {
+        self.further.extend(sentences);
     }
 
     /// The verdict of the run: the worst of all.
@@ -129,13 +143,60 @@ impl Results {
     }
 
     /// Why the verdict is not `valid`, checker by checker, the workload's first; `None` if it is.
+    /// Processes are named with the nodes that they talk to.
     pub fn explanation(&self) -> Option<String> {
-        let parts: Vec<_> = self
+        let parts = self
             .sections()
             .into_iter()
-            .filter_map(|(key, analysis)| Some(format!("{key}: {}", analysis.explanation()?)))
-            .collect();
-        (!parts.is_empty()).then(|| parts.join("\n"))
+            .filter_map(|(key, analysis)| Some(format!("{key}: {}", analysis.explanation()?)));
+        let parts: Vec<_> = parts.chain(self.further.iter().cloned()).collect();
+        (!parts.is_empty()).then(|| name_nodes(&parts.join("\n"), &self.settings))
+    }
+
+    /// Returns the kinds of failure: the names of the anomalies that the workload's checker found, or of
+    /// the checkers that say `invalid`. Empty if the verdict is not `invalid`.
+    pub fn failures(&self) -> BTreeSet<String> {
+        let failures = self.workload_failures();
+        if !failures.is_empty() || self.verdict() != Verdict::Invalid {
+            return failures;
+        }
+        let sections = self.sections().into_iter();
+        let invalid = sections.filter(|(_, analysis)| analysis.verdict() == Verdict::Invalid);
+        invalid.map(|(key, _)| key.to_owned()).collect()
+    }
+
+    /// Returns the names of the anomalies that the workload's checker found; `invalid` if it found
+    /// some that have no name. Empty if its verdict is not `invalid`.
+    pub fn workload_failures(&self) -> BTreeSet<String> {
+        let analysis = self.workload();
+        if analysis.verdict() != Verdict::Invalid {
+            return BTreeSet::new();
+        }
+        let findings = analysis.findings().into_iter();
+        let mut named: BTreeSet<String> = findings.map(|finding| finding.anomaly).collect();
+        let results = analysis.to_edn();
+        for list in ["anomaly-types", "bad-error-types"] {
+            let names = results
+                .get(list)
+                .and_then(Value::as_seq)
+                .unwrap_or_default();
+            let names = names.iter().filter_map(Value::as_keyword);
+            named.extend(names.map(str::to_owned));
+        }
+        match named.is_empty() {
+            true => ["invalid".to_owned()].into(),
+            false => named,
+        }
+    }
+
+    /// What the workload's checker found to be wrong, the most important first. Processes are named
+    /// with the nodes that they talk to.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.workload.findings();
+        for finding in &mut findings {
+            finding.text = name_nodes(&finding.text, &self.settings);
+        }
+        findings
     }
 }
 

@@ -14,6 +14,7 @@ mod node_names;
 mod options;
 mod perform;
 mod serve;
+mod shrink;
 mod suite;
 mod summary;
 mod targets;

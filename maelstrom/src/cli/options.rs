@@ -99,6 +99,14 @@ pub struct TestOptions {
     #[arg(long, value_name = "N", default_value = "1", allow_negative_numbers = true, value_parser = positive)]
     pub test_count: u64,
 
+    /// If a run is invalid, look for the smallest test that still fails in the same way
+    #[arg(long, conflicts_with = "json")]
+    pub shrink: bool,
+
+    /// For how long --shrink tries new tests, in seconds
+    #[arg(long, value_name = "S", default_value = "300", allow_negative_numbers = true, value_parser = positive)]
+    pub shrink_for: u64,
+
     /// The seed of everything that Eddy draws [default: a fresh number]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = parse_seed)]
     pub seed: Option<u64>,

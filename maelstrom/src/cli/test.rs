@@ -6,6 +6,7 @@ use super::console;
 use super::junit::{self, Case};
 use super::options::{Output, TestOptions, TestPlan};
 use super::perform::{Finished, perform};
+use super::shrink::shrink;
 use super::summary::Summary;
 use super::targets;
 use super::warnings::by_kind;
@@ -25,7 +26,7 @@ pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
     };
     let mut cases = Vec::new();
     let official = targets::suites_of(&plan, bench);
-    let code = run_until_not_valid(&plan, &official, &mut cases);
+    let code = run_until_not_valid(&plan, bench, &official, &mut cases);
     if let Some(path) = &plan.options.junit {
         junit::write(path, plan.workload.name(), &cases)?;
     }
@@ -34,7 +35,12 @@ pub(super) fn run(options: TestOptions, bench: &Workbench) -> Result<u8> {
 
 /// Performs as many runs as the options ask for, and stops at the first that is not valid. Returns
 /// the exit code.
-fn run_until_not_valid(plan: &TestPlan, official: &[Suite], cases: &mut Vec<Case>) -> u8 {
+fn run_until_not_valid(
+    plan: &TestPlan,
+    bench: &Workbench,
+    official: &[Suite],
+    cases: &mut Vec<Case>,
+) -> u8 {
     for round in 0..plan.options.test_count {
         let seed = plan
             .options
@@ -48,6 +54,11 @@ fn run_until_not_valid(plan: &TestPlan, official: &[Suite], cases: &mut Vec<Case
                 let verdict = finished.results.verdict();
                 if finished.is_interrupted {
                     return EXIT_CRASH;
+                }
+                if verdict == Verdict::Invalid && plan.options.shrink {
+                    let smallest = shrink(plan, seed, finished, bench);
+                    console::print(&format!("\n{}", smallest.confidence()));
+                    print(&smallest.finished, plan.options.output(), &[]);
                 }
                 if verdict != Verdict::Valid {
                     return verdict.exit_code();

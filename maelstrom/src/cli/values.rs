@@ -14,6 +14,14 @@ pub struct Concurrency {
 }
 
 impl Concurrency {
+    /// A number of threads that does not depend on the number of nodes.
+    pub fn total(count: usize) -> Concurrency {
+        Concurrency {
+            count,
+            per_node: false,
+        }
+    }
+
     /// Returns the number of threads for this number of nodes.
     pub fn of(self, nodes: usize) -> usize {
         if self.per_node {

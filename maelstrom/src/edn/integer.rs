@@ -8,12 +8,12 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BigInt {
     is_negative: bool,
-    /// Without leading zeros.
+    /// The digits, without leading zeros.
     digits: String,
 }
 
 impl BigInt {
-    /// Whether it is below zero.
+    /// Returns whether it is below zero.
     pub fn is_negative(&self) -> bool {
         self.is_negative
     }

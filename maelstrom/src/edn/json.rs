@@ -32,7 +32,7 @@ pub fn json_text(json: &Json) -> String {
     text
 }
 
-/// Whether a value from [`parse_json`] is an integer, of any size.
+/// Returns whether a value from [`parse_json`] is an integer, of any size.
 pub fn is_json_integer(json: &Json) -> bool {
     json.is_i64() || json.is_u64() || big_integer(json).is_some()
 }
@@ -90,7 +90,7 @@ pub(crate) fn write_fields<'a>(
 fn mark_big_integers(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut marked: Option<String> = None;
-    // The start of what was not copied yet.
+    // The start of the part that was not copied yet.
     let mut copied = 0;
     let mut at = 0;
     while at < bytes.len() {

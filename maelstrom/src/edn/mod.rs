@@ -87,19 +87,20 @@ impl Value {
         }
     }
 
-    /// Whether this is an integer, of any size.
+    /// Returns whether this is an integer, of any size.
     pub fn is_integer(&self) -> bool {
         matches!(self, Value::Int(_) | Value::BigInt(_))
     }
 
-    /// A keyword: `Value::keyword("ok")` prints `:ok`.
+    /// Creates a keyword: `Value::keyword("ok")` prints `:ok`.
     pub fn keyword(name: impl Into<String>) -> Value {
         Value::Keyword(name.into())
     }
 
-    /// A 32-bit float, which prints with 32-bit precision (Maelstrom's fractions are such).
+    /// Creates a 32-bit float, which prints with 32-bit precision, as Maelstrom's fractions do.
     pub fn single(value: f32) -> Value {
-        // Through the shortest decimal text: `0.1f32 as f64` would print 0.10000000149011612.
+        // Convert through the shortest decimal text: `0.1f32 as f64` would print
+        // 0.10000000149011612.
         Value::Float(Float(
             value
                 .to_string()
@@ -108,7 +109,7 @@ impl Value {
         ))
     }
 
-    /// A map with keyword keys.
+    /// Creates a map with keyword keys.
     pub fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
         Value::Map(
             entries
@@ -178,7 +179,7 @@ impl Value {
             .map(|(_, v)| v)
     }
 
-    /// Whether this is `nil`.
+    /// Returns whether this is `nil`.
     pub fn is_nil(&self) -> bool {
         matches!(self, Value::Nil)
     }

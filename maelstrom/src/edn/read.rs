@@ -5,15 +5,15 @@ use std::fmt;
 
 use super::{Float, Value};
 
-/// The deepest nesting that is read: the reader recurses, and its stack is finite.
-const DEPTH_MAX: usize = 512;
+/// The deepest nesting that the reader accepts. It recurses, and its stack is finite.
+const MAX_DEPTH: usize = 512;
 
 /// Why a text is not EDN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// Byte offset into the text.
     pub offset: usize,
-    /// What was found, and what was expected.
+    /// The text that was found, and what was expected.
     pub message: String,
 }
 
@@ -107,8 +107,8 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value, ParseError> {
         self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(self.error(format!("values nested more than {DEPTH_MAX} deep")));
+        if self.depth > MAX_DEPTH {
+            return Err(self.error(format!("values nested more than {MAX_DEPTH} deep")));
         }
         let value = self.value_inner();
         self.depth -= 1;
@@ -190,7 +190,7 @@ impl Reader<'_> {
         let code = digits.and_then(|d| u32::from_str_radix(d, 16).ok());
         let code = code.ok_or_else(|| self.error("\\u needs four hexadecimal digits"))?;
         self.at += 4;
-        // Halves of surrogate pairs stand for nothing by themselves.
+        // A single half of a surrogate pair is no character.
         Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
@@ -234,7 +234,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Everything up to the next delimiter.
+    /// Takes everything up to the next delimiter.
     fn token(&mut self) -> &str {
         let rest = &self.text[self.at..];
         let end = rest

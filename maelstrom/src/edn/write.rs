@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use super::{Float, Value};
 
-/// Collections that fit into what is left of this many columns stay on one line.
+/// The width of a line in columns. Collections that fit into the rest of their line stay on it.
 const WIDTH: usize = 80;
 
 impl Display for Value {
@@ -103,7 +103,7 @@ fn string(s: &str, out: &mut dyn Write) -> fmt::Result {
     out.write_char('"')
 }
 
-/// Writes `value` whose first character stands in column `column`.
+/// Writes `value`, whose first character is in column `column`.
 fn pretty(value: &Value, column: usize, out: &mut dyn Write) -> fmt::Result {
     let mut probe = Probe {
         left: WIDTH.saturating_sub(column),
@@ -159,7 +159,7 @@ fn indent(column: usize, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\n{:column$}", "")
 }
 
-/// A writer that fails as soon as more is written than fits: it measures a text without building it.
+/// A writer that fails when more is written than fits. It measures a text without building it.
 struct Probe {
     left: usize,
 }

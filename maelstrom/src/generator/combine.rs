@@ -1,4 +1,4 @@
-//! Generators made of others: what a workload of your own is put together from.
+//! Generators that combine others: the building blocks of workloads.
 
 use std::time::Duration;
 
@@ -61,8 +61,7 @@ impl Stream for Mix {
 
 /// Draws operations from a stream, and leaves out those that do not satisfy a condition.
 ///
-/// The stream must not be one of which nothing satisfies it, since the next operation is looked for
-/// at once.
+/// The stream must contain operations that satisfy it, since a draw repeats until it finds one.
 ///
 /// ```
 /// use eddy::generator::{Filter, Invocation, Stream};
@@ -101,7 +100,7 @@ impl<S: Stream, F: FnMut(&Invocation) -> bool> Stream for Filter<S, F> {
     }
 }
 
-/// The first operations of a generator, as many as given, and then nothing more.
+/// Performs a given number of operations of a generator, and no more.
 ///
 /// ```
 /// use eddy::edn::Value;
@@ -142,7 +141,7 @@ impl<G: Generator> Generator for Limit<G> {
     }
 }
 
-/// The operations of a generator for a while, which begins when it is asked first.
+/// Performs the operations of a generator for a duration that begins with the first turn.
 ///
 /// ```
 /// use std::time::Duration;
@@ -190,7 +189,7 @@ impl<G: Generator> Generator for For<G> {
     }
 }
 
-/// The operations of one generator, and when it is done those of another. The second may begin while
+/// Performs the operations of one generator, and then those of another. The second may begin while
 /// operations of the first are in progress.
 ///
 /// ```
@@ -210,7 +209,7 @@ pub struct Then<A, B> {
 }
 
 impl<A: Generator, B: Generator> Then<A, B> {
-    /// Puts `second` after `first`.
+    /// Performs `second` after `first`.
     pub fn new(first: A, second: B) -> Then<A, B> {
         Then {
             first: Some(first),
@@ -248,7 +247,7 @@ mod tests {
         move |_: &mut ChaCha8Rng| Invocation::new(f, 0)
     }
 
-    /// The functions of all operations up to `end`, with the second in which each is due.
+    /// Returns the functions of all operations up to `end`, with the second in which each is due.
     fn run(mut generator: impl Generator, end: Duration) -> (Vec<(String, u64)>, bool) {
         let mut threads = Threads::new(1);
         let mut rng = Seed(1).stream("generator");

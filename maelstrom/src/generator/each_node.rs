@@ -1,20 +1,21 @@
-//! One question for every node, as final phases ask it.
+//! One request for every node, as final phases need it.
 
 use super::{Generator, Invocation, Next, Turn};
 use crate::history::{Kind, Operation};
 
-/// Asks every node once. A question that is not answered is asked again, up to a number of attempts.
+/// Sends one request to every node. A request without an answer is repeated, up to a number of
+/// attempts.
 ///
 /// Thread *i* talks to node *i* modulo the number of nodes, so there must be a thread for each node.
 pub struct EachNode {
-    /// Per node the question, and how many attempts are left.
+    /// The request for each node, and the number of attempts left.
     questions: Vec<(Invocation, u32)>,
-    /// The nodes that are yet to be asked, or asked again.
+    /// The nodes whose request was not sent yet, or is to be repeated.
     open: Vec<usize>,
 }
 
 impl EachNode {
-    /// The question that `ask` makes for each of the nodes.
+    /// Creates a generator of the request that `ask` returns for each node.
     pub fn new(nodes: &[String], attempts: u32, ask: impl Fn(&str) -> Invocation) -> EachNode {
         EachNode {
             questions: nodes.iter().map(|node| (ask(node), attempts)).collect(),

@@ -38,7 +38,7 @@ impl KeyPool {
     /// numbers must be above 0.
     pub fn new(key_count: usize, writes_max: u64) -> KeyPool {
         assert!(key_count > 0, "a pool needs a key");
-        assert!(writes_max > 0, "a key must be writable");
+        assert!(writes_max > 0, "every key must be written at least once");
         let places = (0..key_count as u64).map(|key| (key, 0)).collect();
         KeyPool {
             places,
@@ -47,9 +47,9 @@ impl KeyPool {
         }
     }
 
-    /// Draws a read or a write, each with probability ½. A write that finds its key used up replaces the key and is drawn
-    /// again, so that reads are a little more frequent, and as likely as writes to come first to a
-    /// fresh key.
+    /// Draws a read or a write, each with probability ½. A write whose key is used up replaces the
+    /// key and draws again. So reads are a little more frequent than writes, and the first
+    /// operation on a fresh key is a read as often as a write.
     pub fn draw(&mut self, rng: &mut ChaCha8Rng) -> Access {
         loop {
             let place = self.draw_place(rng);
@@ -66,8 +66,8 @@ impl KeyPool {
         }
     }
 
-    /// Draws place *i* of *n* with probability 2^*i* / (2^*n* - 1): each coin that shows tails is a
-    /// step back from the last place, and a step out of the pool begins anew.
+    /// Draws place *i* of *n* with probability 2^*i* / (2^*n* - 1): each tails of a coin is a step
+    /// back from the last place, and a step out of the pool starts over.
     fn draw_place(&self, rng: &mut ChaCha8Rng) -> usize {
         let last = self.places.len() - 1;
         loop {
@@ -87,7 +87,7 @@ mod tests {
     use crate::seed::Seed;
 
     #[test]
-    fn the_last_place_is_drawn_half_of_the_time_and_the_one_before_a_quarter() {
+    fn last_place_is_drawn_half_of_the_time_and_the_one_before_a_quarter() {
         let mut rng = Seed(0).stream("keys");
         let pool = KeyPool::new(10, 1);
         let mut drawn = [0; 10];
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn values_count_from_one_per_key_and_a_used_up_key_is_never_drawn_again() {
+    fn values_of_a_key_count_from_one_and_a_used_up_key_never_returns() {
         let mut rng = Seed(0).stream("keys");
         let mut pool = KeyPool::new(3, 4);
         let mut written = BTreeMap::<u64, u64>::new();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_key_is_as_likely_to_be_read_first_as_to_be_written() {
+    fn fresh_key_is_read_first_as_often_as_written_first() {
         let mut rng = Seed(0).stream("keys");
         let mut pool = KeyPool::new(10, 1);
         let mut known: BTreeSet<u64> = (0..10).collect();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_of_one_key_works_and_so_does_one_of_a_thousand() {
+    fn pools_of_one_and_of_a_thousand_keys_work() {
         let mut rng = Seed(0).stream("keys");
         assert_eq!(KeyPool::new(1, 5).draw(&mut rng).key(), 0);
         assert!(KeyPool::new(1000, 5).draw(&mut rng).key() > 900);

@@ -1,10 +1,10 @@
-//! Generators: which operation is invoked next, by which thread, and when.
+//! Generators: they decide which operation is invoked next, by which thread, and when.
 //!
 //! A [`Generator`] is asked whenever something changed: it returns an operation that is due, the time
 //! at which to ask again, or that it is done. It sees completions through [`Generator::observe`]. A
 //! [`Stream`] is simpler: it only draws operations, without threads and times.
 //!
-//! Workloads put them together: a stream ([`Mix`], [`Filter`], or a closure) is given to threads
+//! Workloads combine them: a stream ([`Mix`], [`Filter`], or a closure) is given to threads
 //! ([`AnyThread`], [`EachThread`]), spaced out ([`Stagger`]), and bounded or followed by others
 //! ([`Limit`], [`For`], [`Then`], [`OncePerThread`]).
 
@@ -27,7 +27,7 @@ use crate::edn::Value;
 use crate::history::Operation;
 use crate::seed::ChaCha8Rng;
 
-/// What a client is asked to do.
+/// An operation for a client to perform.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invocation {
     /// The function, such as `read`.
@@ -59,11 +59,11 @@ impl Invocation {
     }
 }
 
-/// The moment at which a generator is asked.
+/// The state of a run at the moment when a generator is asked.
 pub struct Turn<'a> {
     /// Time since the run's origin.
     pub now: Duration,
-    /// The client threads: which are free, and what process each of them is.
+    /// The client threads: which are free, and the process of each.
     pub threads: &'a Threads,
     /// The generator's randomness.
     pub rng: &'a mut ChaCha8Rng,
@@ -76,12 +76,12 @@ pub enum Next {
     Invoke {
         /// The thread that performs it; it is free.
         thread: usize,
-        /// When it was due; not later than now.
+        /// The time at which it was due; not later than now.
         at: Duration,
         /// The operation.
         invocation: Invocation,
     },
-    /// Nothing is due: ask again when something completed, or at the given time.
+    /// Nothing is due. Ask again when an operation completes, or at the given time.
     Wait(Option<Duration>),
     /// There will never be another operation.
     Done,
@@ -92,7 +92,7 @@ pub trait Generator {
     /// Returns the next operation. An `Invoke` is final: the caller performs it.
     fn next(&mut self, turn: &mut Turn<'_>) -> Next;
 
-    /// Sees an entry that was added to the history.
+    /// Observes an entry that was added to the history.
     fn observe(&mut self, _operation: &Operation) {}
 }
 
@@ -126,12 +126,11 @@ impl<S: Stream> Generator for AnyThread<S> {
 
 /// Spaces operations out: gaps are uniform in [0, 2 / rate), over all threads together.
 ///
-/// The first operation is due at once. An operation that could not start when it was due, because no
-/// thread was free, starts as soon as one is, and the schedule continues from there: lost time is not
-/// made up for.
+/// The first operation is due at once. If no thread is free when an operation is due, the operation
+/// starts as soon as one is, and the schedule continues from there without making up for the delay.
 pub struct Stagger<G> {
     inner: G,
-    /// `None` at a rate of 0, where nothing is ever due.
+    /// The longest gap; `None` at a rate of 0, where no operation is ever due.
     gap_max: Option<Duration>,
     next_at: Option<Duration>,
     /// Whether the inner generator had nothing when an operation was due.
@@ -163,7 +162,7 @@ impl<G: Generator> Generator for Stagger<G> {
             Next::Invoke {
                 thread, invocation, ..
             } => {
-                // The question may come a little late; the schedule must not drift by that.
+                // The call may come a little late, which must not shift the schedule.
                 let at = if self.held_up { turn.now } else { due };
                 self.held_up = false;
                 self.next_at = Some(at + gap_max.mul_f64(turn.rng.random::<f64>()));
@@ -186,7 +185,7 @@ impl<G: Generator> Generator for Stagger<G> {
     }
 }
 
-/// One operation per thread, each as soon as its thread is free.
+/// Performs one operation per thread, each as soon as its thread is free.
 pub struct OncePerThread {
     invocation: Invocation,
     /// Whether each thread has begun it.
@@ -227,7 +226,7 @@ impl Generator for OncePerThread {
     }
 }
 
-/// Gives the operations of a stream to whichever thread is free, drawn if there are several.
+/// Gives the operations of a stream to a free thread, drawn at random if there are several.
 pub struct EachThread<S>(pub S);
 
 impl<S: Stream> Generator for EachThread<S> {

@@ -5,15 +5,15 @@ use rand::seq::IteratorRandom;
 
 use crate::seed::ChaCha8Rng;
 
-/// Which threads are free, the process that each of them is, and the cursor that hands out work.
+/// The client threads: which are free, the process of each, and the cursor that distributes work.
 #[derive(Clone, Debug)]
 pub struct Threads {
-    /// One bit for each thread: questions about a thousand of them look at sixteen words.
+    /// One bit for each thread, so that a query about a thousand threads reads sixteen words.
     free: Vec<u64>,
     free_count: usize,
     process: Vec<u64>,
-    /// Advances by one on every dispatch, over the clients and the nemesis. It does not jump to
-    /// the thread that was chosen, so low threads get more work when all are free: as upstream.
+    /// Advances by one on every dispatch, over the clients and the nemesis. As upstream, it does
+    /// not jump to the thread that was chosen, so low threads get more work when all are free.
     cursor: usize,
 }
 
@@ -38,17 +38,17 @@ impl Threads {
         self.process.len()
     }
 
-    /// Whether there are no threads.
+    /// Returns whether there are no threads.
     pub fn is_empty(&self) -> bool {
         self.process.is_empty()
     }
 
-    /// Whether a thread is free.
+    /// Returns whether a thread is free.
     pub fn is_free(&self, thread: usize) -> bool {
         self.free[thread / WORD] >> (thread % WORD) & 1 == 1
     }
 
-    /// Whether every thread is free.
+    /// Returns whether every thread is free.
     pub fn all_free(&self) -> bool {
         self.free_count == self.len()
     }
@@ -112,7 +112,7 @@ impl Threads {
             .skip_while(move |&thread| thread < start)
     }
 
-    /// Notes that an operation was given to a client thread, or to the nemesis (`None`).
+    /// Records that an operation was given to a client thread, or to the nemesis (`None`).
     pub fn dispatch(&mut self, thread: Option<usize>) {
         if let Some(thread) = thread {
             assert!(
@@ -125,7 +125,7 @@ impl Threads {
         self.cursor = (self.cursor + 1) % (self.len() + 1);
     }
 
-    /// Notes that a thread's operation completed. After an `info` it continues as a new process.
+    /// Records that a thread's operation completed. After an `info` it continues as a new process.
     pub fn release(&mut self, thread: usize, crashed: bool) {
         assert!(!self.is_free(thread), "thread {thread} was not busy");
         self.free[thread / WORD] |= 1 << (thread % WORD);
@@ -151,7 +151,7 @@ mod tests {
     use crate::seed::Seed;
 
     #[test]
-    fn threads_answer_as_a_plain_list_does() {
+    fn bit_set_answers_like_a_plain_list() {
         let mut rng = Seed(1).stream("threads");
         for count in [1, 3, 64, 65, 200] {
             let mut threads = Threads::new(count);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_free_thread_is_drawn_as_often() {
+    fn every_free_thread_is_drawn_equally_often() {
         let mut rng = Seed(2).stream("threads");
         let mut threads = Threads::new(70);
         (0..66).for_each(|thread| threads.dispatch(Some(thread)));

@@ -1,19 +1,25 @@
-//! The latencies of operations.
+//! The latencies of operations, and quantiles.
 
 use std::time::Duration;
 
 use super::{History, Kind};
 
-/// The latencies of operations, in order of length.
+/// Returns the value at the floor of the rank, as upstream does; `None` without values. `sorted` is
+/// in ascending order, and `quantile` is from 0 to 1.
+pub fn quantile<T: Copy>(sorted: &[T], quantile: f64) -> Option<T> {
+    let last = sorted.len().checked_sub(1)?;
+    let rank = (sorted.len() as f64 * quantile) as usize;
+    Some(sorted[rank.min(last)])
+}
+
+/// The latencies of operations, in ascending order.
 #[derive(Clone, Debug)]
 pub struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    /// Returns the latency at the floor of the rank, as upstream does; `None` without operations.
-    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
-        let last = self.0.len().checked_sub(1)?;
-        let rank = (self.0.len() as f64 * quantile) as usize;
-        Some(self.0[rank.min(last)])
+    /// Returns a [`quantile`] of the latencies; `None` without operations.
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        quantile(&self.0, share)
     }
 }
 
@@ -38,14 +44,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_take_the_value_at_the_floor_of_the_rank() {
-        let latencies = Latencies((1..=4).map(Duration::from_secs).collect());
-        let secs = |quantile| {
-            latencies
-                .quantile(quantile)
-                .map(|latency| latency.as_secs())
-        };
-        assert_eq!([0.0, 0.49, 0.5, 1.0].map(secs), [1, 2, 3, 4].map(Some));
-        assert_eq!(Latencies(Vec::new()).quantile(0.5), None);
+    fn quantile_is_the_value_at_the_floor_of_the_rank() {
+        let of_four = |share| quantile(&[1, 2, 3, 4], share);
+        assert_eq!([0.0, 0.49, 0.5, 1.0].map(of_four), [1, 2, 3, 4].map(Some));
+        assert_eq!(quantile::<u32>(&[], 0.5), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Histories: the invocation and completion of every operation, in order.
 //!
-//! A history is all that checkers look at. Eddy records it during a run, and
-//! reads it back from Jepsen's `history.edn` (plain or gzipped) or from its own `history.jsonl`.
+//! Checkers read nothing but the history. Eddy records it during a run, and reads it back from
+//! Jepsen's `history.edn` (plain or gzipped) or from its own `history.jsonl`.
 
 mod latencies;
 mod read;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::edn::Value;
 
-pub use latencies::Latencies;
+pub use latencies::{Latencies, quantile};
 pub use read::{read_edn, read_file, read_jsonl};
 
 /// The process that performed an operation.
@@ -87,12 +87,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Whether a client did this.
+    /// Returns whether a client did this.
     pub fn is_client(&self) -> bool {
         matches!(self.process, Process::Client(_))
     }
 
-    /// Whether the operation is flagged `:final? true`.
+    /// Returns whether the operation is flagged `:final? true`.
     pub fn is_final(&self) -> bool {
         self.extra
             .iter()
@@ -192,7 +192,7 @@ impl History {
         self.operations.len()
     }
 
-    /// Whether there are no entries.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }

@@ -15,7 +15,7 @@ use crate::edn::{self, Value};
 ///
 /// # Errors
 ///
-/// Names the file, and the line that could not be read with what was expected there.
+/// The error names the file and the line that cannot be read, and says what was expected there.
 pub fn read_file(path: &Path) -> Result<History> {
     let named = || format!("history {}", path.display());
     let bytes = std::fs::read(path).with_context(named)?;
@@ -65,7 +65,7 @@ pub fn read_edn(text: &str) -> Result<History> {
 
 /// Reads operations from JSON lines, each holding the operation's EDN in its `edn` field.
 ///
-/// JSON has no keywords, so what a checker needs travels as EDN beside the readable fields.
+/// JSON has no keywords, so each line holds the operation as EDN beside its readable fields.
 pub fn read_jsonl(text: &str) -> Result<History> {
     let mut history = History::default();
     for (i, line) in text

@@ -6,8 +6,8 @@ use std::fmt::Write;
 /// some of that.
 const MAX_BYTES: usize = 200;
 
-/// Returns a file name for the node called `name`, which may be any text: it never leads out of its
-/// directory, and different names give different file names.
+/// Returns a file name for the node called `name`, which may be any text. The file name never leads
+/// out of its directory, and different names give different file names.
 ///
 /// Letters, digits, `-`, `_` and inner dots stay as they are; every other byte becomes `%` and two
 /// hexadecimal digits. Names that would be too long end in a hash of the whole name.
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_name_gives_one_distinct_component_of_a_path() {
+    fn any_name_becomes_one_distinct_path_component() {
         let long = "x".repeat(300);
         let longer = format!("{long}y");
         let names = [

@@ -1,4 +1,4 @@
-//! Where nodes run: as real processes in real time, or as tasks in virtual time.
+//! Hosts run nodes: as real processes in real time, or as tasks in virtual time.
 //!
 //! A host starts nodes, hands them lines, and returns what they write. It also owns the clock:
 //! [`Host::wait`] is the only place where time passes, so the runner, the network, the workloads
@@ -16,28 +16,28 @@ pub use file_name::safe_file_name;
 pub use process::{Command, ProcessHost};
 pub use simulated::{NodeFactory, SimulatedHost};
 
-/// Something that happened outside of the run loop.
+/// An event outside of the run loop.
 #[derive(Debug)]
 pub enum Event {
     /// A node wrote a line.
     Line {
         /// The node's number.
         node: usize,
-        /// What it wrote, without the line break.
+        /// The line, without its line break.
         line: String,
     },
     /// A node ended by itself.
     Exited {
         /// The node's number.
         node: usize,
-        /// How it ended and what it wrote last.
+        /// A description of how it ended, and its last output.
         report: String,
     },
     /// The time given to [`Host::wait`] was reached.
     TimeReached,
 }
 
-/// The error of a run that the user interrupted. No other run should follow it.
+/// The error of a run that the user interrupted. A command that performs several runs stops then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interrupted;
 
@@ -54,13 +54,13 @@ impl std::error::Error for Interrupted {}
 pub struct RecentOutput {
     /// The last complete lines of its standard output, oldest first.
     pub stdout: Vec<String>,
-    /// What it wrote to standard output after the last line break.
+    /// Its standard output after the last line break.
     pub unfinished: String,
     /// The last lines of its standard error, oldest first.
     pub stderr: Vec<String>,
 }
 
-/// Something that runs nodes.
+/// An environment that runs nodes.
 pub trait Host {
     /// Returns the time since the host was made.
     fn now(&self) -> Duration;
@@ -72,14 +72,14 @@ pub trait Host {
     /// The node's program cannot be run.
     fn start(&mut self, node: usize) -> Result<()>;
 
-    /// Hands a line to a node. Never blocks: what a node does not read yet is kept for it.
+    /// Passes a line to a node. Never blocks: lines that the node does not read yet are buffered.
     fn deliver(&mut self, node: usize, line: &str);
 
-    /// Waits until something happens, at most until `until`.
+    /// Waits for the next event, at most until `until`.
     ///
     /// # Errors
     ///
-    /// The run cannot go on: it was interrupted, or a simulated node spins.
+    /// The run cannot continue: it was interrupted, or a simulated node spins.
     fn wait(&mut self, until: Option<Duration>) -> Result<Event>;
 
     /// Ends a node at once; its memory is lost.
@@ -96,7 +96,7 @@ pub trait Host {
     /// The node is not running.
     fn pause(&mut self, node: usize) -> Result<()>;
 
-    /// Lets a paused node run on.
+    /// Resumes a paused node.
     ///
     /// # Errors
     ///

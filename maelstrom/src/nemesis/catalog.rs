@@ -1,5 +1,4 @@
-//! The faults that have a name: the one list of them, which the command line, simulations and
-//! reports read.
+//! The one list of all named faults, which the command line, simulations and reports read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +30,7 @@ pub struct FaultSpec {
 }
 
 impl FaultSpec {
-    /// Describes the fault that `make` makes. It starts and ends by turns; see [`Fault::every`].
+    /// Describes the fault that `make` creates. It starts and stops in turn; see [`Fault::every`].
     ///
     /// ```
     /// use eddy::nemesis::{FaultSpec, Faults, LatencySpike};
@@ -94,7 +93,8 @@ impl FaultSpec {
         }
     }
 
-    /// Returns the fault with its times: it lasts `interval` on average, and so do the pauses.
+    /// Returns the fault with its schedule: both the faults and the pauses between them last
+    /// `interval` on average.
     pub fn schedule(&self, interval: Duration) -> Schedule {
         (self.build)(interval)
     }
@@ -141,7 +141,7 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// There is none; the text lists those that there are.
+    /// There is none; the error lists the existing ones.
     pub fn find(&self, name: &str) -> Result<&FaultSpec, String> {
         let found = self.iter().find(|spec| spec.name == name);
         found.ok_or_else(|| {
@@ -155,7 +155,7 @@ fn built_in() -> Vec<FaultSpec> {
     let delay = || Delays::of(0.1, Duration::from_secs(1));
     vec![
         FaultSpec::new("partition", Partition::any)
-            .describe("partition", "some nodes do not hear others"),
+            .describe("partition", "some nodes receive no messages from others"),
         FaultSpec::new("kill", || Kill::of(Target::Minority))
             .describe(
                 "kill",
@@ -168,7 +168,7 @@ fn built_in() -> Vec<FaultSpec> {
         FaultSpec::new("one-way", Partition::one_way)
             .describe(
                 "one-way partition",
-                "one node does not hear another, which hears it",
+                "messages from one node to another are lost, but not in the other direction",
             )
             .recorded_as("start-partition", "stop-partition"),
         FaultSpec::new("loss", || Loss::of(0.1))
@@ -204,7 +204,7 @@ mod tests {
     use crate::seed::Seed;
 
     #[test]
-    fn records_of_every_kind_have_the_functions_that_the_list_names() {
+    fn records_of_every_kind_have_the_functions_in_the_list() {
         let nodes: Vec<String> = (0..5).map(|node| format!("n{node}")).collect();
         let mut rng = Seed(1).stream("nemesis");
         for spec in Faults::default().iter() {

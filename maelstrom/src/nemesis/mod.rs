@@ -1,8 +1,8 @@
-//! The nemesis: what goes wrong during a run, and when.
+//! The nemesis: the faults of a run, and their times.
 //!
 //! A [`Fault`] is a value that can start and stop; a [`Schedule`] says when it does. Schedules
-//! compose: a run may have any number of them, each with its own clock, also of one kind of fault.
-//! The kinds that have a name on the command line are listed in [`Faults`].
+//! compose: a run may have any number of them, each with its own times, and several of one kind of
+//! fault. The kinds that have a name on the command line are listed in [`Faults`].
 
 mod catalog;
 mod network;
@@ -26,7 +26,7 @@ use crate::net;
 use crate::runner::Kept;
 use crate::seed::ChaCha8Rng;
 
-/// What a fault can reach.
+/// The parts of a run that a fault can affect.
 pub struct FaultContext<'a> {
     /// The names of the nodes; node *i* is endpoint *i* of the network.
     pub nodes: &'a [String],
@@ -34,53 +34,54 @@ pub struct FaultContext<'a> {
     pub faults: Rc<RefCell<net::Faults>>,
     /// The nemesis' randomness.
     pub rng: &'a mut ChaCha8Rng,
-    /// What to do to nodes; the runner does it.
+    /// Actions on nodes, which the runner performs.
     pub actions: Vec<Action>,
-    /// What the user should know about the faults, such as that one cannot have any effect.
+    /// Warnings for the user, such as that a fault cannot have any effect.
     pub warnings: Vec<String>,
 }
 
-/// Something done to a node from outside.
+/// An action on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Ends the node at once; its memory is lost.
     Kill(usize),
     /// Starts the node again and initialises it.
     Restart(usize),
-    /// Stops the node from running.
+    /// Pauses the node.
     Pause(usize),
-    /// Lets a paused node run on.
+    /// Resumes a paused node.
     Resume(usize),
     /// Sets the node's wall clock off by this many milliseconds.
     SetClock(usize, i64),
-    /// Send it a request with this body from a client of the bench's own; the answer does not matter.
+    /// Sends the node a request with this body from a client of the workbench, which ignores the
+    /// answer.
     Request(usize, serde_json::Value),
 }
 
-/// What a fault did, for the history.
+/// The record of what a fault did, for the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRecord {
     /// The function, such as `start-partition`.
     pub f: &'static str,
-    /// What was asked for.
+    /// The requested action.
     pub request: Value,
-    /// What was done.
+    /// The performed action.
     pub result: Value,
 }
 
-/// Something that can go wrong and be undone.
+/// A fault that can be started and undone.
 pub trait Fault {
-    /// Starts the fault, in place of what an earlier start of it left in force.
+    /// Starts the fault. It replaces what an earlier start left in force.
     fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord;
 
-    /// Undoes whatever of the fault is in force; harmless if nothing is.
+    /// Undoes the fault; harmless if it is not in force.
     fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord;
 
     /// Describes the fault in a word or two, such as `loss 5 %`.
     fn name(&self) -> String;
 
-    /// Starts and stops by turns: the times between are uniform in [0, 2 · interval), and the first
-    /// start is at once.
+    /// Starts and stops the fault in turn. The times between are uniform in [0, 2 · interval), and
+    /// the first start is at once.
     fn every(self, interval: Duration) -> Schedule
     where
         Self: Sized + 'static,
@@ -88,7 +89,7 @@ pub trait Fault {
         Schedule::new(self, Timing::Every(interval))
     }
 
-    /// Starts with the run's main phase and stops at its end.
+    /// Starts the fault with the run's main phase and stops it at its end.
     fn always(self) -> Schedule
     where
         Self: Sized + 'static,
@@ -96,7 +97,7 @@ pub trait Fault {
         Schedule::new(self, Timing::Between(Duration::ZERO, None))
     }
 
-    /// Starts at `from` and stops at `to`, both counted from the run's origin.
+    /// Starts the fault at `from` and stops it at `to`, both counted from the run's origin.
     fn between(self, from: Duration, to: Duration) -> Schedule
     where
         Self: Sized + 'static,
@@ -153,7 +154,7 @@ impl Schedule {
 }
 
 impl fmt::Display for Schedule {
-    /// `loss 5 % every 2s`.
+    /// Writes the schedule in the form `loss 5 % every 2s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.fault.name();
         match self.timing {
@@ -195,12 +196,12 @@ impl Nemesis {
         self.start_count
     }
 
-    /// Whether there are no faults at all.
+    /// Returns whether there are no faults at all.
     pub fn is_idle(&self) -> bool {
         self.schedules.is_empty()
     }
 
-    /// Whether no fault is in force and none will be.
+    /// Returns whether no fault is in force and none will be.
     pub fn is_over(&self) -> bool {
         let over = |schedule: &Schedule| !schedule.active && schedule.next_at.is_none();
         self.schedules.iter().all(over)
@@ -214,8 +215,8 @@ impl Nemesis {
             .min()
     }
 
-    /// Starts or stops the fault whose time comes first, if that is not after `now`. Returns `None` if
-    /// there is none, or it is left out.
+    /// Starts or stops the fault that is due first, if it is due by `now`. Returns `None` if none
+    /// is due, or the start is left out.
     pub fn act(&mut self, now: Duration, cx: &mut FaultContext<'_>) -> Option<FaultRecord> {
         let due = |schedule: &&mut Schedule| schedule.next_at.is_some_and(|at| at <= now);
         let earliest = self.schedules.iter_mut().filter(due);
@@ -240,7 +241,7 @@ impl Nemesis {
         })
     }
 
-    /// Stops every fault for good.
+    /// Stops every fault and cancels all further ones.
     pub fn heal(&mut self, cx: &mut FaultContext<'_>) -> Vec<FaultRecord> {
         let schedules = self.schedules.iter_mut();
         schedules

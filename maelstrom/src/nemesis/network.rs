@@ -9,7 +9,7 @@ use crate::net::{FaultId, LinkFault};
 /// A fault of all links, in force or not.
 struct Links {
     fault: LinkFault,
-    /// `None` while it is not in force.
+    /// The id of the fault in force; `None` if there is none.
     id: Option<FaultId>,
 }
 
@@ -103,7 +103,7 @@ impl Fault for Duplication {
     }
 }
 
-/// Holds some messages between nodes back, so that later ones overtake them.
+/// Delays some messages between nodes, so that later ones overtake them.
 pub struct Delays {
     probability: f64,
     max: Duration,
@@ -111,7 +111,7 @@ pub struct Delays {
 }
 
 impl Delays {
-    /// Holds each message back with this probability, by up to `max`.
+    /// Delays each message with this probability, by up to `max`.
     pub fn of(probability: f64, max: Duration) -> Delays {
         Delays {
             probability,

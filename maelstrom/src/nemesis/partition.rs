@@ -1,4 +1,4 @@
-//! Partitions: nodes that do not hear each other.
+//! Partitions: nodes that receive no messages from each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::edn::Value;
 use crate::net::{EndpointId, FaultId};
 use crate::seed::ChaCha8Rng;
 
-/// For each node the others that it does not hear.
+/// For each node, the nodes from which it receives nothing.
 type Blocked = BTreeMap<usize, BTreeSet<usize>>;
 
-/// A rule by which nodes are cut off from others.
+/// The shape of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionKind {
     /// One node against the rest.
@@ -23,9 +23,9 @@ pub enum PartitionKind {
     MinorityThird,
     /// One half, rounded down, against the other.
     Majority,
-    /// Every node hears a majority, and no two nodes hear the same one.
+    /// Every node receives messages from a majority, a different one for each node.
     MajoritiesRing,
-    /// One node does not hear another, which hears it.
+    /// One node receives nothing from another, but can send to it.
     OneWay,
 }
 
@@ -58,14 +58,14 @@ impl PartitionKind {
             PartitionKind::MajoritiesRing if count <= 5 => small_ring(&nodes),
             PartitionKind::MajoritiesRing => large_ring(count, rng),
             PartitionKind::OneWay => match nodes[..] {
-                [deaf, mute, ..] => BTreeMap::from([(deaf, BTreeSet::from([mute]))]),
+                [receiver, sender, ..] => BTreeMap::from([(receiver, BTreeSet::from([sender]))]),
                 _ => BTreeMap::new(),
             },
         }
     }
 }
 
-/// The first `size` nodes against the others.
+/// Cuts off the first `size` nodes from the others.
 fn split(nodes: &[usize], size: usize) -> Blocked {
     let (left, right) = nodes.split_at(size.min(nodes.len()));
     let mut blocked: Blocked = nodes.iter().map(|&node| (node, BTreeSet::new())).collect();
@@ -78,7 +78,8 @@ fn split(nodes: &[usize], size: usize) -> Blocked {
     blocked
 }
 
-/// Windows of a majority of consecutive nodes; the middle of each hears only its window.
+/// Forms windows of a majority of consecutive nodes; the middle of each receives messages only from
+/// its window.
 fn small_ring(ring: &[usize]) -> Blocked {
     let count = ring.len();
     let majority = count / 2 + 1;
@@ -105,8 +106,8 @@ fn large_ring(count: usize, rng: &mut ChaCha8Rng) -> Blocked {
     let mut links = Links::new(count);
     for degree in 1..majority {
         while let Some(node) = links.draw(degree, None, rng) {
-            // A node without a majority has others to link to; those with the fewest links come
-            // first.
+            // A node without a majority is not linked to all others. It links to one with the
+            // fewest links.
             let other = (degree..count).find_map(|other| links.draw(other, Some(node), rng));
             links.add(node, other.expect("the node is not linked to all others"));
         }
@@ -131,10 +132,10 @@ struct Links {
 }
 
 /// The number of random draws after which a list is searched instead.
-const DRAWS_MAX: usize = 16;
+const MAX_DRAWS: usize = 16;
 
 impl Links {
-    /// Each node is linked to itself only.
+    /// Creates links of each node to itself only.
     fn new(count: usize) -> Links {
         let mut by_degree = vec![Vec::new(); count + 1];
         by_degree[1] = (0..count).collect();
@@ -152,11 +153,17 @@ impl Links {
         self.linked[a * self.count + b]
     }
 
-    /// Draws a node with this number of links, and without one to `stranger`.
-    fn draw(&self, degree: usize, stranger: Option<usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
+    /// Draws a node with this number of links, and without one to `unlinked_to`.
+    fn draw(
+        &self,
+        degree: usize,
+        unlinked_to: Option<usize>,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<usize> {
         let nodes = &self.by_degree[degree];
-        let admits = |node: &&usize| stranger.is_none_or(|stranger| !self.has(**node, stranger));
-        for _ in 0..DRAWS_MAX {
+        let admits =
+            |node: &&usize| unlinked_to.is_none_or(|unlinked_to| !self.has(**node, unlinked_to));
+        for _ in 0..MAX_DRAWS {
             if let Some(node) = Some(nodes.choose(rng)?).filter(admits) {
                 return Some(*node);
             }
@@ -180,14 +187,14 @@ impl Links {
     }
 }
 
-/// Cuts the network in two, or in more intricate ways.
+/// Cuts links between nodes in the shape of a [`PartitionKind`].
 pub struct Partition {
     kinds: Vec<PartitionKind>,
     cut: Option<FaultId>,
 }
 
 impl Partition {
-    /// Cuts by one of these kinds, drawn at each start.
+    /// Creates a partition of one of these kinds, drawn at each start.
     pub fn of(kinds: impl Into<Vec<PartitionKind>>) -> Partition {
         Partition {
             kinds: kinds.into(),
@@ -195,12 +202,12 @@ impl Partition {
         }
     }
 
-    /// Upstream's partitions: any of its four kinds.
+    /// Creates upstream's partitions: any of its four kinds.
     pub fn any() -> Partition {
         Partition::of(PartitionKind::UPSTREAM)
     }
 
-    /// One half against the other.
+    /// Creates a partition of one half against the other.
     pub fn halves() -> Partition {
         Partition::of([PartitionKind::Majority])
     }
@@ -210,7 +217,7 @@ impl Partition {
         Partition::of([PartitionKind::One])
     }
 
-    /// One node does not hear another.
+    /// Creates a partition in which one node receives nothing from another.
     pub fn one_way() -> Partition {
         Partition::of([PartitionKind::OneWay])
     }
@@ -270,7 +277,7 @@ impl Fault for Partition {
     }
 }
 
-/// A random subset of the nodes, of a random size up to `size_max` and at least one.
+/// Returns a random subset of the nodes, of a random size from 1 to `size_max`.
 pub(super) fn some_of(count: usize, size_max: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let size = rng.random_range(1..=size_max.max(1)).min(count);
     let mut nodes: Vec<usize> = (0..count).sample(rng, size);
@@ -312,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn node_in_a_ring_hears_a_majority_of_its_own() {
+    fn every_node_in_a_ring_hears_a_different_majority() {
         for count in [3, 5, 6, 7, 25] {
             for blocked in draws(PartitionKind::MajoritiesRing, count) {
                 for deaf_to in blocked.values() {

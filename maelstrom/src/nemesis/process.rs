@@ -156,13 +156,13 @@ impl Fault for Pause {
     }
 }
 
-/// Sets the wall clocks of all nodes off, each by its own amount. Affects simulated nodes only.
+/// Sets the wall clock of each node off by a random amount. Affects simulated nodes only.
 pub struct ClockSkew {
     offset_max_ms: i64,
 }
 
 impl ClockSkew {
-    /// Sets clocks off by up to this many milliseconds, in either direction.
+    /// Sets each clock off by up to this many milliseconds, in either direction.
     pub fn up_to_ms(offset_max_ms: i64) -> ClockSkew {
         ClockSkew { offset_max_ms }
     }

@@ -1,8 +1,8 @@
 //! The anomalies that checkers find: what each name means, the usual mistake behind it, and an
 //! example.
 //!
-//! The table is data. It makes the page `anomalies.html` and the sentences that follow an
-//! explanation; [`text`] returns it for a terminal.
+//! The table is data. The page `anomalies.html` and the sentences after an explanation are written
+//! from it, and [`text`] returns it for a terminal.
 
 mod common;
 mod logs;
@@ -15,15 +15,15 @@ use maud::html;
 
 use super::page::{self, Page};
 
-/// An anomaly.
+/// An anomaly that a checker can report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// The name, as results have it.
+    /// The name in results.
     pub name: &'static str,
-    /// The words by which an explanation shows the anomaly, if it does not begin a line with the
-    /// name.
+    /// The words by which an explanation names the anomaly, if it does not begin a line with the
+    /// name or name it with a count: `unseen (13)`.
     pub sign: Option<&'static str>,
-    /// What happened, in whole sentences.
+    /// The meaning, in complete sentences.
     pub meaning: &'static str,
     /// The usual mistake behind it.
     pub mistake: &'static str,
@@ -31,7 +31,23 @@ pub struct Anomaly {
     pub example: &'static str,
 }
 
-/// The anomalies of some workloads.
+/// Creates an anomaly that explanations show by its name.
+const fn anomaly(
+    name: &'static str,
+    meaning: &'static str,
+    mistake: &'static str,
+    example: &'static str,
+) -> Anomaly {
+    Anomaly {
+        name,
+        sign: None,
+        meaning,
+        mistake,
+        example,
+    }
+}
+
+/// The anomalies of a group of workloads.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
     /// The heading.
@@ -90,6 +106,7 @@ impl Anomaly {
             let line = line.trim_start_matches("workload: ").trim_start();
             let after = line.strip_prefix(self.name);
             after.is_some_and(|after| after.starts_with([':', ' ']))
+                || line.contains(&format!(" {} (", self.name))
         })
     }
 }
@@ -129,7 +146,8 @@ pub fn text(name: Option<&str>) -> String {
         let wanted = |anomaly: &&Anomaly| name.is_none_or(|name| anomaly.name == name);
         let mut anomalies = group.anomalies.iter().filter(wanted).peekable();
         if anomalies.peek().is_some() {
-            writeln!(text, "{}\n", group.title.to_uppercase()).expect("strings take all text");
+            writeln!(text, "{}\n", group.title.to_uppercase())
+                .expect("writing to a string cannot fail");
         }
         for anomaly in anomalies {
             let Anomaly {
@@ -144,7 +162,7 @@ pub fn text(name: Option<&str>) -> String {
                 text,
                 "{name}\n  {meaning}\n  Usual mistake: {mistake}\n\n      {example}\n"
             )
-            .expect("strings take all text");
+            .expect("writing to a string cannot fail");
         }
     }
     text
@@ -157,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_anomaly_has_an_identifier_of_its_own_and_whole_sentences() {
+    fn every_anomaly_has_a_unique_identifier_and_complete_sentences() {
         let mut ids = BTreeSet::new();
         for group in GROUPS {
             for anomaly in group.anomalies {
@@ -186,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_that_of_the_anomaly_asked_for() {
+    fn text_contains_only_the_named_anomaly() {
         let found = text(Some("split-brain"));
         assert!(found.starts_with("LEADER ELECTION"), "{found}");
         assert!(!found.contains("G1a"));

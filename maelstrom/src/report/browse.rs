@@ -1,8 +1,8 @@
 //! The store as a web site: a list of runs, and the files of each.
 //!
 //! [`Browser::respond`] is a function from a request's target to a response; the command line owns
-//! the sockets. Nothing outside the store is ever shown, whatever the target is and wherever links
-//! lead.
+//! the sockets. It never shows anything outside the store, whatever the target and whatever links
+//! point to.
 
 mod list;
 mod run;
@@ -19,7 +19,7 @@ use self::run::Runs;
 use super::page::{self, Page};
 use super::{Comparison, RunDirectory};
 
-/// Shows a store.
+/// A web site that shows a store.
 pub struct Browser {
     root: PathBuf,
     runs: Runs,
@@ -39,7 +39,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// A response that says why there is none.
+    /// Returns a page with an error status and its reason.
     pub fn refusal(status: u16, why: &str) -> Response {
         Response {
             status,
@@ -71,7 +71,7 @@ impl Response {
 }
 
 impl Browser {
-    /// Shows the store in a directory.
+    /// Opens the store in a directory.
     ///
     /// # Errors
     ///
@@ -84,19 +84,19 @@ impl Browser {
         Ok(Browser { root, runs })
     }
 
-    /// The response to a request for a target, such as `/broadcast/latest/`.
+    /// Returns the response to a request for a target, such as `/broadcast/latest/`.
     pub fn respond(&self, target: &str) -> Response {
         let target = target.split('#').next().unwrap_or_default();
         let (target, query) = target.split_once('?').unwrap_or((target, ""));
         let Some(path) = decoded(target) else {
-            return Response::refusal(400, "The path is not one.");
+            return Response::refusal(400, "The path is malformed.");
         };
         let relative = path.trim_start_matches('/');
         if relative == "compare" {
             return self.compare(query);
         }
         let Some(place) = self.locate(relative) else {
-            return Response::refusal(404, "There is nothing here.");
+            return Response::refusal(404, "There is no such page.");
         };
         if place == self.root {
             let content = list::content(&self.runs.read(&self.root));
@@ -105,11 +105,11 @@ impl Browser {
         let read = if !place.is_dir() {
             file(&place)
         } else if !path.ends_with('/') {
-            // So that relative links work.
+            // Redirect to the address with a slash, so that relative links work.
             let location = Some(format!("/{}/", target.trim_start_matches('/')));
             return Response {
                 location,
-                ..Response::refusal(301, "With a final slash.")
+                ..Response::refusal(301, "The address ends with a slash.")
             };
         } else if place.join("index.html").is_file() {
             file(&place.join("index.html"))
@@ -119,7 +119,7 @@ impl Browser {
         read.unwrap_or_else(|error| Response::refusal(500, &format!("{error:#}")))
     }
 
-    /// The file or directory of this name; none outside the store.
+    /// Returns the file or directory of this name; `None` outside the store.
     fn locate(&self, relative: &str) -> Option<PathBuf> {
         let place = self.root.join(relative).canonicalize().ok()?;
         place.starts_with(&self.root).then_some(place)
@@ -178,7 +178,7 @@ fn file(place: &Path) -> Result<Response> {
     })
 }
 
-/// Undoes percent-encoding; none if that is not text.
+/// Undoes percent-encoding; `None` if the result is not text.
 fn decoded(target: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = target.bytes();
@@ -196,7 +196,7 @@ fn decoded(target: &str) -> Option<String> {
     (!text.contains('\0')).then_some(text)
 }
 
-/// Percent-encodes what has a meaning in links.
+/// Percent-encodes the characters that have a meaning in links.
 fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/+".contains(&byte);
     let encode = |byte: u8| match plain(byte) {

@@ -16,7 +16,7 @@ const RIGHT: f64 = 980.0;
 const TOP: f64 = 46.0;
 const ROW: f64 = 24.0;
 
-/// The width of a character of a label, about, in pixels.
+/// The approximate width of a character of a label, in pixels.
 const CHARACTER: f64 = 6.4;
 
 /// Draws a chart of a run that lasted until `end`; `None` if there is nothing to draw.
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_have_a_row_for_each_name_and_wrong_ones_stand_out() {
+    fn spans_have_a_row_for_each_name_and_mark_wrong_ones() {
         let span = |row: &str, wrong| Span {
             row: row.to_owned(),
             label: "term 1".to_owned(),

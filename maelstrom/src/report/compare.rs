@@ -1,4 +1,4 @@
-//! Two runs side by side: what differs in their options, their figures and their verdicts.
+//! Two runs side by side: the differences in their options, figures and verdicts.
 
 #[cfg(test)]
 mod tests;
@@ -11,10 +11,9 @@ use serde_json::{Value as Json, json};
 
 use super::page::{self, Page};
 use super::{RunDirectory, RunRecord, RunState};
-use crate::check::Verdict;
 use crate::edn;
 use crate::history::History;
-use crate::suite::{Figure, Metrics, aligned};
+use crate::suite::{Figure, Metrics, aligned, verdict_name};
 
 /// The quantiles of latencies that are compared.
 const QUANTILES: [(&str, f64); 4] = [
@@ -24,8 +23,8 @@ const QUANTILES: [(&str, f64); 4] = [
     ("max", 1.0),
 ];
 
-/// The longest cell of the text, in characters; the page has all of it.
-const CELL_CHARS_MAX: usize = 60;
+/// The longest cell of the text form, in characters. The page shows cells in full.
+const MAX_CELL_CHARS: usize = 60;
 
 /// Two runs side by side. They may be of different programs and workloads.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +53,7 @@ pub struct ComparedRow {
     pub change: String,
 }
 
-/// A run of the past, as far as it can be read.
+/// A finished run, as far as it can be read.
 struct Run {
     path: String,
     state: RunState,
@@ -92,11 +91,7 @@ impl Run {
 
     fn verdict(&self) -> &'static str {
         match (&self.state, &self.metrics) {
-            (_, Some(metrics)) => match metrics.verdict {
-                Verdict::Valid => "valid",
-                Verdict::Invalid => "INVALID",
-                Verdict::Unknown => "UNKNOWN",
-            },
+            (_, Some(metrics)) => verdict_name(metrics.verdict),
             (RunState::Running, _) => "still running",
             (RunState::BrokeOff(_), _) => "BROKE OFF",
             _ => "DIED",
@@ -129,7 +124,7 @@ impl Comparison {
     ///
     /// # Errors
     ///
-    /// A directory holds no history, or a file that cannot be read; the error names it.
+    /// A directory has no history, or a file cannot be read; the error names it.
     pub fn of(runs: [&RunDirectory; 2]) -> Result<Comparison> {
         let runs = [Run::read(runs[0])?, Run::read(runs[1])?];
         let sections = vec![
@@ -338,15 +333,15 @@ fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Returns the first line of a cell, cut off where it is too long for a screen. The end of a path
-/// says more than its beginning.
+/// Returns the first line of a cell, cut off where it is too long for a screen. Of a path the end
+/// is kept, which is more specific than its beginning.
 fn short(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let length = line.chars().count();
-    if length <= CELL_CHARS_MAX {
+    if length <= MAX_CELL_CHARS {
         return line.to_owned();
     }
-    let kept = CELL_CHARS_MAX - 1;
+    let kept = MAX_CELL_CHARS - 1;
     match line.contains(' ') {
         true => line.chars().take(kept).chain(['…']).collect(),
         false => ['…']

@@ -1,4 +1,4 @@
-//! The files that only some workloads leave: a history for each key, and anomalies at length.
+//! The files of some workloads only: a history for each key, and anomalies in full.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,8 +12,8 @@ use crate::check::{Results, Verdict};
 use crate::edn::Value;
 use crate::history::{History, Operation};
 
-/// The greatest number of keys that get files of their own; those that are not valid come first.
-const KEYS_MAX: usize = 500;
+/// The maximum number of keys with their own files. Keys that are not valid come first.
+const MAX_KEYS: usize = 500;
 
 /// Writes `independent/<key>/{history,results}.edn` where results are by key, and
 /// `elle/<anomaly>.txt` where transactions show anomalies.
@@ -31,7 +31,7 @@ pub(super) fn write(directory: &Path, history: &History, results: &Results) -> R
     };
     let mut by_key: Vec<(&Value, &Value)> = by_key.iter().collect();
     by_key.sort_by_key(|(_, results)| Verdict::of_results(results) == Verdict::Valid);
-    by_key.truncate(KEYS_MAX);
+    by_key.truncate(MAX_KEYS);
     let histories = by_keys(history);
     for (key, results) in by_key {
         let directory = directory.join("independent").join(file_name(key));
@@ -62,7 +62,7 @@ fn save(
     written.with_context(|| format!("{}", path.display()))
 }
 
-/// The operations of a history by key.
+/// The operations of a history, by key.
 struct Histories<'a> {
     by_key: BTreeMap<&'a Value, Vec<(&'a Operation, &'a Value)>>,
     faults: Vec<&'a Operation>,
@@ -98,7 +98,7 @@ impl Histories<'_> {
     }
 }
 
-/// Returns the text of a key, as far as it can be the name of a file.
+/// Returns the text of a key as a safe file name.
 fn file_name(key: &Value) -> String {
     let plain = |c: char| {
         if c.is_alphanumeric() || c == '-' {
@@ -116,7 +116,7 @@ mod tests {
     use crate::check::tests::{history, value};
 
     #[test]
-    fn the_history_of_a_key_is_without_the_key_and_with_the_nemesis() {
+    fn history_of_a_key_omits_the_key_and_includes_the_nemesis() {
         let history = history(
             "0 invoke read [1 nil]
              1 invoke write [2 7]
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_cannot_leave_its_directory() {
+    fn file_name_of_a_key_stays_in_its_directory() {
         assert_eq!(file_name(&value("12")), "12");
         assert_eq!(file_name(&value("\"../x\"")), "____x_");
     }

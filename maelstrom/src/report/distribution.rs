@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults::Interval;
 use super::plot::{Axis, COLOURS, Plot, Scale, Series};
 use crate::chart::{Chart, Group};
-use crate::history::{History, Kind};
+use crate::history::{History, Kind, quantile};
 
 /// The number of bars of a histogram.
 const BARS: usize = 48;
@@ -16,7 +16,7 @@ const CURVE_POINTS: usize = 400;
 /// The ratio of the greatest to the least sample above which an axis is logarithmic.
 const LOGARITHMIC_RATIO: f64 = 50.0;
 
-/// Draws the groups that have samples; `None` if none has.
+/// Draws the groups that have samples; `None` if there are no samples.
 pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> {
     let groups: Vec<(&str, Vec<f64>)> = groups
         .iter()
@@ -44,13 +44,14 @@ pub(super) fn draw(title: &str, unit: &str, groups: &[Group]) -> Option<String> 
         };
         plot.area(&series(histogram(samples, scale)));
         plot.curve(&series(cumulative(samples)), true);
-        let box_plot = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| quantile(samples, share));
+        let box_plot = [0.0, 0.25, 0.5, 0.75, 1.0]
+            .map(|share| quantile(samples, share).expect("every group has samples"));
         plot.box_plot(colour, number, box_plot);
     }
     Some(plot.finish())
 }
 
-/// Returns the latencies of the operations that ended ok, those during faults apart.
+/// Returns the latencies of the operations that ended ok, separately for those during faults.
 pub(super) fn latencies(history: &History, faults: &[Interval]) -> Chart {
     let mut groups = [Vec::new(), Vec::new()];
     for (invocation, completion) in history.pairs() {
@@ -87,10 +88,6 @@ fn sorted(samples: &[f64]) -> Vec<f64> {
     samples
 }
 
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    sorted[((sorted.len() as f64 * share) as usize).min(sorted.len() - 1)]
-}
-
 /// Returns a logarithmic axis for samples that differ much, a linear one from 0 otherwise.
 fn scale(samples: impl Iterator<Item = f64> + Clone) -> Scale {
     let greatest = samples.clone().fold(0.0, f64::max);
@@ -116,8 +113,8 @@ fn cumulative(sorted: &[f64]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Returns the share of samples in each of equal parts of the axis, in percent of the fullest part's
-/// half, so that all bars fit under the curve.
+/// Returns the share of samples in each of [`BARS`] equal parts of the axis, scaled so that the
+/// highest bar takes half of the plot.
 fn histogram(sorted: &[f64], scale: Scale) -> Vec<(f64, f64)> {
     let mut counts = [0usize; BARS];
     for &sample in sorted {

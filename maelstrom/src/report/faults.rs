@@ -1,5 +1,6 @@
 //! The injected faults: the intervals of a run between a fault and its repair.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,24 +8,27 @@ use super::svg::shortened;
 use crate::edn::Value;
 use crate::history::{History, Operation, Process};
 
-/// What an interval's hover text shows of a fault's details, in characters.
-const DETAILS_MAX: usize = 500;
+/// The maximum length of a fault's details in the hover text of an interval, in characters.
+const MAX_DETAILS_CHARS: usize = 500;
 
-/// What is shown of the place of a fault, in characters.
-const PLACE_MAX: usize = 120;
+/// The maximum length of the place of a fault, in characters.
+const MAX_PLACE_CHARS: usize = 120;
 
 /// A kind of fault, by the functions with which the nemesis records it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Family {
     /// The name in legends.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The colour of its intervals.
     pub colour: &'static str,
-    start: &'static str,
-    stop: &'static str,
+    start: Cow<'static, str>,
+    stop: Cow<'static, str>,
 }
 
-const FAMILIES: [Family; 9] = [
+/// The colour of faults that are not Eddy's own.
+const OTHER_COLOUR: &str = "#D2D2D2";
+
+static FAMILIES: [Family; 9] = [
     family("partition", "#E9DCA0", "start-partition", "stop-partition"),
     family("kill", "#E9A4A0", "kill", "start"),
     family("pause", "#A0B1E9", "pause", "resume"),
@@ -53,11 +57,22 @@ const fn family(
     stop: &'static str,
 ) -> Family {
     Family {
-        name,
+        name: Cow::Borrowed(name),
         colour,
-        start,
-        stop,
+        start: Cow::Borrowed(start),
+        stop: Cow::Borrowed(stop),
     }
+}
+
+/// Returns the kind of a user's own fault, which is recorded as `start-<name>` and `stop-<name>`.
+fn family_of_user(function: &str) -> Option<Family> {
+    let name = function.strip_prefix("start-")?;
+    Some(Family {
+        name: name.replace('-', " ").into(),
+        colour: OTHER_COLOUR,
+        start: function.to_owned().into(),
+        stop: format!("stop-{name}").into(),
+    })
 }
 
 /// An interval during which a fault was in force.
@@ -65,32 +80,38 @@ const fn family(
 pub(super) struct Interval {
     /// The kind of fault.
     pub family: Family,
-    /// When it began.
+    /// The time at which it began.
     pub from: Duration,
-    /// When it was repaired; the end of the history, if it never was.
+    /// The time at which it was repaired, or the end of the history.
     pub to: Duration,
     /// The record of what it did.
     pub details: String,
     /// The nodes that it affected directly; empty if it affected the whole network.
     pub nodes: Vec<String>,
-    /// Where it was in force, in a few words: `n1, n3` or `n0, n1 | n2`.
+    /// The place in a few words: `n1, n3` or `n0, n1 | n2`.
     pub place: String,
 }
 
-/// The intervals of a history, by kind of fault, in order of time.
+/// Returns the intervals of a history, by kind of fault, in order of time.
 pub(super) fn intervals(history: &History) -> Vec<Interval> {
     let end = history.iter().map(|op| op.time).max().unwrap_or_default();
     let entries: Vec<&Operation> = history
         .iter()
         .filter(|op| op.process == Process::Nemesis)
         .collect();
-    let of_family = |family: &Family| of_family(*family, &entries, end);
-    FAMILIES.iter().flat_map(of_family).collect()
+    let mut families = FAMILIES.to_vec();
+    for function in entries.iter().map(|entry| &*entry.f) {
+        if families.iter().all(|family| family.start != function) {
+            families.extend(family_of_user(function));
+        }
+    }
+    let of_family = |family: &Family| of_family(family, &entries, end);
+    families.iter().flat_map(of_family).collect()
 }
 
-/// Every action of the nemesis is recorded twice: what was asked for, and what was done. A repair
-/// without a fault is ignored.
-fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
+/// Returns the intervals of one kind of fault. Every action of the nemesis is recorded twice, as
+/// the request and as the result. A repair without a fault is ignored.
+fn of_family(family: &Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
     let mut intervals = Vec::new();
     let mut open: Option<Interval> = None;
     let mut stops = 0;
@@ -101,14 +122,14 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
                 stops = 0;
             }
             let interval = open.get_or_insert_with(|| Interval {
-                family,
+                family: family.clone(),
                 from: entry.time,
                 to: end,
                 details: String::new(),
                 nodes: Vec::new(),
                 place: String::new(),
             });
-            interval.details = shortened(&entry.value.to_string(), DETAILS_MAX);
+            interval.details = shortened(&entry.value.to_string(), MAX_DETAILS_CHARS);
             (interval.nodes, interval.place) = place(&entry.value);
         } else if entry.f == family.stop
             && let Some(interval) = &mut open
@@ -122,27 +143,28 @@ fn of_family(family: Family, entries: &[&Operation], end: Duration) -> Vec<Inter
     intervals
 }
 
-/// Returns the nodes that a fault's record names, and where it was in force. A record is a map from
-/// nodes to what was done to them, or says which nodes no longer hear which.
+/// Returns the nodes that a fault's record names, and the place of the fault. A record is a map
+/// from nodes to what was done to them, or from nodes to those from which they no longer receive
+/// messages.
 fn place(record: &Value) -> (Vec<String>, String) {
     let isolated = record.as_seq().and_then(<[Value]>::last);
-    if let Some(unheard) = isolated.and_then(Value::as_map) {
-        return halves(unheard);
+    if let Some(blocked) = isolated.and_then(Value::as_map) {
+        return halves(blocked);
     }
     let names = record.as_map().into_iter().flatten();
     let mut nodes: Vec<String> = names
         .filter_map(|(name, _)| Some(name.as_str()?.to_owned()))
         .collect();
     nodes.sort_by_key(|name| (name.len(), name.clone()));
-    let place = shortened(&nodes.join(", "), PLACE_MAX);
+    let place = shortened(&nodes.join(", "), MAX_PLACE_CHARS);
     (nodes, place)
 }
 
-/// Returns the nodes that do not hear all others, and the groups of those that do not hear the same
-/// ones: two groups that do not hear each other are `n0, n1 | n2`.
-fn halves(unheard: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
+/// Returns the nodes that do not receive messages from all others, and the groups of those that are
+/// cut off from the same nodes: two groups cut off from each other are `n0, n1 | n2`.
+fn halves(blocked: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
     let mut groups: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    for (receiver, senders) in unheard {
+    for (receiver, senders) in blocked {
         let key = names(senders);
         if let (Some(receiver), false) = (receiver.as_str(), key.is_empty()) {
             groups.entry(key).or_default().push(receiver.to_owned());
@@ -170,7 +192,7 @@ fn halves(unheard: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
             .collect::<Vec<_>>()
             .join("; "),
     };
-    (nodes, shortened(&text, PLACE_MAX))
+    (nodes, shortened(&text, MAX_PLACE_CHARS))
 }
 
 fn names(set: &Value) -> Vec<String> {
@@ -186,15 +208,18 @@ fn names(set: &Value) -> Vec<String> {
     names
 }
 
-/// The kinds of faults that occur, in the order of legends.
+/// Returns the kinds of faults that occur, in the order of legends.
 pub(super) fn families(intervals: &[Interval]) -> Vec<Family> {
-    let mut families: Vec<Family> = intervals.iter().map(|interval| interval.family).collect();
+    let mut families: Vec<Family> = intervals
+        .iter()
+        .map(|interval| interval.family.clone())
+        .collect();
     families.dedup();
     families
 }
 
-/// For each interval the fractions of a picture at which its strip begins and ends: every kind of
-/// fault has a strip of its own, so that none hides another.
+/// Returns for each interval the fractions of the height at which its strip begins and ends. Every
+/// kind of fault has its own strip, so that none hides another.
 pub(super) fn strips(intervals: &[Interval]) -> impl Iterator<Item = (&Interval, f64, f64)> {
     let families = families(intervals);
     intervals.iter().map(move |interval| {
@@ -212,7 +237,7 @@ mod tests {
     use crate::check::tests::{history, value};
 
     #[test]
-    fn place_of_a_partition_is_its_sides() {
+    fn place_of_a_partition_names_its_sides() {
         let record =
             value("[:isolated {\"n0\" #{\"n2\"}, \"n1\" #{\"n2\"}, \"n2\" #{\"n1\" \"n0\"}}]");
         let (nodes, text) = place(&record);
@@ -221,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_lasts_from_the_request_to_the_repair() {
+    fn fault_lasts_from_the_request_to_the_repair() {
         let history = history(
             "nemesis info start-partition :one
              nemesis info start-partition [:isolated {\"n1\" #{\"n2\"}}]
@@ -231,18 +256,21 @@ mod tests {
              nemesis info stop-partition :network-healed
              nemesis info stop-partition nil
              nemesis info start-partition :majority
+             nemesis info start-disk-full nil
+             nemesis info stop-disk-full nil
              0 invoke read nil",
         );
         let found: Vec<_> = intervals(&history)
             .iter()
-            .map(|i| (i.family.name, i.from.as_millis(), i.to.as_millis()))
+            .map(|i| format!("{} {:?} {:?}", i.family.name, i.from, i.to))
             .collect();
         assert_eq!(
             found,
             [
-                ("partition", 0, 50),
-                ("partition", 70, 80),
-                ("kill", 20, 80)
+                "partition 0ns 50ms",
+                "partition 70ms 100ms",
+                "kill 20ms 100ms",
+                "disk full 80ms 90ms",
             ]
         );
         let intervals = intervals(&history);

@@ -1,9 +1,8 @@
-//! The page that people open first: the verdict of a run, why, the figures, and the way to
-//! everything else.
+//! The first page of a run: the verdict and its reason, the figures, and links to everything else.
 
 mod cycles;
 mod log_grid;
-mod troubled;
+mod unsuccessful;
 
 use std::time::Duration;
 
@@ -17,20 +16,20 @@ use crate::check::{Results, Verdict};
 use crate::edn::{Float, Value};
 use crate::history::History;
 
-/// What the page adds to the style sheet.
+/// The styles that this page adds to the style sheet.
 const STYLE: &str = "#tip { position: fixed; z-index: 3; margin: 0; padding: .2rem .6rem; font-size: 12px;
   pointer-events: none; background: var(--panel); border: 1px solid var(--line); border-radius: 4px; }
 [hidden] { display: none !important; }";
 
-/// The files that may be in the directory, and what they are.
+/// The files that may be in the directory, with their descriptions.
 const FILES: [(&str, &str); 10] = [
     (
         MESSAGES_FILE,
         "every message, as lines of JSON; eddy messages prints and filters them",
     ),
-    ("results.edn", "all that the checkers say"),
+    ("results.edn", "the results of all checkers"),
     ("results.json", "the same as JSON"),
-    ("history.txt", "every operation, to be read"),
+    ("history.txt", "every operation, as text for people"),
     ("history.edn", "every operation, as Jepsen writes it"),
     ("history.jsonl", "every operation, as lines of JSON"),
     ("eddy.log", "the log of the run"),
@@ -57,10 +56,10 @@ pub(super) fn page(
             (cycles::drawings(&results.workload().to_edn()))
             @if results.verdict() == Verdict::Invalid { (log_grid::grids(summary.history)) }
         }
-        (troubled::table(summary.history))
+        (unsuccessful::table(summary.history))
         @if let Some(results) = results { (figures(results, summary.history)) }
         h2 { "Plots" }
-        p.quiet { "Point at a plot for values; a click on an operation leads to it." }
+        p.quiet { "Point at a plot for values. Click on an operation to open it in the timeline." }
         (plots(material, usual_plots, results))
         (file_list(files))
         pre #tip hidden {}

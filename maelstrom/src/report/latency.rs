@@ -1,4 +1,4 @@
-//! How long operations took: each of them, and quantiles over windows of time.
+//! Plots of latencies: of each operation, and quantiles over windows of time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::faults::Interval;
 use super::plot::{Plot, Scale, Series};
 use super::style::outcome_colour;
-use crate::history::{History, Kind};
+use crate::history::{History, Kind, quantile};
 
 /// The quantiles that are drawn, with their colours.
 const QUANTILES: [(f64, &str); 4] = [
@@ -16,29 +16,29 @@ const QUANTILES: [(f64, &str); 4] = [
     (1.0, "#9A63C9"),
 ];
 
-/// The windows of upstream's quantiles, which are ours in long runs.
-const WINDOW_MAX_SECONDS: f64 = 30.0;
+/// The window of quantiles in upstream's plots, and here in long runs.
+const MAX_WINDOW_SECONDS: f64 = 30.0;
 
-/// The least number of windows that a run is divided into: the second, if that leaves enough
-/// operations to each, and never less than the first.
-const WINDOWS_MIN: (f64, f64) = (5.0, 20.0);
-/// The greatest number of windows.
-const WINDOWS_MAX: f64 = 2000.0;
+/// The minimum number of windows in a run: the second value if each window then has enough
+/// operations, and otherwise the first.
+const MIN_WINDOWS: (f64, f64) = (5.0, 20.0);
+/// The maximum number of windows.
+const MAX_WINDOWS: f64 = 2000.0;
 
-/// The number of operations that are enough for a window.
-const ENOUGH: f64 = 10.0;
+/// The number of operations that is enough for a window.
+const MIN_OPERATIONS_PER_WINDOW: f64 = 10.0;
 
-/// The outcomes in the order in which they are drawn: the rarer on top.
+/// The outcomes in drawing order, so that the rarer ones are on top.
 pub(super) const OUTCOMES: [Kind; 3] = [Kind::Ok, Kind::Info, Kind::Fail];
 
 /// An operation that ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timing {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Kind,
-    /// When it began.
+    /// The time of the invocation.
     pub invoked: Duration,
-    /// When it ended.
+    /// The time of the completion.
     pub completed: Duration,
     /// The index of its invocation.
     pub operation: usize,
@@ -54,12 +54,12 @@ impl Timing {
 pub(super) struct Timings {
     /// The operations of each function.
     pub by_f: BTreeMap<String, Vec<Timing>>,
-    /// When the last entry of the history was made.
+    /// The time of the last entry of the history.
     pub end: Duration,
 }
 
 impl Timings {
-    /// Collects those of a history.
+    /// Collects the timings of a history.
     pub fn of(history: &History) -> Timings {
         let mut by_f: BTreeMap<String, Vec<Timing>> = BTreeMap::new();
         for (invocation, completion) in history.pairs() {
@@ -112,23 +112,19 @@ pub(super) fn raw(timings: &Timings, faults: &[Interval]) -> String {
 
 /// Draws quantiles of the latency of the operations that began in each window.
 pub(super) fn quantiles(timings: &Timings, faults: &[Interval]) -> String {
-    let window = window_seconds(timings, WINDOW_MAX_SECONDS);
+    let window = window_seconds(timings, MAX_WINDOW_SECONDS);
     let title = format!("Latency: quantiles over {window} s");
     let (end, scale) = (timings.end, timings.scale());
     let mut plot = Plot::over_time(&title, "latency (ms)", end, scale, faults);
     for (mark, (f, timings)) in timings.by_f.iter().enumerate() {
         let windows = windows(timings, window);
-        for (quantile, colour) in QUANTILES {
+        for (share, colour) in QUANTILES {
             let points = windows
                 .iter()
-                .map(|(middle, sorted)| {
-                    let last = sorted.len() - 1;
-                    let rank = (sorted.len() as f64 * quantile) as usize;
-                    (*middle, sorted[rank.min(last)])
-                })
+                .filter_map(|(middle, sorted)| Some((*middle, quantile(sorted, share)?)))
                 .collect();
             let series = Series {
-                name: format!("{f} {quantile}"),
+                name: format!("{f} {share}"),
                 colour,
                 mark,
                 points,
@@ -164,13 +160,13 @@ pub(super) fn window_seconds(timings: &Timings, seconds_max: f64) -> f64 {
 }
 
 fn window_length(seconds: f64, operations: usize, seconds_max: f64) -> f64 {
-    let (few, many) = WINDOWS_MIN;
-    let windows_min = (operations as f64 / ENOUGH).clamp(few, many);
+    let (few, many) = MIN_WINDOWS;
+    let windows_min = (operations as f64 / MIN_OPERATIONS_PER_WINDOW).clamp(few, many);
     let lengths = [30.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1];
     let fits = |length: &f64| *length <= seconds_max && seconds / length >= windows_min;
     let length = lengths.into_iter().find(fits).unwrap_or(0.1);
-    if seconds / length > WINDOWS_MAX {
-        (seconds / WINDOWS_MAX).ceil()
+    if seconds / length > MAX_WINDOWS {
+        (seconds / MAX_WINDOWS).ceil()
     } else {
         length
     }
@@ -181,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_are_upstreams_in_long_runs_and_shorter_in_short_ones() {
+    fn windows_equal_upstreams_in_long_runs_and_are_shorter_in_short_ones() {
         for (seconds, operations, length) in [
             (100_000.0, 9999, 50.0),
             (3600.0, 9999, 30.0),
@@ -192,7 +188,7 @@ mod tests {
             (3.0, 30, 0.5),
             (0.0, 0, 0.1),
         ] {
-            let found = window_length(seconds, operations, WINDOW_MAX_SECONDS);
+            let found = window_length(seconds, operations, MAX_WINDOW_SECONDS);
             assert_eq!(found, length, "{seconds} s, {operations} operations");
         }
         assert_eq!(window_length(3600.0, 9999, 10.0), 10.0);

@@ -1,4 +1,4 @@
-//! Facts in explanations as links: operations, nodes and times.
+//! Links in explanations: from operations, nodes and times to the pages that show them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::report::MessageTable;
 /// The time shown before and after a moment that a text names, in seconds.
 const MARGIN_SECONDS: f64 = 0.05;
 
-/// What the texts of a run may refer to.
+/// The operations, nodes and pages that the texts of a run may refer to.
 pub(super) struct Links<'a> {
     history: &'a History,
     nodes: BTreeSet<&'a str>,
@@ -69,7 +69,7 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Whether there is a page of messages.
+    /// Returns whether there is a page of messages.
     pub fn has_messages(&self) -> bool {
         self.has_messages
     }
@@ -89,7 +89,7 @@ impl<'a> Links<'a> {
         indices.collect()
     }
 
-    /// Returns the operation of a process that was invoked when the interval begins.
+    /// Returns the operation of a process that was invoked at the beginning of the interval.
     fn operation_at(&self, process: &str, interval: &str) -> Option<usize> {
         let (from, _) = interval.split_once('–')?;
         let micros = (from.parse::<f64>().ok()? * 1000.0).round() as u128;
@@ -114,14 +114,7 @@ impl<'a> Links<'a> {
         match *piece {
             Piece::Text(text) => html! { (text) },
             Piece::Operation(digits) => self.operation(digits),
-            Piece::Process(digits) => {
-                let process = digits.parse().ok();
-                let node = process.and_then(|process: u64| self.node_of_process.get(&process));
-                html! {
-                    (digits)
-                    @if let Some(node) = node { " on " (self.node(node)) }
-                }
-            }
+            Piece::Process(digits) => html! { (digits) },
             Piece::Word(word) if self.has_messages && self.nodes.contains(word) => self.node(word),
             Piece::Word(word) => html! { (word) },
             Piece::Time(digits) => match digits.parse::<f64>() {
@@ -171,7 +164,7 @@ fn rounded_micros(time: Duration) -> u128 {
     (time.as_nanos() + 500) / 1000
 }
 
-/// Splits a text into what can become a link and what cannot.
+/// Splits a text into pieces that can become links and plain text.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut scan = Scan { text, at: 0 };
@@ -218,7 +211,8 @@ fn is_number(word: &str) -> bool {
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// Whether a text begins with an integer, and not with a time such as `1.500 s` or `1.500–2.000 ms`.
+/// Returns whether a text begins with an integer, and not with a time such as `1.500 s` or
+/// `1.500–2.000 ms`.
 fn begins_with_integer(text: &str) -> bool {
     let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_fraction = after
@@ -309,7 +303,7 @@ mod tests {
                 .as_bytes(),
         )
         .unwrap();
-        let text = "process 3 at 1.500 s (operation 1) misses <b>; n2 and n7.";
+        let text = "process 3 on n2 at 1.500 s (operation 1) misses <b>; n2 and n7.";
         assert_eq!(
             Links::new(&history, Some(&table))
                 .in_text(text)

@@ -1,7 +1,7 @@
 //! The viewer of messages: one page that holds every message of a run.
 //!
-//! The page carries its data as compressed columns and draws them on a canvas: lanes from top to
-//! bottom, true time from left to right. It needs nothing but a browser.
+//! The page contains its data as compressed columns and draws them on a canvas: a lane for each
+//! endpoint, and time from left to right. It needs only a browser.
 
 mod encode;
 mod table;
@@ -14,6 +14,7 @@ use super::page::{self, Page};
 
 pub use self::table::{MessageRow, MessageTable};
 pub(super) use encode::{operation_columns, packed, shown_fault};
+pub(super) use table::{EndpointRole, role};
 
 use self::encode::Encoded;
 

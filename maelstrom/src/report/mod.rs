@@ -1,19 +1,19 @@
-//! What a run leaves to look at.
+//! The reports of a run.
 //!
 //! A run has a [`RunDirectory`] in the store. Besides the history, the messages and the results
-//! there are pages for people, each drawn by one function from what the run left to the text of one
-//! file:
+//! there are pages for people. For each page one function turns the data of the run into the text
+//! of one file:
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `index.html` | the verdict, why, the figures, the plots, and the way to everything else |
+//! | `index.html` | the verdict and its reason, the figures, the plots, and links to all other files |
 //! | `messages.html` | every message, over time |
-//! | `timeline.html` | what each process did, and when |
-//! | `anomalies.html` | what each anomaly means, with an example |
-//! | `latency-raw.svg`, `latency-quantiles.svg` | how long operations took |
-//! | `rate.svg` | how many operations ended in a second |
+//! | `timeline.html` | the operations of each process, over time |
+//! | `anomalies.html` | the meaning of each anomaly, with an example |
+//! | `latency-raw.svg`, `latency-quantiles.svg` | latencies of operations |
+//! | `rate.svg` | completions per second |
 //!
-//! They need nothing but a browser, and no network.
+//! The pages need only a browser, and no network.
 
 pub mod anomalies;
 mod browse;
@@ -34,6 +34,7 @@ mod store;
 mod style;
 mod svg;
 mod timeline;
+mod value_path;
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -58,23 +59,23 @@ use crate::net::Journal;
 /// The name of the file to which a run writes its messages.
 pub const MESSAGES_FILE: &str = "messages.jsonl";
 
-/// A run that is over, as reports describe it.
+/// A finished run, as reports describe it.
 pub struct RunSummary<'a> {
     /// The workload.
     pub workload: &'a str,
-    /// What was run, in a line.
+    /// The description of the run, in one line.
     pub description: &'a str,
     /// The command that runs it again.
     pub command: Option<&'a str>,
-    /// What the clients saw.
+    /// The operations of the clients.
     pub history: &'a History,
     /// The messages that were kept in memory, for runs without a log of messages.
     pub journal: Option<&'a Journal>,
-    /// Why the run broke off, if it did.
+    /// The reason why the run broke off, if it did.
     pub failure: Option<&'a anyhow::Error>,
 }
 
-/// What all pages of a run are drawn from.
+/// The data from which all pages of a run are drawn.
 struct Material<'a> {
     summary: &'a RunSummary<'a>,
     faults: Vec<Interval>,
@@ -83,8 +84,8 @@ struct Material<'a> {
     anomalies: Vec<usize>,
 }
 
-/// Writes all reports of a run into a directory, and notes them in the results. Returns what could
-/// not be written, and why.
+/// Writes all reports of a run into a directory, and records them in the results. Returns a warning
+/// for each report that could not be written.
 pub fn write(
     directory: &Path,
     summary: &RunSummary<'_>,
@@ -95,6 +96,11 @@ pub fn write(
         warnings.push(format!("the messages cannot be read: {error:#}"));
         None
     });
+    if let (Some(results), Some(table)) = (results.as_deref_mut(), &messages) {
+        for value in results.workload().values_to_trace() {
+            results.explain_further(value_path::describe(table, &value));
+        }
+    }
     let links = Links::new(summary.history, messages.as_ref());
     let anomalies = results
         .as_deref()
@@ -140,7 +146,7 @@ pub fn write(
     }
     let page = file_names(directory).and_then(|mut files| {
         if results.is_some() {
-            // Written last, when everything is noted in them.
+            // Write them last, when they record all other reports.
             files.extend(["results.edn", "results.json"].map(str::to_owned));
         }
         let page = index::page(&material, &plots, results.as_deref(), &files);
@@ -151,7 +157,7 @@ pub fn write(
     warnings
 }
 
-/// Reads the log of messages beside which the reports are written, or else the journal.
+/// Reads the log of messages in the directory of the reports, or else the journal.
 fn read_messages(directory: &Path, summary: &RunSummary<'_>) -> Result<Option<MessageTable>> {
     let path = directory.join(MESSAGES_FILE);
     if path.is_file() {
@@ -161,9 +167,9 @@ fn read_messages(directory: &Path, summary: &RunSummary<'_>) -> Result<Option<Me
     Ok(summary.journal.map(MessageTable::of_journal))
 }
 
-/// Returns the operations that findings name or explanations cite.
+/// Returns the operations that findings or explanations name.
 fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
-    let findings = results.workload().findings();
+    let findings = results.findings();
     let named = findings.into_iter().flat_map(|finding| finding.operations);
     let text = results.explanation().unwrap_or_default();
     let mut operations: Vec<usize> = Vec::new();
@@ -171,15 +177,15 @@ fn anomalous_operations(results: &Results, links: &Links<'_>) -> Vec<usize> {
         if !operations.contains(&index) {
             operations.push(index);
         }
-        if operations.len() == ANOMALIES_MAX {
+        if operations.len() == MAX_ANOMALIES {
             break;
         }
     }
     operations
 }
 
-/// The greatest number of operations that pages mark as anomalous.
-const ANOMALIES_MAX: usize = 1000;
+/// The maximum number of operations that pages mark as anomalous.
+const MAX_ANOMALIES: usize = 1000;
 
 /// Keeps the reason of a failure as a warning, and returns it.
 fn note(warnings: &mut Vec<String>, written: Result<()>) -> Option<String> {
@@ -188,7 +194,7 @@ fn note(warnings: &mut Vec<String>, written: Result<()>) -> Option<String> {
     Some(problem)
 }
 
-/// The entries of upstream's results. A picture that is missing says nothing against the run.
+/// Adds the entries of upstream's results. A missing plot does not make the run invalid.
 fn attach(
     results: &mut Results,
     latency: Option<String>,

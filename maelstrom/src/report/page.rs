@@ -1,4 +1,4 @@
-//! What all pages share: the head, the style sheet, and the way from one to the other.
+//! The parts that all pages share: the head, the style sheet, and the navigation.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -9,11 +9,11 @@ pub(super) const STYLE: &str = include_str!("assets/page.css");
 pub(super) struct Page<'a> {
     /// The title, which the tab of the browser shows.
     pub title: &'a str,
-    /// What the page adds to the style sheet.
+    /// The styles that the page adds to the style sheet.
     pub style: &'a str,
     /// The links to other pages.
     pub nav: Markup,
-    /// What the page shows.
+    /// The content.
     pub content: Markup,
     /// The scripts, which run in this order.
     pub scripts: &'a [&'a str],
@@ -53,8 +53,7 @@ const RUN_PAGES: [(&str, &str); 4] = [
     ("anomalies.html", "anomalies"),
 ];
 
-/// Returns the links from one page of a run to the others, of which that of the messages may be
-/// missing.
+/// Returns the links from one page of a run to the others. The page of messages may be missing.
 pub(super) fn nav(current: &str, has_messages: bool) -> Markup {
     let is_there = |(file, _): &(&str, &str)| has_messages || *file != "messages.html";
     html! {

@@ -1,8 +1,8 @@
 //! A plot: axes, grid, legend, and the intervals in which faults were in force.
 //!
-//! Points of a series become one path. Those that would cover each other are drawn once, so that
-//! the size of a plot is bounded by its area, however long the run was. A plot carries its scales
-//! as attributes, from which the page works out the value under the pointer.
+//! Points of a series become one path. Points that would cover each other are drawn once, so the
+//! size of a plot is bounded by its area, however long the run was. A plot has its scales as
+//! attributes, from which the page computes the value under the pointer.
 
 mod scale;
 
@@ -45,18 +45,18 @@ pub(super) const COLOURS: [&str; 8] = [
     "#3B82D0", "#E08A1E", "#4C9F70", "#9A63C9", "#C2638A", "#1FA3A3", "#8A7A3B", "#7C8794",
 ];
 
-/// What is drawn in one colour and shape.
+/// Points that are drawn in one colour and shape.
 #[derive(Clone, Default)]
 pub(super) struct Series {
     /// The name in the legend.
     pub name: String,
     /// The colour.
     pub colour: &'static str,
-    /// The shape; there are six, and then they repeat.
+    /// The number of the shape. There are six, which repeat.
     pub mark: usize,
-    /// Where the points are, on the axes of the plot.
+    /// The points, in the units of the axes.
     pub points: Vec<(f64, f64)>,
-    /// The operation that each point shows; empty if the points are no operations.
+    /// The operation of each point; empty if the points are not operations.
     pub operations: Vec<usize>,
 }
 
@@ -96,7 +96,7 @@ impl Plot {
         plot
     }
 
-    /// Creates a plot of anything else. `room` is kept free above the axes, in pixels.
+    /// Creates a plot with any axes. `room` pixels above the axes are kept free.
     pub fn of_values(title: &str, x: Axis<'_>, y: Axis<'_>, room: f64) -> Plot {
         Plot::frame(title, x, y, room)
     }
@@ -191,7 +191,7 @@ impl Plot {
         area.with("fill", series.colour).with("d", path).empty();
     }
 
-    /// Draws a box plot in the room above the axes, in the given row of it.
+    /// Draws a box plot in a row of the room above the axes.
     pub fn box_plot(&mut self, colour: &str, row: usize, quantiles: [f64; 5]) {
         let y = TOP + 12.0 + 20.0 * row as f64;
         let [least, lower, middle, upper, greatest] =
@@ -249,7 +249,7 @@ impl Plot {
             let (x, y) = self.place(point);
             match last {
                 None => append(&mut path, 'M', (x, y)),
-                // What falls on the same pixel is not worth a segment.
+                // Skip points that fall on the same pixel.
                 Some(last) if (last.0 - x).abs() < 0.1 && (last.1 - y).abs() < 0.1 => continue,
                 Some(last) => {
                     if stepped {
@@ -320,7 +320,7 @@ impl Plot {
                 .with("fill", fault.family.colour)
                 .holding(|svg| {
                     let (from, to) = (fault.from.as_secs_f64(), fault.to.as_secs_f64());
-                    let name = fault.family.name;
+                    let name = &fault.family.name;
                     let place = &fault.place;
                     svg.hover(&format!("{name} {from:.2} to {to:.2} s\n{place}"));
                 });
@@ -333,7 +333,7 @@ impl Plot {
                 .with("width", 10)
                 .with("height", 12)
                 .empty();
-            self.legend_text(family.name);
+            self.legend_text(&family.name);
         }
     }
 

@@ -1,4 +1,4 @@
-//! How many operations ended in a second, by function and outcome.
+//! A plot of completions per second, by function and outcome.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::plot::{Plot, Scale, Series};
 use super::style::outcome_colour;
 use crate::history::Kind;
 
-/// The windows of upstream's rates, which are ours in long runs.
-const WINDOW_MAX_SECONDS: f64 = 10.0;
+/// The window of rates in upstream's plots, and here in long runs.
+const MAX_WINDOW_SECONDS: f64 = 10.0;
 
 /// Draws the completions per second in each window.
 pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
-    let window = window_seconds(timings, WINDOW_MAX_SECONDS);
+    let window = window_seconds(timings, MAX_WINDOW_SECONDS);
     let mut all = Vec::new();
     for outcome in OUTCOMES {
         for (mark, (f, of_f)) in timings.by_f.iter().enumerate() {
@@ -40,8 +40,8 @@ pub(super) fn rate(timings: &Timings, faults: &[Interval]) -> String {
     plot.finish()
 }
 
-/// Returns the middle of each window and the completions per second in it; windows without any
-/// count too.
+/// Returns the middle of each window and the completions per second in it, including windows
+/// without any.
 fn rates(timings: &[Timing], outcome: Kind, window: f64, end: Duration) -> Vec<(f64, f64)> {
     let mut counts = vec![0u64; (end.as_secs_f64() / window) as usize + 1];
     for timing in timings.iter().filter(|timing| timing.outcome == outcome) {

@@ -13,7 +13,7 @@ pub fn find_runs(store: &Path) -> Vec<PathBuf> {
         .flat_map(|workload| directories(workload))
         .filter(|run| is_run(run))
         .collect();
-    // Names are times.
+    // Sort by name, which is the time of the run.
     runs.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
     runs
 }
@@ -66,7 +66,7 @@ fn line(path: &Path) -> Vec<String> {
     ]
 }
 
-/// Whether a directory is that of a run.
+/// Returns whether a directory is that of a run.
 pub(super) fn is_run(path: &Path) -> bool {
     ["test.json", "history.edn", "eddy.log"]
         .iter()

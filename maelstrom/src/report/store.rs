@@ -1,8 +1,8 @@
 //! The store: one directory for each run.
 //!
-//! A run writes `test.json` before it starts and `history.edn` while it goes on, so that a run whose
-//! program was killed can still be judged. [`RunDirectory::state`] tells the runs that are over from
-//! those that go on, broke off or died.
+//! A run writes `test.json` before it starts and `history.edn` while it goes on, so that a run
+//! whose program was killed can still be judged. [`RunDirectory::state`] distinguishes runs that
+//! have finished, that still run, that broke off and that died.
 
 mod record;
 mod results;
@@ -51,7 +51,7 @@ pub struct RunDirectory {
     lock: Option<File>,
 }
 
-/// How far a run came.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunState {
     /// The program that performs it still runs.
@@ -60,8 +60,7 @@ pub enum RunState {
     Finished,
     /// It broke off, for this reason.
     BrokeOff(String),
-    /// The program that performed it ended without leaving results: it was killed, or the disk was
-    /// full.
+    /// The program that performed it ended without results: it was killed, or the disk was full.
     Died,
 }
 
@@ -80,7 +79,7 @@ impl RunDirectory {
         Ok(run)
     }
 
-    /// Creates a directory at any place, with those above it. It may exist.
+    /// Creates a directory at any path, with its parents. It may already exist.
     ///
     /// # Errors
     ///
@@ -90,7 +89,7 @@ impl RunDirectory {
         Ok(RunDirectory::open(path))
     }
 
-    /// Opens the directory of a run of the past.
+    /// Opens the directory of an existing run.
     pub fn open(path: &Path) -> RunDirectory {
         RunDirectory {
             path: path.to_owned(),
@@ -118,7 +117,7 @@ impl RunDirectory {
         let path = self.file(RECORD);
         let named = || format!("{}", path.display());
         let mut file = File::create(&path).with_context(named)?;
-        // Without locks (on some network file systems) a run that goes on looks like one that died.
+        // Without locks, as on some network file systems, a running run looks like one that died.
         let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
         let written = writeln!(file, "{:#}", record.to_json());
         self.lock = Some(file);
@@ -136,8 +135,8 @@ impl RunDirectory {
     }
 
     /// Writes the history of a run that is over as `history.jsonl` and `history.txt`, and as
-    /// `history.edn` unless a [stream](Self::history_stream) wrote it; and points the links `latest` of
-    /// the store here. Returns what could not be written, and why.
+    /// `history.edn` unless a [stream](Self::history_stream) wrote it; and points the links
+    /// `latest` of the store here. Returns a warning for each file that could not be written.
     pub fn write_history(&self, history: &History) -> Vec<String> {
         let mut written = vec![
             self.write_lines("history.txt", history, Operation::text_line),
@@ -155,7 +154,7 @@ impl RunDirectory {
         problems(written)
     }
 
-    /// Notes why a run broke off.
+    /// Records the reason why a run broke off.
     ///
     /// # Errors
     ///
@@ -165,7 +164,7 @@ impl RunDirectory {
     }
 
     /// Writes `results.edn` with upstream's keys, and `results.json` with everything about the run.
-    /// Returns what could not be written, and why.
+    /// Returns a warning for each file that could not be written.
     pub fn write_results(&self, results: &Results, json: &serde_json::Value) -> Vec<String> {
         problems([
             self.write("results.edn", &format!("{results:#}\n")),
@@ -203,7 +202,7 @@ impl RunDirectory {
             if !path.is_file() {
                 continue;
             }
-            // Eddy ends each line with a line break; others need not.
+            // Eddy ends each line with a line break, but other programs may omit the last one.
             if name == "history.edn" && self.file(RECORD).is_file() {
                 return complete_lines(&path)
                     .and_then(|text| history::read_edn(&text))
@@ -218,7 +217,7 @@ impl RunDirectory {
         )
     }
 
-    /// Returns how far the run came.
+    /// Returns the state of the run.
     pub fn state(&self) -> RunState {
         let exists = |name: &str| self.file(name).is_file();
         if exists("results.json") || exists("results.edn") {
@@ -268,7 +267,7 @@ impl RunDirectory {
     fn link(&self, link: &Path) -> Result<()> {
         let above = link.parent().unwrap_or(Path::new(""));
         let target = self.path.strip_prefix(above).unwrap_or(&self.path);
-        // Another run may be doing the same: the last one wins.
+        // Another run may do the same at the same time. The last one wins.
         let _ = fs::remove_file(link);
         std::os::unix::fs::symlink(target, link)
             .or_else(|error| match error.kind() {
@@ -287,7 +286,7 @@ fn complete_lines(path: &Path) -> Result<String> {
     String::from_utf8(text).context("not UTF-8")
 }
 
-/// Returns each failure in a sentence.
+/// Returns a sentence for each failure.
 fn problems(written: impl IntoIterator<Item = Result<()>>) -> Vec<String> {
     let failures = written.into_iter().filter_map(Result::err);
     failures

@@ -3,7 +3,8 @@
 use crate::check::Verdict;
 use crate::history::Kind;
 
-/// Returns the colour of an operation by its outcome. A refusal is neutral: it is often expected.
+/// Returns the colour of an operation by its outcome. A failure has a neutral colour, since it is
+/// often expected.
 pub(super) fn outcome_colour(outcome: Kind) -> &'static str {
     match outcome {
         Kind::Ok => "#3D8FDD",
@@ -21,5 +22,5 @@ pub(super) fn verdict_name(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The style sheet of plots, which stand alone or in a page.
+/// The style sheet of plots, both in their own files and in pages.
 pub(super) const PLOT: &str = include_str!("assets/plot.css");

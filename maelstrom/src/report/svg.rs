@@ -1,4 +1,4 @@
-//! SVG, as far as our plots need it: elements, attributes, and text that cannot become markup.
+//! A writer of the subset of SVG that plots need: elements, attributes, and escaped text.
 
 use std::fmt::{self, Display, Write};
 
@@ -30,7 +30,7 @@ impl Svg {
         svg
     }
 
-    /// Begins an element, which is complete once its content is given.
+    /// Begins an element. It must be closed by giving its content.
     pub fn element(&mut self, name: &'static str) -> Element<'_> {
         self.out.push('<');
         self.out.push_str(name);
@@ -48,7 +48,7 @@ impl Svg {
             .empty();
     }
 
-    /// Adds a text whose anchor, which its class decides, is at a point.
+    /// Adds a text at a point. Its class determines which part of the text is at the point.
     pub fn text(&mut self, class: &str, at: (f64, f64), text: &str) {
         self.element("text")
             .with("class", class)
@@ -116,7 +116,7 @@ pub(super) fn px(length: f64) -> Pixels {
     Pixels((length * 10.0).round() / 10.0 + 0.0)
 }
 
-/// See [`px`].
+/// A length in pixels; see [`px`].
 #[derive(Clone, Copy)]
 pub(super) struct Pixels(f64);
 
@@ -126,7 +126,7 @@ impl Display for Pixels {
     }
 }
 
-/// Replaces what XML would take for markup, and what it does not allow at all.
+/// A writer that escapes the characters of markup, and replaces those that XML does not allow.
 struct Escape<'a>(&'a mut String);
 
 impl Write for Escape<'_> {

@@ -1,8 +1,8 @@
-//! The timeline: a column for each process, and in it what the process did.
+//! The timeline: the operations of each process, in one column per process.
 //!
-//! Time runs downwards with a row for each invocation and each completion, so that what overlaps in
-//! time overlaps on the page, and nothing is too short to see. The page holds every operation, and
-//! creates the elements of those that are in view.
+//! Time runs downwards, with a row for each invocation and each completion. So operations that
+//! overlap in time overlap on the page, and none is too short to see. The page holds the data of
+//! every operation, and creates elements only for those in view.
 
 use maud::{Markup, PreEscaped, html};
 use serde_json::json;

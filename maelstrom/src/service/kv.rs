@@ -1,4 +1,4 @@
-//! What the key-value services have in common, and the simplest of them.
+//! Requests and effects that all key-value services share, and `lin-kv`, the simplest service.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use super::Service;
 use crate::edn::Value;
 use crate::seed::ChaCha8Rng;
 
-/// A key as its JSON text: any value can be one, and `1`, `1.0` and `"1"` are three keys.
+/// A key as its JSON text. Any value can be a key, and `1`, `1.0` and `"1"` are three keys.
 pub(super) type Key = String;
 
 /// A request to a key-value store. A field that is missing is `null`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Request {
-    /// The key that is read or assigned.
+    /// The key to read or assign.
     pub key: Key,
     action: Action,
 }
@@ -31,7 +31,7 @@ enum Action {
 pub(super) struct Effect {
     /// The response.
     pub response: Json,
-    /// The value that the key is given, which may be the one that it had.
+    /// The new value of the key, which may equal the old one; `None` if the key is not assigned.
     pub assigned: Option<Json>,
 }
 
@@ -81,7 +81,7 @@ impl Request {
             },
             (Action::Cas { from, to, .. }, Some(value)) if value == from => swapped(to),
             (Action::Cas { from, .. }, Some(value)) => {
-                // Upstream's text, which programs take apart.
+                // Upstream's text, which some programs parse.
                 let (value, from) = (Value::from_json(value), clojure_text(from));
                 refused(22, &format!("current value {value} is not {from}"))
             }

@@ -11,7 +11,7 @@ use super::Service;
 use super::kv::{Key, Request};
 use crate::seed::ChaCha8Rng;
 
-/// Whether replicas of `lww-kv` keep what is merged into them.
+/// The fate of merges between replicas of `lww-kv`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Merges {
     /// Every merge is lost, so the replicas never converge and a read may show an old value at any
@@ -19,8 +19,8 @@ pub enum Merges {
     /// request into the replicas as they were before.
     #[default]
     Lost,
-    /// A merge is kept unless the request is performed on the replica that it changed, which is what
-    /// upstream's code seems to mean. Replicas converge after a few requests.
+    /// A merge is kept unless the request is performed on the replica that it changed, which seems
+    /// to be the intention of upstream's code. Replicas converge after a few requests.
     Kept,
 }
 
@@ -45,9 +45,9 @@ impl fmt::Display for Merges {
     }
 }
 
-/// Two replicas. With every request one of them, drawn at random, is merged into another (which may
-/// be itself), and a third draw decides which one performs the request, on the state that it had
-/// before the merge. What becomes of the merge is up to [`Merges`].
+/// A store of two replicas. With every request one of them, drawn at random, is merged into another
+/// (which may be itself). A third draw decides which one performs the request, on the state that it
+/// had before the merge. [`Merges`] decides whether the merge is kept.
 ///
 /// Upstream documents five replicas, and has two.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +61,8 @@ struct Replica {
     /// The time of the next assignment; later than that of every entry.
     clock: u64,
     entries: BTreeMap<Key, Entry>,
-    /// The keys that this replica has assigned since it was last merged into the other one: all
-    /// that the other may not know yet.
+    /// The keys that this replica has assigned since it was last merged into the other one, which
+    /// may not have them yet.
     news: BTreeSet<Key>,
 }
 
@@ -93,8 +93,8 @@ impl LwwKv {
         }
     }
 
-    /// Brings what `source` knows to `destination`. Of two entries the later one stays; at equal
-    /// times the source's.
+    /// Merges the entries of `source` into `destination`. Of two entries the later one stays; at
+    /// equal times the source's.
     fn merge(&mut self, source: usize, destination: usize) {
         let Ok([source, destination]) = self.replicas.get_disjoint_mut([source, destination])
         else {

@@ -1,8 +1,8 @@
-//! Maelstrom's services: the stores and the clock that nodes may use.
+//! Maelstrom's services: the stores and the timestamp oracle that nodes may use.
 //!
-//! Each [`Service`] is a state machine: one request in, one response out. Queues, latency and
-//! `in_reply_to` are the network's business, so the same services serve real processes and
-//! simulated nodes; randomness comes from the caller, so that a run can be replayed.
+//! Each [`Service`] is a state machine: one request in, one response out. The network adds queues,
+//! latency and `in_reply_to`, so the same services serve real processes and simulated nodes.
+//! Randomness comes from the caller, so that a run can be replayed.
 //!
 //! | id | guarantee |
 //! |---|---|
@@ -28,17 +28,17 @@ use crate::seed::ChaCha8Rng;
 /// A service on the network.
 pub trait Service {
     /// Returns the response to the request `body` of the node called `requester`, to which the
-    /// caller adds `in_reply_to`. `None` for a request of an unknown type: it gets no response.
+    /// caller adds `in_reply_to`. `None` for a request of an unknown type, which gets no response.
     fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json>;
 }
 
 /// The names under which nodes reach the services.
 pub const NAMES: [&str; 4] = ["lin-kv", "lin-tso", "lww-kv", "seq-kv"];
 
-/// How the services of a run behave.
+/// The options of the services of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceOptions {
-    /// Whether the replicas of `lww-kv` keep what is merged into them.
+    /// Whether the replicas of `lww-kv` keep merges.
     pub lww_kv: Merges,
 }
 

@@ -1,13 +1,12 @@
 //! `seq-kv`: all requesters see the same history of the store, but not at the same time.
 //!
-//! The store's states are numbered; 0 is the empty one. Each requester has an index, the state it
-//! saw last, and its next request is evaluated on a state drawn from that one up to the newest. If
-//! it would change that state, it is evaluated again on the newest one, and makes a new state:
-//! changes happen in one order, and a requester that changed something sees its own change.
+//! The store's states are numbered; 0 is the empty one. Each requester has an index, the last state
+//! that it saw, and its next request is evaluated on a state drawn from that one up to the newest.
+//! If it would change that state, it is evaluated again on the newest one and makes a new state. So
+//! all changes happen in one order, and a requester sees its own changes.
 //!
-//! Only the newest [`STATES_HELD`] states are kept, in a ring, and a requester that lags further
-//! behind than that wraps round to newer states, as upstream: such a requester may see the store go
-//! backwards.
+//! Only the newest [`STATES_HELD`] states are kept, in a ring. As upstream, a requester that lags
+//! further behind wraps round to newer states, and may see the store go backwards.
 //!
 //! All states share one store of versions: a key keeps, with the number of the state in which it
 //! was assigned, every value that some held state still shows. A request costs O(log keys).
@@ -58,7 +57,7 @@ impl Service for SeqKv {
 }
 
 impl SeqKv {
-    /// Returns the number of the newest state, which is how often requests made a new one.
+    /// Returns the number of the newest state, which is the number of requests that made a new one.
     pub fn newest(&self) -> u64 {
         self.newest
     }
@@ -68,8 +67,8 @@ impl SeqKv {
         self.indices.get(requester).copied().unwrap_or(0)
     }
 
-    /// Returns the state that stands in for state `index`: itself while it is held, else the one that
-    /// has taken its place in the ring.
+    /// Returns the state that is used for state `index`: that state while it is held, and otherwise
+    /// the one that has taken its place in the ring.
     fn held(&self, index: u64) -> u64 {
         let states_held = (self.newest + 1).min(STATES_HELD);
         self.newest - (self.newest - index) % states_held

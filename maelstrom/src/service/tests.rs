@@ -1,4 +1,4 @@
-//! The services, statement by statement.
+//! Tests of the services, one for each statement about them.
 
 mod models;
 mod seq_kv;
@@ -25,7 +25,7 @@ impl<S: Service + Default> TestClient<S> {
         }
     }
 
-    /// The response to a request of `requester`, without its type if it is no error.
+    /// Returns the response to a request of `requester`, without its type unless it is an error.
     fn ask(&mut self, requester: &str, body: Json) -> Json {
         let response = self.service.handle(requester, &body, &mut self.rng);
         response.unwrap_or_else(|| panic!("no response to {body}"))
@@ -44,7 +44,7 @@ impl<S: Service + Default> TestClient<S> {
         assert_eq!(self.ask(requester, body), json!({ "type": "write_ok" }));
     }
 
-    /// 0 if it succeeded, else the error code.
+    /// Performs a compare-and-set. Returns 0 if it succeeded, and the error code otherwise.
     fn cas(
         &mut self,
         requester: &str,
@@ -125,19 +125,19 @@ fn missing_key_is_error_20_and_mismatch_error_22() {
 }
 
 #[test]
-fn cas_creates_a_missing_key_only_when_asked_to() {
+fn cas_creates_a_missing_key_only_on_request() {
     let mut kv = TestClient::<LinKv>::new(0);
     let cas = |flag: Json| json!({ "type": "cas", "key": "k", "from": null, "to": 2, "create_if_not_exists": flag });
     assert_eq!(code(&kv.ask("n0", cas(json!(false)))), 20);
     assert_eq!(code(&kv.ask("n0", cas(json!(null)))), 20);
     assert_eq!(code(&kv.ask("n0", cas(json!(true)))), 0);
     assert_eq!(kv.read("n0", "k"), json!(2));
-    // The flag does not help where the key exists.
+    // The flag has no effect if the key exists.
     assert_eq!(code(&kv.ask("n0", cas(json!(true)))), 22);
 }
 
 #[test]
-fn values_and_keys_are_distinguished_by_type_and_compared_in_depth() {
+fn values_and_keys_are_distinguished_by_type_and_compared_deeply() {
     let alike = [
         json!(1),
         json!(1.0),
@@ -187,7 +187,7 @@ fn lww_kv_never_creates_by_cas() {
 }
 
 #[test]
-fn lww_kv_shows_both_values_of_two_replicas_without_end() {
+fn lww_kv_replicas_never_converge() {
     for seed in 0..50 {
         let mut kv = TestClient::<LwwKv>::new(seed);
         // Until each replica has one value.
@@ -217,7 +217,7 @@ fn merging_lww_kv_may_lose_an_acknowledged_write_to_the_other_replica() {
 }
 
 #[test]
-fn lww_kv_reads_a_key_from_the_replica_that_wrote_it_only() {
+fn lww_kv_key_is_readable_only_on_the_replica_that_wrote_it() {
     // The first request always writes to an empty store, so only the second's draws matter: the
     // value can be read unless the performer is the other replica, whatever was merged into it.
     for seed in 0..200 {

@@ -45,7 +45,6 @@ mod watchdog;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -62,7 +61,7 @@ pub use swarm::{Configuration, Swarm};
 pub use tally::Totals;
 
 use crate::check;
-use crate::host::{Command, Host, NodeFactory, ProcessHost, SimulatedHost};
+use crate::host::{Host, NodeFactory, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
 use crate::runner::{self, Kept, NoopObserver, Plan};
@@ -159,11 +158,23 @@ impl Simulation {
         count: usize,
         make: impl Fn(&Context) -> M + Clone + 'static,
     ) -> Simulation {
-        Simulation {
-            count,
-            factory: Some(NodeFactory::new(make)),
-            ..self
-        }
+        self.node_count(count).factory(make)
+    }
+
+    pub(crate) fn node_count(self, count: usize) -> Simulation {
+        Simulation { count, ..self }
+    }
+
+    pub(crate) fn factory<M: IntoNode + 'static>(
+        self,
+        make: impl Fn(&Context) -> M + Clone + 'static,
+    ) -> Simulation {
+        let factory = Some(NodeFactory::new(make));
+        Simulation { factory, ..self }
+    }
+
+    pub(crate) fn seed(self, seed: Seed) -> Simulation {
+        Simulation { seed, ..self }
     }
 
     /// Sets how long messages between servers take.
@@ -260,22 +271,32 @@ impl Simulation {
         reduction.messages.clone()
     }
 
-    /// Performs the same run on real processes, in real time, each with a log in `logs`, to compare
-    /// simulations with. Scripts are left out, and clocks are not skewed.
-    ///
-    /// # Errors
-    ///
-    /// The logs cannot be written.
-    pub fn run_processes(self, load: Load, command: Command, logs: &Path) -> Result<Run> {
-        let mut host = ProcessHost::new(command, &self.names(), logs)?;
-        Ok(self.run_on(&mut host, load, |_, _| ()))
+    /// Returns an error if the workload cannot run with these settings.
+    pub(crate) fn validate(&self, load: &Load) -> Result<()> {
+        let checked = load.workload.validate(&self.settings(load));
+        checked.map_err(anyhow::Error::msg)
     }
 
-    fn names(&self) -> Vec<String> {
+    fn settings(&self, load: &Load) -> Settings {
+        let mut settings = Settings {
+            rate: load.rate,
+            concurrency: self.concurrency(load),
+            latency: self.latency.mean(),
+            time_limit: load.time_limit,
+            ..Settings::new(&*load.workload, self.names())
+        };
+        for (name, value) in &load.options {
+            settings.options.set(name.as_str(), value);
+        }
+        settings
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
         (0..self.count).map(|node| format!("n{node}")).collect()
     }
 
-    fn run_on<H: Host>(
+    /// Performs the run on a host. Scripts and skewed clocks are matters of the simulated one.
+    pub(crate) fn run_on<H: Host>(
         self,
         host: &mut H,
         load: Load,
@@ -283,20 +304,11 @@ impl Simulation {
     ) -> Run {
         let description = self.describe(&load);
         tally::announce(self.seed, &description);
+        if let Err(problem) = self.validate(&load) {
+            panic!("{problem:#}");
+        }
         let workload = &*load.workload;
-        let mut settings = Settings {
-            rate: load.rate,
-            concurrency: self.concurrency(&load),
-            latency: self.latency.mean(),
-            time_limit: load.time_limit,
-            ..Settings::new(workload, self.names())
-        };
-        for (name, value) in &load.options {
-            settings.options.set(name.as_str(), value);
-        }
-        if let Err(problem) = workload.validate(&settings) {
-            panic!("{problem}");
-        }
+        let settings = self.settings(&load);
         let plan = Plan {
             final_operation: load.final_operation.clone(),
             fault_free_tail: load.fault_free_tail,

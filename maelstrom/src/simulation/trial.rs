@@ -14,8 +14,6 @@ use std::time::Duration;
 
 use super::reduction::Reduction;
 use super::{Run, story};
-use crate::check::Verdict;
-use crate::edn::Value;
 use crate::runner::DecisionCounts;
 
 /// What a trial observes of a reduced run.
@@ -146,30 +144,8 @@ impl Observed {
 
 /// Returns how a run failed by its verdict.
 fn failures(run: &Run) -> BTreeSet<String> {
-    if run.failure().is_some() {
-        return ["broke off".to_owned()].into();
-    }
-    let analysis = run.results().workload();
-    if analysis.verdict() != Verdict::Invalid {
-        return BTreeSet::new();
-    }
-    let findings = analysis.findings().into_iter();
-    let mut named: BTreeSet<String> = findings.map(|finding| finding.anomaly).collect();
-    let results = analysis.to_edn();
-    for list in ["anomaly-types", "bad-error-types"] {
-        let names = results
-            .get(list)
-            .and_then(Value::as_seq)
-            .unwrap_or_default();
-        named.extend(
-            names
-                .iter()
-                .filter_map(Value::as_keyword)
-                .map(str::to_owned),
-        );
-    }
-    match named.is_empty() {
-        true => ["invalid".to_owned()].into(),
-        false => named,
+    match run.failure() {
+        Some(_) => ["broke off".to_owned()].into(),
+        None => run.results().workload_failures(),
     }
 }

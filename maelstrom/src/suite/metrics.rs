@@ -9,7 +9,7 @@ use crate::check::Verdict;
 use crate::edn::{Float, Value};
 use crate::history::History;
 
-/// A figure of a run, which a suite may set a target for.
+/// A figure of a run, for which a suite may set a target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Figure {
@@ -58,7 +58,7 @@ impl Figure {
         }
     }
 
-    /// Whether a value reaches a target.
+    /// Returns whether a value reaches a target.
     pub fn is_within(&self, value: f64, target: f64) -> bool {
         match self.is_least() {
             true => value >= target,
@@ -66,7 +66,7 @@ impl Figure {
         }
     }
 
-    /// Whether targets are lower bounds.
+    /// Returns whether targets are lower bounds.
     pub fn is_least(&self) -> bool {
         *self == Figure::Ok
     }
@@ -98,8 +98,8 @@ pub struct Metrics {
     pub verdict: Verdict,
     /// The figures; those that the workload does not have are missing.
     pub figures: BTreeMap<Figure, f64>,
-    /// The figures that the workload has and this run gave no occasion to measure: the time of a
-    /// failover if no leader failed, for example.
+    /// The figures of the workload that this run could not measure, such as the time of a failover
+    /// if no leader failed.
     pub unmeasured: BTreeSet<Figure>,
     /// The directory of the run, if it is known.
     pub directory: Option<PathBuf>,

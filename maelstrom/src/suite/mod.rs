@@ -26,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 pub use metrics::{Figure, Metrics};
+pub(crate) use table::verdict_name;
 pub use table::{Row, aligned, beside_official_targets, table};
 pub use upstream::Upstream;
 
@@ -48,7 +49,7 @@ pub struct Suite {
     /// The targets that Fly.io sets.
     #[serde(default)]
     fly: BTreeMap<Figure, f64>,
-    /// The targets that we set ourselves.
+    /// The stricter targets of this project.
     #[serde(default)]
     ours: BTreeMap<Figure, f64>,
 }
@@ -87,7 +88,7 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// There is none; the error lists those that there are.
+    /// There is none; the error lists the existing ones.
     pub fn named(name: &str) -> Result<Vec<Suite>> {
         Suite::select(Suite::parse(SUITES).context("suites.toml")?, name)
     }
@@ -106,7 +107,7 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// There is none; the error lists those that there are.
+    /// There is none; the error lists the existing ones.
     pub fn select(suites: Vec<Suite>, name: &str) -> Result<Vec<Suite>> {
         let known: Vec<String> = suites.iter().map(|suite| suite.name.clone()).collect();
         let prefix = format!("{name}-");
@@ -158,8 +159,8 @@ impl Suite {
         self.fly.keys().chain(self.ours.keys())
     }
 
-    /// Whether a run's figure meets its target; `None` without a target. A figure that has a target
-    /// and that the run lacks does not.
+    /// Returns whether a run's figure meets its target; `None` without a target. A figure that has
+    /// a target and that the run lacks does not.
     pub fn is_met(&self, figure: &Figure, value: Option<f64>) -> Option<bool> {
         let target = self.target(figure)?;
         Some(value.is_some_and(|value| figure.is_within(value, target)))
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strictest_target_counts() {
+    fn strictest_target_counts() {
         let text = r#"
             name = "x"
             bin = "x"
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_the_workload_are_read_by_name_and_nil_is_nothing_to_measure() {
+    fn workload_figure_is_read_by_name_and_nil_is_unmeasured() {
         let results = crate::edn::parse(
             "{:valid? true, :workload {:valid? true, :split-brain-ms 0.0, :failover-median-ms nil}}",
         );

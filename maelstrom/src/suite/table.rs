@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Figure, Metrics, Suite};
 use crate::check::Verdict;
+use crate::history::quantile;
 
 /// One line of the table: a suite on a bench, run once or several times.
 pub struct Row {
@@ -15,12 +16,13 @@ pub struct Row {
     pub bench: &'static str,
     /// Why the suite was not run on this bench, if it was not.
     pub skipped: Option<String>,
-    /// The figures of each run; an error where a run broke off.
+    /// The figures of each run, or the error of a run that broke off.
     pub runs: Vec<Result<Metrics, String>>,
 }
 
 impl Row {
-    /// Whether every run is valid and reaches every target. A suite that was skipped misses none.
+    /// Returns whether every run is valid and reaches every target. A suite that was skipped misses
+    /// none.
     pub fn is_met(&self) -> bool {
         self.runs.iter().all(|run| match run {
             Ok(metrics) => self.shortfall(metrics).is_none(),
@@ -62,7 +64,7 @@ impl Row {
     fn median(&self, figure: &Figure) -> Option<f64> {
         let mut values = self.values(figure);
         values.sort_unstable_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
+        quantile(&values, 0.5)
     }
 
     /// Returns the value of the run that is furthest from the target.
@@ -159,7 +161,8 @@ pub fn beside_official_targets(suite: &Suite, metrics: &Metrics) -> Option<Strin
     (!figures.is_empty()).then(|| format!("official targets of {name}: {}", figures.join(", ")))
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
+/// Returns the name of a verdict in tables, where a verdict that is not valid stands out.
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Valid => "valid",
         Verdict::Invalid => "INVALID",
@@ -185,7 +188,7 @@ pub fn table(rows: &[Row]) -> String {
     let mut figures: Vec<Figure> = common
         .filter(|figure| rows.iter().any(|row| row.median(figure).is_some()))
         .collect();
-    // Of the workload's own figures, those that a suite has a target for.
+    // Of the workload's own figures, show those for which a suite has a target.
     let asked = rows.iter().flat_map(|row| row.suite.figures_asked());
     let own = asked.filter(|figure| matches!(figure, Figure::Workload(_)));
     figures.extend(own.collect::<BTreeSet<_>>().into_iter().cloned());
@@ -210,7 +213,7 @@ pub fn table(rows: &[Row]) -> String {
 pub fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        // A title that stands alone on its line widens no column.
+        // A title that is alone on its line widens no column.
         let cells = lines.iter().filter(|line| line.len() > 1);
         let cells = cells.filter_map(|line| line.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -74,7 +74,7 @@ impl Upstream {
                 launcher.display()
             );
         };
-        // A stand-in named by hand may need nothing; the installed one needs a JVM.
+        // The installed Maelstrom needs a JVM; a program named by hand may not.
         if named.is_none() && !runs("java", "-version") {
             bail!(
                 "Maelstrom needs java, which does not run here: install a JDK of version 11 or \

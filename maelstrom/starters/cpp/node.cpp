@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
-using Object = std::map<std::string, std::string>; // each value is JSON text, as it stands there
+using Object = std::map<std::string, std::string>; // each value is its JSON text
 std::mutex mutex; // guards stdout and the variables below
 std::string node_id;
 long next_id = 0;
@@ -46,7 +46,7 @@ void reply(Object& message, const std::string& fields) {
     send(message["src"], "{" + fields + R"(,"in_reply_to":)" + object(message["body"])["msg_id"] + "}");
 }
 
-// Sends a request and waits for its answer; nothing if none comes in time.
+// Sends a request and waits for its answer. Returns nothing if none comes in time.
 std::optional<Object> call(const std::string& dest, const std::string& fields, int timeout_ms) {
     std::unique_lock<std::mutex> lock(mutex);
     std::string id = std::to_string(++next_id);
@@ -59,7 +59,7 @@ std::optional<Object> call(const std::string& dest, const std::string& fields, i
     return arrived ? std::optional<Object>(answer.get()) : std::nullopt;
 }
 
-// Handles a request in a thread of its own; it may wait for calls.
+// Handles a request in its own thread, so it may wait for calls.
 void handle(Object message, Object body) {
     if (body["type"] == R"("echo")") reply(message, R"("type":"echo_ok","echo":)" + body["echo"]);
     else reply(message, R"("type":"error","code":10,"text":"unknown request")");

@@ -51,7 +51,7 @@ func call(dest string, body Body, timeout time.Duration) (Body, error) {
 	}
 }
 
-func handle(message Message) { // in a goroutine of its own: it may call others
+func handle(message Message) { // in its own goroutine, so it may wait for calls
 	if message.Body["type"] == "echo" {
 		reply(message, Body{"type": "echo_ok", "echo": message.Body["echo"]})
 		return

@@ -20,13 +20,13 @@ fn checked(run: &Recording) -> LogAnalysis {
     log::check(&run.history)
 }
 
-/// The items of a list, in no order.
+/// Returns the items of a list as a set, without their order.
 fn as_set(list: &Value) -> BTreeSet<Value> {
     list.as_seq().unwrap().iter().cloned().collect()
 }
 
 #[test]
-fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
+fn every_recorded_history_gets_upstreams_verdict_and_figures() {
     let runs = recorded();
     assert!(runs.len() >= 11, "found only {} recordings", runs.len());
     for run in runs {
@@ -36,7 +36,7 @@ fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
             let found = ours.get(name).unwrap_or(&Value::Nil);
             let at = format!("{} {key}", run.name);
             match name {
-                // An exception there, a reason here.
+                // Upstream gives an exception here, Eddy a reason.
                 "error" => assert!(!found.is_nil(), "{at}"),
                 "info-txn-causes" => assert_eq!(as_set(found), as_set(expected), "{at}"),
                 _ if expected.get("errs").is_some() => same_errors(found, expected, &at),
@@ -55,7 +55,7 @@ fn every_recorded_history_gets_the_verdict_and_the_figures_of_upstream() {
     }
 }
 
-/// The counts are equal; the examples too, if all are shown.
+/// Asserts that the counts are equal, and the examples as well if all are shown.
 fn same_errors(found: &Value, expected: &Value, at: &str) {
     let count = |entry: &Value| entry.get("count").and_then(Value::as_int).unwrap();
     assert_eq!(count(found), count(expected), "{at}");
@@ -86,7 +86,7 @@ fn every_verdict_that_is_not_valid_explains_itself() {
 }
 
 #[test]
-fn a_poll_that_skips_messages_is_explained_by_the_two_polls_around_them() {
+fn skipping_poll_is_explained_by_the_two_polls_around_the_gap() {
     let mut runs = recorded().into_iter();
     let run = runs.find(|run| run.name == "kafka-service-two");
     assert_eq!(

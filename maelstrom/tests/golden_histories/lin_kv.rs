@@ -5,7 +5,7 @@ use eddy::edn::Value;
 
 use crate::recordings_of;
 
-/// `:valid?` of each key, and of the whole; the keys that failed.
+/// Returns `:valid?` of each key and of the whole, and the keys that failed.
 fn verdicts(workload: &Value) -> (Vec<(Value, Value)>, Value, Vec<Value>) {
     let valid = |map: &Value| map.get("valid?").expect("a :valid?").clone();
     let results = workload
@@ -28,7 +28,7 @@ fn verdicts(workload: &Value) -> (Vec<(Value, Value)>, Value, Vec<Value>) {
 }
 
 #[test]
-fn every_key_of_every_run_is_judged_as_upstream_judged_it() {
+fn every_key_of_every_run_gets_upstreams_verdict() {
     let runs = recordings_of("lin-kv");
     assert!(runs.len() >= 9, "only {} runs", runs.len());
     for run in runs {
@@ -41,9 +41,10 @@ fn every_key_of_every_run_is_judged_as_upstream_judged_it() {
     }
 }
 
-/// Upstream names the first operation that no order can hold. Where it does, so do we.
+/// Upstream names the first operation that fits into no order. Where it does, Eddy must name the
+/// same one.
 #[test]
-fn the_operation_that_has_no_place_is_the_one_that_upstream_names() {
+fn first_impossible_operation_is_the_one_that_upstream_names() {
     for run in recordings_of("lin-kv") {
         let ours = linearizable::check(&run.history).to_edn();
         let named = |workload: &Value| -> Vec<(Value, Option<Value>, Option<Value>)> {

@@ -64,14 +64,14 @@ impl Recording {
         }
     }
 
-    /// What upstream found about the workload itself.
+    /// Returns upstream's results of the workload itself.
     fn workload_results(&self) -> &Value {
         let results = self.results.get("workload");
         results.expect("upstream gives results of the :workload")
     }
 }
 
-/// All recorded runs, in the order of their names.
+/// Returns all recorded runs, in the order of their names.
 fn recordings() -> impl Iterator<Item = Recording> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let entries = golden.read_dir().expect("there are recorded histories");
@@ -80,7 +80,7 @@ fn recordings() -> impl Iterator<Item = Recording> {
     folders.into_iter().map(|folder| Recording::load(&folder))
 }
 
-/// The recorded runs of a workload, of which there is at least one.
+/// Returns the recorded runs of a workload, of which there must be at least one.
 fn recordings_of(workload: &str) -> Vec<Recording> {
     let runs: Vec<_> = recordings()
         .filter(|run| run.workload.name() == workload)

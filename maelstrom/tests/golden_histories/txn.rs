@@ -8,7 +8,7 @@ use eddy::edn::Value;
 
 use crate::{Recording, recordings_of};
 
-/// A recorded run, and what is found in it here.
+/// A recorded run, and Eddy's results for it.
 struct Judged {
     run: Recording,
     analysis: TxnAnalysis,
@@ -34,7 +34,7 @@ fn verdict(map: &Value) -> Verdict {
     }
 }
 
-/// The class of an anomaly that is a cycle: its shape, and the order in time that it needs.
+/// Returns the class of an anomaly that is a cycle: its shape, and the order in time that it needs.
 fn class(anomaly: &str) -> Option<(&str, &str)> {
     let (shape, order) = match anomaly.rsplit_once('-') {
         Some((shape, order @ ("process" | "realtime"))) => (shape, order),
@@ -50,8 +50,8 @@ fn class(anomaly: &str) -> Option<(&str, &str)> {
     shapes.contains(&shape).then_some((shape, order))
 }
 
-/// Whether one class of cycles leaves nothing to learn from another: the same in less time, or
-/// fewer anti-dependencies.
+/// Returns whether a cycle of one class implies the other class: it needs no stronger order in time
+/// and no more anti-dependencies.
 fn implies(class: (&str, &str), other: (&str, &str)) -> bool {
     let flow = ["G0", "G1c"];
     let anti = ["G-single-item", "G-nonadjacent-item", "G2-item"];
@@ -65,7 +65,7 @@ fn implies(class: (&str, &str), other: (&str, &str)) -> bool {
 }
 
 impl Judged {
-    /// What Maelstrom reported, by anomaly.
+    /// Returns the anomalies that Maelstrom reported, by name.
     fn expected(&self) -> BTreeMap<String, Value> {
         reported(self.run.workload_results())
     }
@@ -106,7 +106,7 @@ impl Judged {
         );
     }
 
-    /// These must agree to the last example.
+    /// Asserts that anomalies which are no cycles agree, including every example.
     fn compare_anomalies_without_search(&self) {
         let examples = |anomalies: BTreeMap<String, Value>| -> BTreeMap<String, BTreeSet<Value>> {
             let others = anomalies
@@ -132,8 +132,8 @@ impl Judged {
         assert_eq!(found, examples(self.expected()), "{}", self.run.name);
     }
 
-    /// Whether Eddy reports what elle reports only since 0.2.7: a value that was read where the same
-    /// transaction had read `nil`.
+    /// Returns whether Eddy reports what elle reports only since 0.2.7: a value that was read where
+    /// the same transaction had read `nil`.
     fn reports_changes_after_nil(&self) -> bool {
         let found = reported(&self.analysis.to_edn());
         let internal = found.get("internal").and_then(Value::as_seq);
@@ -155,9 +155,10 @@ impl Judged {
         }
     }
 
-    /// Whatever Maelstrom found is found here, or something that implies it, and nothing else. But
-    /// for runs where its search was cut short, or met cycles that look like several classes at
-    /// once (a link in them is both a write and an anti-dependency), even the numbers agree.
+    /// Asserts that Eddy finds every anomaly that Maelstrom found, or one that implies it, and
+    /// nothing else. The numbers agree as well, except for runs in which Maelstrom's search was cut
+    /// short or met cycles of several classes at once (a link in them is both a write and an
+    /// anti-dependency).
     fn compare_cycles(&self) {
         let found = self.analysis.anomaly_types();
         let expected = self.expected();
@@ -191,14 +192,14 @@ impl Judged {
     }
 }
 
-/// Runs of which Maelstrom classed some cycles otherwise, or did not find them in time.
+/// The runs in which Maelstrom put some cycles into another class, or did not find them in time.
 const CUT_SHORT_OR_MIXED: [&str; 3] = [
     "list-append-noisolation-strict",
     "list-append-stale-strict",
     "rw-register-free-for-all",
 ];
 
-/// The anomalies in the results of a workload, with their examples.
+/// Returns the anomalies in the results of a workload, with their examples.
 fn reported(results: &Value) -> BTreeMap<String, Value> {
     let anomalies = results
         .get("anomalies")
@@ -211,13 +212,13 @@ fn reported(results: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// Whether an example of an internal anomaly is a value that was read after `nil`.
+/// Returns whether an example of an internal anomaly is a value that was read after `nil`.
 fn after_nil(example: &Value) -> bool {
     let expected = example.get("expected");
     expected.is_some_and(|expected| expected.is_nil() || expected.as_seq() == Some(&[]))
 }
 
-/// An example without what has no meaning in it: the order of its transactions, and which two of
+/// Returns an example without its arbitrary parts: the order of its transactions, and which two of
 /// several incompatible lists it shows.
 fn comparable(anomaly: &str, example: &Value) -> Value {
     let Value::Map(entries) = example else {
@@ -238,11 +239,11 @@ fn comparable(anomaly: &str, example: &Value) -> Value {
 }
 
 #[test]
-fn lists_get_the_verdicts_that_maelstrom_gave() {
+fn lists_get_maelstroms_verdicts() {
     judged("txn-list-append").iter().for_each(Judged::compare);
 }
 
 #[test]
-fn registers_get_the_verdicts_that_maelstrom_gave() {
+fn registers_get_maelstroms_verdicts() {
     judged("txn-rw-register").iter().for_each(Judged::compare);
 }

@@ -1,13 +1,13 @@
-//! What upstream printed of each run: for every run the statistics, the availability and the
-//! exceptions; for the workloads of [`COMPARED`] also the workload's own results, the verdict and
-//! the exit code, all literally.
+//! Compares Eddy's results of each run literally with upstream's: for every run the statistics, the
+//! availability and the exceptions; for the workloads of [`COMPARED`] also the workload's own
+//! results, the verdict and the exit code.
 
 use eddy::check::{self, Results};
 use eddy::edn::{self, Value};
 
 use crate::{Recording, recordings, recordings_of};
 
-/// How the `:workload` results of a workload are compared.
+/// A function that compares the `:workload` results of a workload.
 type Compare = fn(&Recording, &Value, &Value, &mut Vec<String>);
 
 /// The workloads whose own results are compared here.
@@ -58,8 +58,7 @@ fn differ<T: std::fmt::Debug>(path: &str, expected: &T, actual: &T, found: &mut 
     ));
 }
 
-/// Collects the places in which two values differ. Lists and vectors are the same, and so are
-/// records and maps.
+/// Collects the places in which two values differ. Lists count as vectors, and records as maps.
 fn diff(path: &str, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     if let (Some(expected), Some(actual)) = (expected.as_map(), actual.as_map()) {
         for key in expected
@@ -95,7 +94,7 @@ fn literally(_: &Recording, expected: &Value, actual: &Value, found: &mut Vec<St
     diff(":workload", expected, actual, found);
 }
 
-/// Literally, but for the order of the errors, which is arbitrary upstream.
+/// Compares literally, except for the order of the errors, which is arbitrary upstream.
 fn echoes(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     let sorted = |results: &Value| {
         let mut entries = results.as_map().expect("results are a map").clone();
@@ -109,8 +108,8 @@ fn echoes(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<Str
     literally(run, &sorted(expected), &sorted(actual), found);
 }
 
-/// Literally, but for two things: a failed checker tells the reason in its own words, and of 1 and
-/// 1.0 either may be the end of a range.
+/// Compares literally, with two exceptions: the text of a failed checker's error, and whether the
+/// end of a range is written 1 or 1.0.
 fn unique_ids(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     let comparable = |results: &Value| {
         let mut entries = results.as_map().expect("results are a map").clone();
@@ -136,37 +135,37 @@ fn as_float(value: &Value) -> Value {
 }
 
 #[test]
-fn echo() {
+fn echo_results_equal_upstreams() {
     golden("echo");
 }
 
 #[test]
-fn ids() {
+fn unique_ids_results_equal_upstreams() {
     golden("unique-ids");
 }
 
 #[test]
-fn broadcast() {
+fn broadcast_results_equal_upstreams() {
     golden("broadcast");
 }
 
 #[test]
-fn g_set() {
+fn g_set_results_equal_upstreams() {
     golden("g-set");
 }
 
 #[test]
-fn g_counter() {
+fn g_counter_results_equal_upstreams() {
     golden("g-counter");
 }
 
 #[test]
-fn pn_counter() {
+fn pn_counter_results_equal_upstreams() {
     golden("pn-counter");
 }
 
 #[test]
-fn statistics_availability_and_exceptions_of_every_workload() {
+fn statistics_availability_and_exceptions_equal_upstreams() {
     let mut differences = Vec::new();
     let mut count = 0;
     for run in recordings() {
@@ -185,7 +184,7 @@ fn statistics_availability_and_exceptions_of_every_workload() {
 }
 
 #[test]
-fn a_difference_is_found_and_told_with_its_path() {
+fn difference_is_reported_with_its_path() {
     let value = |text| edn::parse(text).unwrap();
     let expected = value("{:a (1 2 {:b nil}), :c #op{:d 1.0}, :e 1}");
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
-//! Broadcast nodes that are wrong, each in one way, and that the workload must reject.
+//! Broadcast nodes with one flaw each, which the workload must reject.
 //!
-//! All of them send each value over a star, and again every second to whoever has not acknowledged
-//! it. That is right, and accepted; every flaw takes one part of it away.
+//! All of them send each value over a star, and send it again every second to neighbours that have
+//! not acknowledged it. That is correct and accepted. Every flaw removes one part of it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,19 +20,19 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// Nobody tells anybody anything.
+    /// Nodes do not send values to each other.
     KeepsToItself,
-    /// What is lost on the way stays lost.
+    /// Nodes do not repeat lost messages.
     SendsOnce,
-    /// One value of ten is acknowledged, and dropped.
+    /// Nodes acknowledge one value in ten to the client without storing it.
     DropsOneOfTen,
-    /// The hub does not pass on what it hears.
+    /// The hub does not forward values.
     HubKeeps,
-    /// Values are acknowledged to a peer that are not stored.
+    /// Nodes acknowledge values of peers without storing them.
     AcknowledgesMore,
-    /// Reads list the latest hundred values only.
+    /// Reads list only the latest hundred values.
     ForgetsTheOld,
-    /// The hub tells the first of its leaves only.
+    /// The hub forwards values only to the first of its leaves.
     LeavesSomeOut,
 }
 
@@ -41,49 +41,49 @@ pub static SPECIMENS: Specimens = Specimens::new(
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
-            flaw: "keep to themselves what they hear",
+            flaw: "do not forward values",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::KeepsToItself, world, seed),
         },
         Mutant {
-            flaw: "send only once",
+            flaw: "forward each value only once",
             world: World::Loss,
             anomaly: "lost",
             run: |world, seed| run(Flaw::SendsOnce, world, seed),
         },
         Mutant {
-            flaw: "send only once",
+            flaw: "forward each value only once",
             world: World::Partitions,
             anomaly: "lost",
             run: |world, seed| run(Flaw::SendsOnce, world, seed),
         },
         Mutant {
-            flaw: "acknowledge a value of ten, and drop it",
+            flaw: "acknowledge one value in ten without storing it",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::DropsOneOfTen, world, seed),
         },
         Mutant {
-            flaw: "pass nothing on, where they are the hub",
+            flaw: "do not forward values as the hub",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::HubKeeps, world, seed),
         },
         Mutant {
-            flaw: "acknowledge to each other what they do not store",
+            flaw: "acknowledge values of peers without storing them",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::AcknowledgesMore, world, seed),
         },
         Mutant {
-            flaw: "show the latest hundred values only",
+            flaw: "show only the latest hundred values",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::ForgetsTheOld, world, seed),
         },
         Mutant {
-            flaw: "tell only the first leaf, where they are the hub",
+            flaw: "forward values only to the first leaf as the hub",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::LeavesSomeOut, world, seed),
@@ -104,7 +104,7 @@ enum Request {
 struct Leaky {
     flaw: Flaw,
     values: RefCell<BTreeSet<i64>>,
-    /// What each neighbour has not acknowledged.
+    /// The values that each neighbour has not acknowledged.
     open: RefCell<BTreeMap<NodeId, BTreeSet<i64>>>,
 }
 
@@ -128,7 +128,7 @@ impl Leaky {
         }
     }
 
-    /// Learns values, and passes on those that are new.
+    /// Stores values, and forwards those that are new.
     fn learn(&self, values: &BTreeSet<i64>, cx: &Context) {
         let new = values - &self.values.borrow();
         if new.is_empty() {
@@ -213,18 +213,18 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_star_that_insists_is_accepted_wherever_a_mutant_is_not() {
+fn correct_star_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }
 
-/// The one thing that no broadcast over memory survives: the death of the only one who knows.
+/// No broadcast in memory survives the kill of the only node that holds a value.
 #[test]
-fn values_that_only_a_dead_node_knew_are_lost() {
+fn values_that_only_a_killed_node_held_are_lost() {
     let caught = (0..10).any(|seed| {
         let run = run(Flaw::KeepsToItself, World::Deaths, Seed(seed));
         run.kills() > 0 && run.verdict() == Verdict::Invalid

@@ -1,4 +1,4 @@
-//! Echoes that are wrong, each in one way.
+//! Echo nodes with one flaw each, which the workload must reject.
 
 use std::cell::RefCell;
 
@@ -28,31 +28,31 @@ pub static SPECIMENS: Specimens = Specimens::new(
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
-            flaw: "answer with what they were told before",
+            flaw: "answer with the previous request",
             world: World::Calm,
             anomaly: "mismatch",
             run: |world, seed| run(Flaw::AnswersWithTheLast, world, seed),
         },
         Mutant {
-            flaw: "keep words in one place while they are busy, where others put theirs",
+            flaw: "keep the text of concurrent requests in one shared variable",
             world: World::Calm,
             anomaly: "mismatch",
             run: |world, seed| run(Flaw::MixesUp, world, seed),
         },
         Mutant {
-            flaw: "say it twice",
+            flaw: "repeat the text in the reply",
             world: World::Calm,
             anomaly: "mismatch",
             run: |world, seed| run(Flaw::SaysItTwice, world, seed),
         },
         Mutant {
-            flaw: "cut off all but the first 14 letters",
+            flaw: "return only the first 14 letters",
             world: World::Calm,
             anomaly: "mismatch",
             run: |world, seed| run(Flaw::Shortens, world, seed),
         },
         Mutant {
-            flaw: "refuse to answer",
+            flaw: "refuse every request",
             world: World::Calm,
             anomaly: "mismatch",
             run: |world, seed| run(Flaw::Refuses, world, seed),
@@ -74,7 +74,7 @@ enum Request {
 
 struct Echo {
     flaw: Flaw,
-    /// What was said last.
+    /// The text of the last request.
     last: RefCell<String>,
 }
 
@@ -110,11 +110,11 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn an_echo_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+fn correct_echo_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

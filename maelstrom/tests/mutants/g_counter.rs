@@ -1,4 +1,4 @@
-//! Grow-only counters that are wrong, each in one way, and that the workload must reject.
+//! Grow-only counters with one flaw each, which the workload must reject.
 
 use std::cell::Cell;
 
@@ -16,31 +16,31 @@ pub static SPECIMENS: Specimens = Specimens::new(
     run::<Right>,
     &[
         Mutant {
-            flaw: "keep their adds to themselves",
+            flaw: "do not send their adds to other nodes",
             world: World::Calm,
             anomaly: "impossible sum",
             run: run::<KeepsToItself>,
         },
         Mutant {
-            flaw: "tell the others only once",
+            flaw: "send each add to the others only once",
             world: World::Partitions,
             anomaly: "impossible sum",
-            run: run::<TellsOnce>,
+            run: run::<SendsOnce>,
         },
         Mutant {
-            flaw: "begin again at zero when they come back",
+            flaw: "count from zero after a restart",
             world: World::Deaths,
             anomaly: "impossible sum",
-            run: run::<ForgetsItsPast>,
+            run: run::<CountsFromZero>,
         },
         Mutant {
             flaw: "acknowledge an add before they store it",
             world: World::Deaths,
             anomaly: "impossible sum",
-            run: run::<PromisesTooMuch>,
+            run: run::<AcknowledgesFirst>,
         },
         Mutant {
-            flaw: "read the sum, and write it back",
+            flaw: "increment the sum without compare-and-set",
             world: World::LongDistance,
             anomaly: "impossible sum",
             run: run::<Overwrites>,
@@ -52,15 +52,15 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: run::<AddsTwice>,
         },
         Mutant {
-            flaw: "believe that seq-kv shows the present",
+            flaw: "assume that reads of seq-kv are current",
             world: World::Calm,
             anomaly: "impossible sum",
-            run: run::<ReadsThePast>,
+            run: run::<TrustsSeqKv>,
         },
     ],
 );
 
-/// What one mutant does instead of counting properly.
+/// The operations of a counter, which each mutant implements with its flaw.
 trait Adder: Default + 'static {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()>;
     async fn read(&self, cx: &Context) -> Result<u64>;
@@ -115,16 +115,16 @@ fn run<M: Adder>(world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_counter_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+fn correct_counter_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }
 
-/// Adds up in one register, where nothing can be lost; of what went wrong it says so.
+/// The correct counter: it keeps the sum in one register of lin-kv, and reports every error.
 #[derive(Default)]
 struct Right;
 
@@ -141,7 +141,7 @@ impl Adder for Right {
     }
 }
 
-/// Counts what it is told itself, and tells nobody.
+/// Counts only the adds of its own clients.
 #[derive(Default)]
 struct KeepsToItself(Cell<u64>);
 
@@ -156,11 +156,11 @@ impl Adder for KeepsToItself {
     }
 }
 
-/// Tells the others once, and does not ask whether they have heard it.
+/// Sends each add to the others once, without acknowledgements.
 #[derive(Default)]
-struct TellsOnce(Cell<u64>);
+struct SendsOnce(Cell<u64>);
 
-impl Adder for TellsOnce {
+impl Adder for SendsOnce {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         self.0.update(|sum| sum + delta);
         if cx.sender().starts_with('c') {
@@ -184,11 +184,11 @@ async fn sum_of_all(cx: &Context) -> Result<u64> {
     Ok(sum)
 }
 
-/// Stores its own total, and begins again at zero when it comes back.
+/// Stores its own total, and counts from zero after a restart.
 #[derive(Default)]
-struct ForgetsItsPast(Cell<u64>);
+struct CountsFromZero(Cell<u64>);
 
-impl Adder for ForgetsItsPast {
+impl Adder for CountsFromZero {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         self.0.update(|total| total + delta);
         cx.lin_kv().write(cx.id(), self.0.get()).await
@@ -199,11 +199,11 @@ impl Adder for ForgetsItsPast {
     }
 }
 
-/// Says that it has added something before it has stored it.
+/// Acknowledges an add before it has stored it.
 #[derive(Default)]
-struct PromisesTooMuch(Cell<u64>);
+struct AcknowledgesFirst(Cell<u64>);
 
-impl Adder for PromisesTooMuch {
+impl Adder for AcknowledgesFirst {
     async fn add(&self, delta: u64, _: &Context) -> Result<()> {
         self.0.update(|pending| pending + delta);
         Ok(())
@@ -217,12 +217,12 @@ impl Adder for PromisesTooMuch {
         loop {
             sleep(ms(1000)).await;
             let stored = Right.add(self.0.take(), cx).await;
-            stored.expect("a store that answers at once has no errors");
+            stored.expect("lin-kv without faults returns no errors");
         }
     }
 }
 
-/// Reads and writes as two steps, between which others do the same.
+/// Reads and writes the sum in two steps, between which other nodes may write.
 #[derive(Default)]
 struct Overwrites;
 
@@ -258,11 +258,11 @@ impl Adder for AddsTwice {
     }
 }
 
-/// Believes that seq-kv shows the present.
+/// Assumes that reads of seq-kv are current.
 #[derive(Default)]
-struct ReadsThePast(Cell<u64>);
+struct TrustsSeqKv(Cell<u64>);
 
-impl Adder for ReadsThePast {
+impl Adder for TrustsSeqKv {
     async fn add(&self, delta: u64, cx: &Context) -> Result<()> {
         self.0.update(|total| total + delta);
         cx.seq_kv().write(cx.id(), self.0.get()).await

@@ -1,5 +1,5 @@
-//! A grow-only set as a replicated data type, and the mistakes that one can make with it. Each
-//! differs from what is right in one line, and the workload must reject it.
+//! A grow-only set as a replicated data type, and typical mistakes in it. Each differs from the
+//! correct set in one line, and the workload must reject it.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,15 +17,15 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// A node tells what it has just heard from its client, and does not repeat it.
-    TellsOnce,
+    /// A node sends each element once, when its client adds it.
+    SendsOnce,
     /// A node keeps the larger of two sets instead of their union.
     KeepsTheLarger,
-    /// A node has told what it has sent: it never sends it again.
-    BelievesInLinks,
-    /// A node acknowledges an element that it has not yet told anybody, and may die before.
+    /// A node never repeats an element that it has sent, whether or not it arrived.
+    NeverRepeats,
+    /// A node acknowledges an element before it sends it, and may be killed in between.
     AcknowledgesFirst,
-    /// One element of ten is acknowledged and dropped.
+    /// A node acknowledges one element in ten without storing it.
     DropsOneOfTen,
 }
 
@@ -34,31 +34,31 @@ pub static SPECIMENS: Specimens = Specimens::new(
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
-            flaw: "tell the others only once",
+            flaw: "send each element to the others only once",
             world: World::Partitions,
             anomaly: "lost",
-            run: |world, seed| run(Flaw::TellsOnce, world, seed),
+            run: |world, seed| run(Flaw::SendsOnce, world, seed),
         },
         Mutant {
-            flaw: "keep the larger of two sets",
+            flaw: "keep the larger of two sets instead of their union",
             world: World::Distance,
             anomaly: "lost",
             run: |world, seed| run(Flaw::KeepsTheLarger, world, seed),
         },
         Mutant {
-            flaw: "have told what they have sent",
+            flaw: "consider every element that they sent delivered",
             world: World::Loss,
             anomaly: "lost",
-            run: |world, seed| run(Flaw::BelievesInLinks, world, seed),
+            run: |world, seed| run(Flaw::NeverRepeats, world, seed),
         },
         Mutant {
-            flaw: "acknowledge an element before they tell anybody",
+            flaw: "acknowledge an element before they send it to a peer",
             world: World::Deaths,
             anomaly: "lost",
             run: |world, seed| run(Flaw::AcknowledgesFirst, world, seed),
         },
         Mutant {
-            flaw: "acknowledge an element of ten, and drop it",
+            flaw: "acknowledge one element in ten without storing it",
             world: World::Calm,
             anomaly: "lost",
             run: |world, seed| run(Flaw::DropsOneOfTen, world, seed),
@@ -77,7 +77,7 @@ enum Request {
 struct GSet {
     flaw: Flaw,
     elements: RefCell<BTreeSet<i64>>,
-    told: RefCell<BTreeSet<i64>>,
+    sent: RefCell<BTreeSet<i64>>,
 }
 
 impl GSet {
@@ -85,11 +85,11 @@ impl GSet {
         Self {
             flaw,
             elements: RefCell::default(),
-            told: RefCell::default(),
+            sent: RefCell::default(),
         }
     }
 
-    fn tell(&self, elements: &BTreeSet<i64>, cx: &Context) {
+    fn send(&self, elements: &BTreeSet<i64>, cx: &Context) {
         for peer in cx.peers() {
             cx.send(peer, &json!({ "type": "gossip", "elements": elements }));
         }
@@ -101,7 +101,7 @@ impl GSet {
         }
         self.elements.borrow_mut().insert(element);
         if self.flaw != Flaw::AcknowledgesFirst {
-            self.tell(&BTreeSet::from([element]), cx);
+            self.send(&BTreeSet::from([element]), cx);
         }
     }
 
@@ -137,17 +137,17 @@ impl Node for GSet {
     }
 
     async fn background(&self, cx: &Context) {
-        if self.flaw == Flaw::TellsOnce {
+        if self.flaw == Flaw::SendsOnce {
             return;
         }
         loop {
             sleep(ms(1000)).await;
             let elements = self.elements.borrow().clone();
-            if self.flaw == Flaw::BelievesInLinks {
-                self.tell(&(&elements - &self.told.borrow()), cx);
-                *self.told.borrow_mut() = elements;
+            if self.flaw == Flaw::NeverRepeats {
+                self.send(&(&elements - &self.sent.borrow()), cx);
+                *self.sent.borrow_mut() = elements;
             } else {
-                self.tell(&elements, cx);
+                self.send(&elements, cx);
             }
         }
     }
@@ -160,11 +160,11 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_set_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+fn correct_set_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

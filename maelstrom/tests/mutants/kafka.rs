@@ -1,4 +1,4 @@
-//! Logs that are wrong, each in one way, and that the workload must reject for the right reason.
+//! Logs with one flaw each, which the workload must reject for that flaw.
 
 mod polls;
 mod storage;
@@ -22,7 +22,7 @@ pub static SPECIMENS: Specimens = Specimens::new(
     run::<Right>,
     &[
         Mutant {
-            flaw: "read a log, and write it back",
+            flaw: "append to a log without compare-and-set",
             world: World::LongDistance,
             anomaly: "inconsistent-offsets",
             run: run::<RepeatsOffsets>,
@@ -40,7 +40,7 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: run::<AcknowledgesFirst>,
         },
         Mutant {
-            flaw: "forget their logs when they die",
+            flaw: "lose their logs when they are killed",
             world: World::Deaths,
             anomaly: "inconsistent-offsets",
             run: run::<KeptInMemory>,
@@ -52,7 +52,7 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: run::<RepeatsSends>,
         },
         Mutant {
-            flaw: "deny a send that may have succeeded",
+            flaw: "report a definite error for a send that may have succeeded",
             world: World::LongDistance,
             anomaly: "G1a",
             run: run::<DeniesSends>,
@@ -96,14 +96,14 @@ pub static SPECIMENS: Specimens = Specimens::new(
     ],
 );
 
-/// What one mutant does instead of keeping logs properly.
+/// The operations of logs, which each mutant implements with its flaw.
 trait Logs: Default + 'static {
     /// Appends a message, and returns its offset.
     async fn send(&self, key: &str, msg: Value, cx: &Context) -> Result<usize> {
         Right.send(key, msg, cx).await
     }
 
-    /// Messages from an offset on.
+    /// Returns the messages from an offset on.
     async fn poll(&self, key: &str, from: usize, cx: &Context) -> Result<Vec<(usize, Value)>> {
         Right.poll(key, from, cx).await
     }
@@ -170,16 +170,16 @@ fn run<M: Logs>(world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn logs_that_are_right_are_accepted_wherever_a_mutant_is_not() {
+fn correct_logs_are_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }
 
-/// Keeps each log under its key in lin-kv, where nothing can be lost; of what went wrong it says so.
+/// The correct logs: each is stored under its key in lin-kv, and every error is reported.
 #[derive(Default)]
 struct Right;
 

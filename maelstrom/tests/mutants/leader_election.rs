@@ -1,8 +1,8 @@
-//! A leader by election, and the mistakes that elections make.
+//! A leader election, and typical mistakes in it.
 //!
-//! The elections are one small protocol with one thing wrong at a time. Every 400 ms each node asks
-//! all nodes for their votes if it knows no leader; a leader asks for the same votes again to keep
-//! them. A vote lasts 2 s on the voter's side and 1 s on the leader's, and the term is on a disk.
+//! All mutants are one small protocol with one flaw each. Every 400 ms each node asks all nodes for
+//! their votes if it knows no leader; a leader asks for the same votes again to keep them. A vote
+//! lasts 2 s on the voter's side and 1 s on the leader's, and the term is on a disk.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -22,7 +22,7 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// A voter votes for everyone who asks.
+    /// A voter votes for every candidate.
     VotesTwice,
     /// A node counts the leaders that it has seen since its start.
     CountsFromItsStart,
@@ -97,11 +97,11 @@ struct Election {
 struct State {
     term: u64,
     voted_for: String,
-    /// Before this time the node votes for no other, and asks for no votes.
+    /// The time before which the node votes for no other node and asks for no votes.
     bound_until: Instant,
     /// The leader of `term`, once it has made itself known.
     leader: Option<String>,
-    /// Leaders since the node's start.
+    /// The number of leaders since the node's start.
     leaders_seen: u64,
     /// The term and the time of the last request for votes.
     asked: (u64, Instant),
@@ -175,7 +175,7 @@ impl Election {
         let state = &mut *self.state.borrow_mut();
         let candidate = cx.sender();
         if term > state.term && state.leader.as_deref() == Some(cx.id()) {
-            // A node that is ahead would never follow this one.
+            // A node with a higher term would never follow this one.
             state.leader = None;
             state.leads_until = now;
         }
@@ -270,11 +270,11 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn right_election_is_accepted_wherever_a_mutant_is_not() {
+fn correct_election_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

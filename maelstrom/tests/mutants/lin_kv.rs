@@ -1,8 +1,8 @@
 //! Broken key-value stores, each of which the lin-kv checker must reject.
 //!
-//! They are one small store with one thing wrong at a time: the first node holds the registers, the
-//! others pass requests on to it. The store with nothing wrong passes under the same faults, so it
-//! is the bug that is found, and not the toy.
+//! They are one small store with one bug each: the first node holds the registers, and the others
+//! forward requests to it. The store without a bug passes under the same faults, so the checker
+//! rejects the bug and not the simple implementation.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,24 +17,25 @@ use tokio::time::sleep;
 use crate::specimens::{Mutant, Specimens};
 use crate::world::World;
 
-/// What is wrong with a store.
+/// The bug of a store.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
-    /// Nothing.
+    /// No bug.
     None,
     /// Every node answers reads from its own copy, which lags behind.
     StaleRead,
-    /// A node that does not reach the first one takes over, without asking for a majority.
+    /// A node that cannot reach the first one takes over without a majority.
     SplitBrain,
-    /// Compare-and-set compares, is busy with something else, and then sets.
+    /// Compare-and-set compares, waits, and then sets.
     LostUpdate,
-    /// A write can be seen before it is certain, and is taken back with "it was not done".
+    /// A write is visible before it is certain, and may be undone and answered with a definite
+    /// error.
     DirtyRead,
-    /// A request that was not answered in time is passed on again.
+    /// A request that was not answered in time is forwarded again.
     RetriedWrite,
-    /// A snapshot is restored over what has happened since.
+    /// A snapshot is restored over later changes.
     StaleSnapshot,
-    /// What was acknowledged reaches the disk only later.
+    /// Acknowledged changes reach the disk later.
     UnsyncedWrite,
 }
 
@@ -55,19 +56,19 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: |world, seed| run(Bug::SplitBrain, world, seed),
         },
         Mutant {
-            flaw: "compare, and set a moment later",
+            flaw: "compare and set in two steps",
             world: World::Distance,
             anomaly: "not linearizable",
             run: |world, seed| run(Bug::LostUpdate, world, seed),
         },
         Mutant {
-            flaw: "show a write, and take it back",
+            flaw: "show a write and then undo it",
             world: World::Distance,
             anomaly: "not linearizable",
             run: |world, seed| run(Bug::DirtyRead, world, seed),
         },
         Mutant {
-            flaw: "repeat a write that may have happened",
+            flaw: "repeat a write that may have succeeded",
             world: World::LossAndDisorder,
             anomaly: "not linearizable",
             run: |world, seed| run(Bug::RetriedWrite, world, seed),
@@ -102,7 +103,7 @@ enum Request {
         from: u64,
         to: u64,
     },
-    /// From the first node to the others: their copy.
+    /// A copy of the registers, sent from the first node to the others.
     Copy {
         registers: Vec<(u64, u64)>,
     },
@@ -119,7 +120,7 @@ enum Reply {
 struct Store {
     bug: Bug,
     registers: RefCell<BTreeMap<u64, u64>>,
-    /// Of the first node, which may be killed.
+    /// The disk of the first node, which may be killed.
     disk: Disk,
 }
 
@@ -140,11 +141,11 @@ impl Node for Store {
             return self.execute(request, cx).await.map(Some);
         }
         let attempt = async || cx.call_within(ms(300), first, &request).await;
-        let passed_on = match self.bug {
+        let forwarded = match self.bug {
             Bug::RetriedWrite => cx.retry(Backoff::default().within(secs(3)), attempt).await,
             _ => attempt().await,
         };
-        match passed_on {
+        match forwarded {
             Err(error) if self.bug == Bug::SplitBrain && !error.is_definite() => {
                 self.execute(request, cx).await.map(Some)
             }
@@ -188,8 +189,8 @@ impl Store {
                 let before = self.registers.borrow_mut().insert(key, value);
                 if self.bug == Bug::DirtyRead && cx.rng().random_bool(0.3) {
                     sleep(ms(20)).await;
-                    self.take_back(key, before);
-                    return Err(Error::abort("it was not done"));
+                    self.undo(key, before);
+                    return Err(Error::abort("the write was undone"));
                 }
                 Reply::WriteOk {}
             }
@@ -214,7 +215,7 @@ impl Store {
         Ok(reply)
     }
 
-    fn take_back(&self, key: u64, before: Option<u64>) {
+    fn undo(&self, key: u64, before: Option<u64>) {
         let mut registers = self.registers.borrow_mut();
         match before {
             Some(value) => registers.insert(key, value),
@@ -240,11 +241,11 @@ fn run(bug: Bug, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_store_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+fn correct_store_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

@@ -1,5 +1,5 @@
-//! Deliberately broken nodes, each of which its workload must reject, and the table that says by
-//! what.
+//! Deliberately broken nodes, each of which its workload must reject, and the table of the
+//! anomalies that they show.
 
 mod specimens;
 mod table;
@@ -9,6 +9,7 @@ mod broadcast;
 mod echo;
 mod g_counter;
 mod g_set;
+mod jobs;
 mod kafka;
 mod leader_election;
 mod lin_kv;

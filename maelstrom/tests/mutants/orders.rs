@@ -1,6 +1,6 @@
-//! A shop on one node, and the mistakes that shops make.
+//! A shop on one node, and typical mistakes in it.
 //!
-//! n0 has the shop, and the other nodes forward every request to it. One thing is wrong at a time.
+//! The shop runs on n0, and the other nodes forward every request to it. Each mutant has one flaw.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,18 +52,18 @@ pub static SPECIMENS: Specimens = Specimens::new(
     &workload::Orders,
     |world, seed| run(Flaw::None, world, seed),
     &[
-        mutant!(ChecksThenTakes: "check the stock, and take from it a moment later" => "oversold"),
+        mutant!(ChecksThenTakes: "check the stock and reduce it in two steps" => "oversold"),
         mutant!(ReadsStockFromCopy: "read stock from a copy that lags" => "stock-out-of-bounds"),
         mutant!(ReadsStatusFromCopy: "read orders from a copy that lags" => "stale-status"),
         mutant!(DecidesAgain: "decide a rejected order again when it is repeated" => "decision-changed"),
         mutant!(DropsOrders: "accept one order in ten without storing it" => "lost-order"),
         mutant!(DropsEarlyPayments: "drop payments that come before their order" => "lost-payment"),
         mutant!(DropsRestocks: "acknowledge one restock in three without storing it" => "lost-restock"),
-        mutant!(PaysTwice: "let a second payment pay an order, too" => "double-payment"),
+        mutant!(PaysTwice: "accept a second payment for an order" => "double-payment"),
         mutant!(RestocksAgain: "count a repeated restock again" => "counted-twice"),
         mutant!(RejectsAtRandom: "reject one order in ten" => "unjustified-rejection"),
         mutant!(KeepsPartOfRejectedOrder: "keep the first line of an order whose second line fails" => "leak"),
-        mutant!(CountsWhatItWasAsked: "count only the orders that they were asked for" => "nodes-disagree"),
+        mutant!(CountsWhatItWasAsked: "count only the orders that they received themselves" => "nodes-disagree"),
         mutant!(CountsRepeatedOrders: "count repeated orders in the statistics" => "wrong-statistics"),
         mutant!(NeverTellsStatistics: "have no statistics at n2" => "no-final-answer"),
         mutant!(InventsPayments: "show payments that do not exist" => "phantom"),
@@ -107,7 +107,7 @@ struct Order {
     payments: Vec<String>,
 }
 
-/// Number of orders and of pieces sold.
+/// The number of orders and of pieces sold, by product.
 type Statistics = BTreeMap<String, (u64, i64)>;
 
 #[derive(Clone, Default)]
@@ -137,7 +137,7 @@ impl Shop {
         }
     }
 
-    /// The order's status and the payment that pays it.
+    /// Returns the status of an order, and the payment that pays it.
     fn status(&self, order: &str) -> (&'static str, Option<&str>) {
         let order = self.orders.get(order);
         let payment = order.and_then(|order| order.payments.first());
@@ -155,7 +155,7 @@ struct ShopNode {
     flaw: Flaw,
     shop: RefCell<Shop>,
     copy: RefCell<Shop>,
-    /// Orders that this node was asked for.
+    /// The orders that this node received.
     counted: RefCell<Statistics>,
     requests: Cell<u64>,
 }
@@ -168,7 +168,7 @@ impl ShopNode {
         }
     }
 
-    /// Returns true for one request in so many.
+    /// Returns true for one request in `one_in`, if the shop has this flaw.
     fn is_unlucky(&self, flaw: Flaw, one_in: u64) -> bool {
         self.requests.set(self.requests.get() + 1);
         self.flaw == flaw && self.requests.get().is_multiple_of(one_in)
@@ -335,11 +335,11 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn right_shop_is_accepted_wherever_a_mutant_is_not() {
+fn correct_shop_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

@@ -1,5 +1,5 @@
-//! A counter that goes up and down as a replicated data type, and the mistakes that one can make
-//! with it. Each differs from what is right in one line, and the workload must reject it.
+//! A counter that goes up and down as a replicated data type, and typical mistakes in it. Each
+//! differs from the correct counter in one line, and the workload must reject it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,16 +17,16 @@ use crate::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// Of two totals the greater one is believed, as if it could only grow.
+    /// A node keeps the greater of two totals, as if totals could only grow.
     Maximum,
-    /// A total is added to the one before, as if it said what has been added since.
+    /// A node adds a received total to the one before, as if it were a delta.
     Sum,
-    /// What was heard last is believed, though messages overtake each other.
-    HeardLast,
-    /// A node that comes back goes on under its old name, and numbers its totals from the start.
-    OldName,
-    /// A node tells what it has just heard from its client, and does not repeat it.
-    TellsOnce,
+    /// A node keeps the total that arrived last, although messages overtake each other.
+    LastArrival,
+    /// A restarted node keeps its name, and numbers its totals from the start.
+    KeepsName,
+    /// A node sends its total once per add, and does not repeat it.
+    SendsOnce,
 }
 
 pub static SPECIMENS: Specimens = Specimens::new(
@@ -34,39 +34,39 @@ pub static SPECIMENS: Specimens = Specimens::new(
     |world, seed| run(Flaw::None, world, seed),
     &[
         Mutant {
-            flaw: "merge totals as if they only grew",
+            flaw: "merge totals by their maximum",
             world: World::Calm,
             anomaly: "impossible sum",
             run: |world, seed| run(Flaw::Maximum, world, seed),
         },
         Mutant {
-            flaw: "take totals for deltas",
+            flaw: "add received totals as if they were deltas",
             world: World::Calm,
             anomaly: "impossible sum",
             run: |world, seed| run(Flaw::Sum, world, seed),
         },
         Mutant {
-            flaw: "believe what they heard last",
+            flaw: "keep the total that arrived last",
             world: World::Disorder,
             anomaly: "impossible sum",
-            run: |world, seed| run(Flaw::HeardLast, world, seed),
+            run: |world, seed| run(Flaw::LastArrival, world, seed),
         },
         Mutant {
-            flaw: "come back under their old name",
+            flaw: "keep their name after a restart but not their total",
             world: World::Deaths,
             anomaly: "impossible sum",
-            run: |world, seed| run(Flaw::OldName, world, seed),
+            run: |world, seed| run(Flaw::KeepsName, world, seed),
         },
         Mutant {
-            flaw: "tell the others only once",
+            flaw: "send each total to the others only once",
             world: World::Partitions,
             anomaly: "impossible sum",
-            run: |world, seed| run(Flaw::TellsOnce, world, seed),
+            run: |world, seed| run(Flaw::SendsOnce, world, seed),
         },
     ],
 );
 
-/// A total with its number: what one life of one node was told.
+/// The total of one incarnation of one node, with its number.
 type Totals = BTreeMap<String, (u64, i64)>;
 
 struct PnCounter {
@@ -85,18 +85,18 @@ enum Request {
 
 impl PnCounter {
     fn new(flaw: Flaw, cx: &Context) -> Self {
-        let life: u32 = match flaw {
-            Flaw::OldName => 0,
+        let incarnation: u32 = match flaw {
+            Flaw::KeepsName => 0,
             _ => cx.rng().random(),
         };
         Self {
             flaw,
-            me: format!("{} {life}", cx.id()),
+            me: format!("{} {incarnation}", cx.id()),
             totals: RefCell::default(),
         }
     }
 
-    fn tell(&self, cx: &Context) {
+    fn send_totals(&self, cx: &Context) {
         for peer in cx.peers() {
             cx.send(
                 peer,
@@ -115,7 +115,7 @@ impl PnCounter {
             match self.flaw {
                 Flaw::Maximum => *known = (number, total.max(known.1)),
                 Flaw::Sum if number > known.0 => *known = (number, total + known.1),
-                Flaw::HeardLast => *known = (number, total),
+                Flaw::LastArrival => *known = (number, total),
                 _ => *known = (*known).max((number, total)),
             }
         }
@@ -133,7 +133,7 @@ impl Node for PnCounter {
                 let (number, total) = totals.entry(self.me.clone()).or_default();
                 (*number, *total) = (*number + 1, *total + delta);
                 drop(totals);
-                self.tell(cx);
+                self.send_totals(cx);
                 Ok(Some(json!({ "type": "add_ok" })))
             }
             Request::Read => {
@@ -149,12 +149,12 @@ impl Node for PnCounter {
     }
 
     async fn background(&self, cx: &Context) {
-        if self.flaw == Flaw::TellsOnce {
+        if self.flaw == Flaw::SendsOnce {
             return;
         }
         loop {
             sleep(ms(500)).await;
-            self.tell(cx);
+            self.send_totals(cx);
         }
     }
 }
@@ -168,11 +168,11 @@ fn run(flaw: Flaw, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_counter_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+fn correct_counter_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

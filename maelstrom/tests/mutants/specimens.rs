@@ -1,7 +1,7 @@
-//! The mutants of a workload, and how they are found out.
+//! The mutants of a workload, and the checks that every workload rejects its mutants.
 //!
-//! Every mutant has a sibling with nothing wrong, which must pass in the same world from the same
-//! seeds: so it is the flaw that is found, and not the toy.
+//! Every mutant has a correct sibling, which must pass under the same faults from the same seeds.
+//! So the checker rejects the flaw and not the simple implementation.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -18,27 +18,27 @@ use eddy::workload::{EchoAnalysis, UniqueIdsAnalysis, Workload};
 
 use crate::world::World;
 
-/// A mutant must be caught on one of so many seeds.
+/// The number of seeds. Each mutant must be rejected on at least one.
 const SEEDS: u64 = 20;
 
-/// What shrinking a mutant's run may cost, in multiples of the run.
+/// The budget for shrinking a mutant's run, in multiples of the run.
 const SHRINK_BUDGET: u64 = 20;
 
-/// Runs some nodes in a world.
+/// A function that runs nodes under the faults of a world.
 pub type Scenario = fn(World, Seed) -> Run;
 
-/// Nodes that are wrong in one way.
+/// Nodes with one flaw.
 pub struct Mutant {
-    /// What they do, as a clause without its subject.
+    /// The flaw, as a clause whose subject is the nodes.
     pub flaw: &'static str,
-    /// Where it does harm.
+    /// The network and the faults under which the flaw shows.
     pub world: World,
-    /// The anomaly by which the checker must know them.
+    /// The anomaly that the checker must report.
     pub anomaly: &'static str,
     pub run: Scenario,
 }
 
-/// The mutants of one workload, and their sibling.
+/// The mutants of one workload, and their correct sibling.
 pub struct Specimens {
     pub workload: &'static dyn Workload,
     right: Scenario,
@@ -60,15 +60,15 @@ impl Specimens {
         }
     }
 
-    /// Of each mutant: how many seeds it takes to catch it, or what was seen of one that gets away.
-    /// Found out once.
+    /// Returns for each mutant the number of seeds until it is rejected, or the anomalies of one
+    /// that is never rejected for its flaw. The runs are made once.
     pub fn seeds_needed(&self) -> &[Result<u64, String>] {
         self.seeds_needed
             .get_or_init(|| self.mutants.iter().map(Mutant::seeds_needed).collect())
     }
 
-    /// Returns the length of the story of each mutant's smallest failing run; `None` for one whose
-    /// workload's checker has nothing against it.
+    /// Returns the length of the story of each mutant's smallest failing run; `None` for a run that
+    /// the workload's checker accepts.
     pub fn story_lengths(&self) -> Vec<Option<usize>> {
         let mutants = self.mutants.iter().zip(self.seeds_needed());
         mutants
@@ -80,14 +80,14 @@ impl Specimens {
             .collect()
     }
 
-    /// Every mutant is rejected, for what is wrong with it.
+    /// Asserts that every mutant is rejected for its flaw.
     pub fn assert_rejected(&self) {
         let outcomes = self.mutants.iter().zip(self.seeds_needed());
         let escaped: Vec<String> = outcomes
             .filter_map(|(mutant, outcome)| {
                 let seen = outcome.as_ref().err()?;
                 Some(format!(
-                    "who {} shows no {}: {seen}",
+                    "nodes that {} show no {}: {seen}",
                     mutant.flaw, mutant.anomaly
                 ))
             })
@@ -95,7 +95,8 @@ impl Specimens {
         assert!(escaped.is_empty(), "{}", escaped.join("\n"));
     }
 
-    /// The sibling passes wherever a mutant does not, from every seed that the mutant needs.
+    /// Asserts that the sibling passes under the faults of every mutant, from every seed that the
+    /// mutant needs.
     pub fn assert_sibling_accepted(&self) {
         let mut tried = BTreeSet::new();
         for (mutant, needed) in self.mutants.iter().zip(self.seeds_needed()) {
@@ -120,7 +121,7 @@ impl Mutant {
                 let why = run.results().explanation();
                 assert!(
                     why.is_some_and(|why| !why.is_empty()),
-                    "who {} is rejected without a reason",
+                    "nodes that {} are rejected without a reason",
                     self.flaw
                 );
                 return Ok(seed + 1);
@@ -131,7 +132,7 @@ impl Mutant {
     }
 }
 
-/// What the checkers call what they have against a run: Jepsen's name of it, where it has one.
+/// Returns the names of the anomalies of a run: Jepsen's names, where there are any.
 fn anomalies(run: &Run) -> BTreeSet<String> {
     let results = run.results();
     let mut found = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! Broken databases of lists, each of which the txn-list-append checker must reject.
 //!
-//! They are one small database with one thing wrong at a time: the first node executes transactions,
-//! the others pass them on to it. The database with nothing wrong passes under the same faults.
+//! They are one small database with one bug each: the first node executes transactions, and the
+//! others forward them to it. The database without a bug passes under the same faults.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,23 +15,24 @@ use tokio::time::sleep;
 use crate::specimens::{Mutant, Specimens};
 use crate::world::World;
 
-/// What is wrong with a database.
+/// The bug of a database.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bug {
-    /// Nothing.
+    /// No bug.
     None,
-    /// Transactions read a snapshot, and of two that wrote the same key the second is refused: that
-    /// is snapshot isolation, which two transactions that read what the other writes get past.
+    /// Transactions read a snapshot, and of two that wrote the same key the second is refused. That
+    /// is snapshot isolation, which accepts two transactions that each read what the other writes.
     WriteSkew,
     /// Transactions read a snapshot, and the last writer wins.
     LostUpdate,
-    /// A transaction can be seen before it is certain, and is taken back with "it was not done".
+    /// A transaction is visible before it is certain, and may be undone and answered with a
+    /// definite error.
     DirtyRead,
-    /// A transaction can be seen while it is half done.
+    /// A transaction is visible between its steps.
     IntermediateRead,
-    /// Every node answers transactions that only read from its own copy, which lags behind.
+    /// Every node answers read-only transactions from its own copy, which lags behind.
     StaleRead,
-    /// A node that does not reach the first one takes over, without asking for a majority.
+    /// A node that cannot reach the first one takes over without a majority.
     SplitBrain,
 }
 
@@ -52,13 +53,13 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: |world, seed| run(Bug::LostUpdate, world, seed),
         },
         Mutant {
-            flaw: "show a transaction, and take it back",
+            flaw: "show a transaction and then undo it",
             world: World::Distance,
             anomaly: "G1a",
             run: |world, seed| run(Bug::DirtyRead, world, seed),
         },
         Mutant {
-            flaw: "show a transaction half done",
+            flaw: "show a transaction between its steps",
             world: World::Distance,
             anomaly: "G1b",
             run: |world, seed| run(Bug::IntermediateRead, world, seed),
@@ -89,7 +90,7 @@ enum Request {
     Txn {
         txn: Vec<MicroOp>,
     },
-    /// From the first node to the others: their copy.
+    /// A copy of the lists, sent from the first node to the others.
     Copy {
         lists: Vec<(u64, Vec<u64>)>,
     },
@@ -127,7 +128,7 @@ impl Node for Database {
         match cx.call_within(ms(300), first, &request).await {
             Err(error) if self.bug == Bug::SplitBrain && !error.is_definite() => {
                 let Request::Txn { txn } = request else {
-                    unreachable!("a transaction was passed on")
+                    unreachable!("the other nodes forward transactions")
                 };
                 self.execute(txn, cx).await.map(Some)
             }
@@ -148,7 +149,9 @@ impl Database {
                 let mut lists = self.lists.borrow_mut();
                 let overtaken = written.iter().any(|key| lists.get(key) != before.get(key));
                 if self.bug == Bug::WriteSkew && overtaken {
-                    return Err(Error::txn_conflict("somebody else wrote the same key"));
+                    return Err(Error::txn_conflict(
+                        "another transaction wrote the same key",
+                    ));
                 }
                 lists.extend(written.iter().map(|key| (*key, snapshot[key].clone())));
             }
@@ -164,7 +167,7 @@ impl Database {
                 if self.bug == Bug::DirtyRead && cx.rng().random_bool(0.2) {
                     sleep(ms(20)).await;
                     self.take_back(&txn);
-                    return Err(Error::abort("it was not done"));
+                    return Err(Error::abort("the transaction was undone"));
                 }
             }
         }
@@ -212,11 +215,11 @@ fn run(bug: Bug, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_database_that_is_right_is_accepted_wherever_a_mutant_is_not() {
+fn correct_database_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

@@ -1,8 +1,8 @@
-//! Databases of registers that are wrong on purpose: the workload rejects each of them for what is
-//! wrong with it, at the level that forbids it.
+//! Databases of registers with one flaw each. The workload rejects each of them for its flaw, at
+//! the isolation level that forbids it.
 //!
-//! Beside each stands the strongest of the levels in question that it does satisfy: there it must
-//! pass, so that nothing is rejected for a wrong reason.
+//! Each must also pass at the strongest of these levels that it satisfies, so that none is rejected
+//! for a wrong reason.
 
 mod databases;
 
@@ -23,55 +23,55 @@ pub static SPECIMENS: Specimens = Specimens::new(
     |world, seed| run::<Serial>("strict-serializable", world, seed),
     &[
         Mutant {
-            flaw: "take a transaction back that others have read (held to read committed)",
+            flaw: "undo a transaction that others have read (checked for read committed)",
             world: World::Calm,
             anomaly: "G1a",
             run: |world, seed| run::<TakesBack>("read-committed", world, seed),
         },
         Mutant {
-            flaw: "write step by step where others read (held to read committed)",
+            flaw: "show each write of a transaction at once (checked for read committed)",
             world: World::Calm,
             anomaly: "G1b",
             run: |world, seed| run::<StepByStep>("read-committed", world, seed),
         },
         Mutant {
-            flaw: "write first, and read when others have written (held to read committed)",
+            flaw: "show all writes before they read (checked for read committed)",
             world: World::Calm,
             anomaly: "G1c",
             run: |world, seed| run::<WritesFirst>("read-committed", world, seed),
         },
         Mutant {
-            flaw: "read what others are about to write (held to read uncommitted)",
+            flaw: "read values before they are written (checked for read uncommitted)",
             world: World::Calm,
             anomaly: "cyclic-versions",
             run: |world, seed| run::<AboutToWrite>("read-uncommitted", world, seed),
         },
         Mutant {
-            flaw: "do not see their own writes (held to read atomic)",
+            flaw: "do not see their own writes (checked for read atomic)",
             world: World::Calm,
             anomaly: "internal",
             run: |world, seed| run::<Forgetful>("read-atomic", world, seed),
         },
         Mutant {
-            flaw: "read from before and after another transaction (held to consistent view)",
+            flaw: "read from before and after another transaction (checked for consistent view)",
             world: World::Calm,
             anomaly: "G-single-item",
             run: |world, seed| run::<ReadsCommitted>("consistent-view", world, seed),
         },
         Mutant {
-            flaw: "overwrite what another transaction wrote after their snapshot (held to cursor stability)",
+            flaw: "overwrite what another transaction wrote after their snapshot (checked for cursor stability)",
             world: World::Calm,
             anomaly: "lost-update",
             run: |world, seed| run::<Careless>("cursor-stability", world, seed),
         },
         Mutant {
-            flaw: "refuse only the second of two writes to a snapshot (held to serializable)",
+            flaw: "refuse only the second of two writes to a snapshot (checked for serializable)",
             world: World::Calm,
             anomaly: "G2-item",
             run: |world, seed| run::<Snapshots>("serializable", world, seed),
         },
         Mutant {
-            flaw: "read from a copy that lags (held to strict serializable)",
+            flaw: "read from a copy that lags (checked for strict serializable)",
             world: World::Calm,
             anomaly: "G-single-item-realtime",
             run: |world, seed| run::<Stale>("strict-serializable", world, seed),
@@ -122,13 +122,13 @@ impl<D: Database> Node for Server<D> {
     }
 }
 
-/// Lets other transactions go on.
+/// Waits for a random time, in which other transactions run.
 async fn pause(cx: &Context) {
     let pause = Duration::from_millis(cx.rng().random_range(0..10));
     tokio::time::sleep(pause).await;
 }
 
-/// The last write of a transaction to each of its registers.
+/// Returns the last write of a transaction to each of its registers.
 fn last_writes(txn: &[MicroOp]) -> Registers {
     let writes = txn.iter().filter(|(function, ..)| *function == W);
     writes
@@ -136,7 +136,7 @@ fn last_writes(txn: &[MicroOp]) -> Registers {
         .collect()
 }
 
-/// Performs the steps of a transaction on a view of its own; gives what it writes.
+/// Performs the steps of a transaction on its own view, and returns its writes.
 fn perform(txn: &mut [MicroOp], mut read: impl FnMut(i64) -> Option<i64>) -> Registers {
     let mut writes = Registers::new();
     for (function, key, value) in txn {
@@ -150,7 +150,7 @@ fn perform(txn: &mut [MicroOp], mut read: impl FnMut(i64) -> Option<i64>) -> Reg
     writes
 }
 
-/// Runs a database under much contention, held to a level of isolation.
+/// Runs a database under high contention, checked for an isolation level.
 fn run<D: Database>(level: &str, world: World, seed: Seed) -> Run {
     let nodes = Simulation::new(seed).nodes(1, |_: &Context| Server(D::default()));
     let load = Load::of(workload::TxnRwRegister).consistency_model(level);
@@ -161,18 +161,18 @@ fn run<D: Database>(level: &str, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn a_serial_database_is_accepted_wherever_a_mutant_is_not() {
+fn serial_database_is_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }
 
-/// Nothing is rejected for a wrong reason: at the strongest level that it does satisfy, each passes.
+/// So no mutant is rejected for a wrong reason.
 #[test]
-fn what_satisfies_a_level_is_accepted_at_it() {
+fn every_mutant_is_accepted_at_the_strongest_level_it_satisfies() {
     let accepted = |run: fn(&str, World, Seed) -> Run, level: &str| {
         for seed in 0..2 {
             run(level, World::Calm, Seed(seed)).assert_safe();
@@ -188,9 +188,9 @@ fn what_satisfies_a_level_is_accepted_at_it() {
     accepted(run::<Stale>, "serializable");
 }
 
-/// Reading each other's writes in a circle is not the same as reading what was never committed.
+/// A cycle of reads of each other's writes does not imply a read of uncommitted writes.
 #[test]
-fn who_writes_first_shows_no_other_anomaly_of_its_level() {
+fn database_that_writes_before_it_reads_shows_only_g1c() {
     let run = run::<WritesFirst>("read-committed", World::Calm, Seed(0));
     let analysis = run.results().workload_as::<TxnAnalysis>();
     let analysis = analysis.expect("the workload has transactions");

@@ -1,4 +1,4 @@
-//! Ids that repeat, each for one reason.
+//! Generators of ids with one flaw each, which the workload must reject.
 
 use std::cell::Cell;
 
@@ -15,8 +15,8 @@ use crate::world::World;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Recipe {
-    /// The node, a number drawn when it starts, and a count: no flaw.
-    NodeLifeCount,
+    /// The node, a random number for each incarnation, and a count: correct.
+    NodeIncarnationCount,
     Count,
     NodeCount,
     Clock,
@@ -30,34 +30,34 @@ enum Recipe {
 
 pub static SPECIMENS: Specimens = Specimens::new(
     &workload::UniqueIds,
-    |world, seed| run(Recipe::NodeLifeCount, world, seed),
+    |world, seed| run(Recipe::NodeIncarnationCount, world, seed),
     &[
         Mutant {
-            flaw: "count, and do not say who they are",
+            flaw: "use a counter without the node's id",
             world: World::Calm,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::Count, world, seed),
         },
         Mutant {
-            flaw: "count from the start when they come back",
+            flaw: "count from zero after a restart",
             world: World::Deaths,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::NodeCount, world, seed),
         },
         Mutant {
-            flaw: "look at the clock, and do not say who they are",
+            flaw: "use the clock without the node's id",
             world: World::Calm,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::Clock, world, seed),
         },
         Mutant {
-            flaw: "believe that every request has a millisecond of its own",
+            flaw: "use the same id for requests in one millisecond",
             world: World::Calm,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::NodeClock, world, seed),
         },
         Mutant {
-            flaw: "count within a millisecond, and believe that no millisecond comes again",
+            flaw: "count within a millisecond and assume that clocks never step back",
             world: World::Clocks,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::NodeClockCount, world, seed),
@@ -69,19 +69,19 @@ pub static SPECIMENS: Specimens = Specimens::new(
             run: |world, seed| run(Recipe::FewBits, world, seed),
         },
         Mutant {
-            flaw: "draw 64 bits, from the same seed in each life",
+            flaw: "draw 64 bits from the same seed in each incarnation",
             world: World::Deaths,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::SameSeed, world, seed),
         },
         Mutant {
-            flaw: "read a counter from lin-kv, and write it back",
+            flaw: "increment a counter in lin-kv without compare-and-set",
             world: World::Distance,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::SharedCounter, world, seed),
         },
         Mutant {
-            flaw: "keep their count in lww-kv, and start again from an old one",
+            flaw: "continue from a stale count in lww-kv after a restart",
             world: World::Deaths,
             anomaly: "duplicated",
             run: |world, seed| run(Recipe::LagsBehind, world, seed),
@@ -97,7 +97,7 @@ enum Request {
 
 struct Ids {
     recipe: Recipe,
-    life: u64,
+    incarnation: u64,
     count: Cell<u64>,
     /// The millisecond of the last id.
     last_ms: Cell<u128>,
@@ -105,7 +105,7 @@ struct Ids {
 
 impl Ids {
     fn new(recipe: Recipe, cx: &Context) -> Self {
-        let life = match recipe {
+        let incarnation = match recipe {
             Recipe::SameSeed => {
                 let number = cx.nodes().iter().position(|node| **node == *cx.id());
                 number.expect("a node is one of the nodes") as u64
@@ -114,7 +114,7 @@ impl Ids {
         };
         Self {
             recipe,
-            life,
+            incarnation,
             count: Cell::new(0),
             last_ms: Cell::new(0),
         }
@@ -128,7 +128,7 @@ impl Ids {
         let me = cx.id();
         let now_ms = cx.wall_clock().as_millis();
         Ok(match self.recipe {
-            Recipe::NodeLifeCount => format!("{me} {} {}", self.life, self.next()),
+            Recipe::NodeIncarnationCount => format!("{me} {} {}", self.incarnation, self.next()),
             Recipe::Count => self.next().to_string(),
             Recipe::NodeCount => format!("{me} {}", self.next()),
             Recipe::Clock => now_ms.to_string(),
@@ -141,7 +141,7 @@ impl Ids {
             }
             Recipe::FewBits => cx.rng().random_range(0..1_u32 << 20).to_string(),
             Recipe::SameSeed => {
-                let mut rng = ChaCha8Rng::seed_from_u64(self.life);
+                let mut rng = ChaCha8Rng::seed_from_u64(self.incarnation);
                 rng.set_word_pos(u128::from(2 * self.next()));
                 rng.random::<u64>().to_string()
             }
@@ -181,11 +181,11 @@ fn run(recipe: Recipe, world: World, seed: Seed) -> Run {
 }
 
 #[test]
-fn every_mutant_is_rejected_for_what_is_wrong_with_it() {
+fn every_mutant_is_rejected_for_its_flaw() {
     SPECIMENS.assert_rejected();
 }
 
 #[test]
-fn ids_that_are_right_are_accepted_wherever_a_mutant_is_not() {
+fn correct_ids_are_accepted_where_mutants_are_rejected() {
     SPECIMENS.assert_sibling_accepted();
 }

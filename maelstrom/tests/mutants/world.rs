@@ -1,4 +1,4 @@
-//! What mutants have to live with: the faults that bring out what is wrong with them.
+//! The networks and faults under which mutants run, each of which exposes some flaws.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use eddy::nemesis::{ClockSkew, Delays, Fault, Kill, Loss, Partition, Schedule, T
 use eddy::net::Latency;
 use eddy::simulation::{Simulation, ms, secs};
 
-/// A network, and what goes wrong.
+/// A network and its faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum World {
     Calm,
-    /// Everything takes a while, and not the same while.
+    /// Messages take a random time, 20 ms on average.
     Distance,
     LongDistance,
     Loss,
@@ -19,17 +19,18 @@ pub enum World {
     LossAndDisorder,
     Partitions,
     OneCutOff,
-    /// Without latency: what a node has said is out when it dies.
+    /// One node at a time is killed. Without latency, all that it has sent before arrives.
     Deaths,
-    /// The first node dies once, and is back at once: every request that is caught by a kill may
-    /// happen at any later time, and a few of those explain any value.
+    /// The first node is killed once and restarts after 1 ms. There are no further kills, because a
+    /// request during a kill may take effect at any later time, and a few of those explain any
+    /// value.
     OneDeath,
     /// Wall clocks step back and forth.
     Clocks,
 }
 
 impl World {
-    /// The simulation, in this world.
+    /// Adds the latency and the faults of this world to a simulation.
     pub fn around(self, simulation: Simulation) -> Simulation {
         let simulation = simulation.latency(self.latency());
         self.faults()
@@ -68,7 +69,7 @@ impl World {
 }
 
 impl fmt::Display for World {
-    /// Its faults and its latency, as they are.
+    /// Writes the faults and the latency.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts: Vec<String> = self.faults().iter().map(Schedule::to_string).collect();
         let latency = self.latency();

@@ -1,5 +1,5 @@
-//! The command line around a run: what a run leaves when it is killed, interrupted or out of disk, and
-//! what is done with runs of the past.
+//! Tests of the command line around a run: what a run leaves when it is killed, interrupted or out
+//! of disk space, and the commands for runs of the past.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use crate::processes::{Eddy, Finished};
 
-/// A run that goes on until it is ended from outside.
+/// The arguments of a run that lasts until a signal ends it.
 const ENDLESS: &str = "test -w broadcast --bin NODE --node-count 1 --time-limit 600 --rate 200";
 
 /// Starts an endless run, waits until the store holds some operations, and sends a signal to Eddy.
@@ -50,7 +50,7 @@ fn killed_eddy_leaves_a_run_that_can_be_judged() {
     let eddy = Eddy::new();
     assert_eq!(end_with(&eddy, "-KILL").code, None);
     eddy.run("list").expect(0, &["DIED"]);
-    // What the node acknowledged it also showed, or there was no read afterwards.
+    // Later reads showed what the node acknowledged, or there were none.
     let analysis = eddy.run("analyze store/current --json");
     assert!(matches!(analysis.code, Some(0 | 2)), "{}", analysis.text);
     let results = json(&analysis.text);
@@ -80,7 +80,7 @@ fn interrupted_run_prints_the_verdict_on_what_was_seen_and_its_page() {
 fn full_disk_costs_files_but_not_the_verdict() {
     let eddy = Eddy::new();
     let run = eddy.command("test -w echo --bin NODE --node-count 1 --time-limit 1 --rate 100 -q");
-    // Files may have 2 KiB. A signal that is ignored stays so, and writes fail instead.
+    // Limit files to 2 KiB. The signal stays ignored in Eddy, so writes fail instead.
     let script = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"";
     let output = Command::new("/bin/sh")
         .args(["-c", script])
@@ -100,7 +100,7 @@ fn full_disk_costs_files_but_not_the_verdict() {
 }
 
 #[test]
-fn runs_of_the_past_are_judged_compared_and_listed() {
+fn earlier_runs_are_analyzed_compared_and_listed() {
     let eddy = Eddy::new();
     let echo = "test -w echo --bin NODE --node-count 2 --time-limit 1 --seed 7 --quiet";
     eddy.run(&format!("{echo} --rate 20 --junit a.xml"))
@@ -130,7 +130,10 @@ fn runs_of_the_past_are_judged_compared_and_listed() {
 
     let comparison = eddy.run(&format!("compare {a} store/latest --html compare.html"));
     comparison.expect(0, &["valid", "INVALID", "rate", "20", "40", "ok-fraction"]);
-    assert!(!comparison.text.contains("concurrency"), "it is the same");
+    assert!(
+        !comparison.text.contains("concurrency"),
+        "only differences are shown"
+    );
     assert!(eddy.path("compare.html").is_file());
     eddy.run("compare store/latest nowhere")
         .expect(254, &["nowhere is not a directory"]);

@@ -234,11 +234,11 @@ fn write_program(path: &Path, text: &str) {
 }
 
 #[test]
-fn script_without_an_interpreter_line_runs_in_a_shell_and_has_a_data_directory() {
+fn script_without_an_interpreter_line_runs_in_a_shell_with_a_data_directory() {
     let eddy = Eddy::new();
     write_program(&eddy.path("node.sh"), SHELL_NODE);
     let mut command = eddy.command("test -w echo --bin node.sh --node-count 1 --time-limit 1");
-    // A directory for temporary files that is gone is not needed.
+    // Eddy must not need the directory for temporary files.
     let output = command.env("TMPDIR", "/no/such/directory").output();
     let run = Finished::from(output.expect("eddy can be run"));
     run.expect(0, &["looks good"]);
@@ -281,7 +281,7 @@ fn signal_running_eddy(signal: &str) -> std::process::ExitStatus {
         .spawn()
         .expect("eddy runs");
     let log = |node: usize| eddy.path(&format!("store/current/node-logs/n{node}.log"));
-    // Up and running: every node has logged its process id.
+    // Wait until every node has logged its process id.
     let pids: Vec<String> = (0..3)
         .map(|node| {
             loop {
@@ -309,7 +309,7 @@ fn signal_running_eddy(signal: &str) -> std::process::ExitStatus {
     status
 }
 
-/// Whether a process runs. One that has ended may still be listed, as a zombie.
+/// Returns whether a process runs. One that has ended may still be listed, as a zombie.
 fn is_running(pid: &str) -> bool {
     let output = Command::new("ps").args(["-o", "stat=", "-p", pid]).output();
     let state = output.expect("ps runs").stdout;

@@ -83,7 +83,7 @@ fn every_fault_is_shaded_in_every_plot_and_named_once() {
 }
 
 #[test]
-fn index_says_why_and_every_link_has_a_target() {
+fn index_gives_the_reason_and_every_link_has_a_target() {
     let run = gossip(20.0);
     let reports = Reports::of(&run);
     let page = reports.read("index.html");
@@ -196,7 +196,7 @@ fn each_key_has_its_history_and_each_anomaly_its_text() {
     assert!(text.contains("found: 1"), "{text}");
 }
 
-/// An operation of process `p` that takes `latency`.
+/// Creates an operation of process `p` that takes `latency`.
 fn pair(at: Duration, latency: Duration, p: u64, value: Edn) -> [Operation; 2] {
     [(Kind::Invoke, at), (Kind::Ok, at + latency)].map(|(kind, time)| Operation {
         index: 0,
@@ -239,7 +239,7 @@ fn every_golden_history_can_be_drawn() {
     for folder in fs::read_dir(golden).unwrap() {
         let folder = folder.unwrap().path();
         let history = history::read_file(&folder.join("history.edn.gz")).unwrap();
-        // The workload decides nothing here but the title.
+        // The workload determines only the title here.
         let reports = Reports::write(&history, None, &workload::Echo);
         assert_eq!(reports.warnings, [""; 0], "{}", folder.display());
         for name in ["latency-raw.svg", "latency-quantiles.svg", "rate.svg"] {

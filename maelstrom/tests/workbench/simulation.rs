@@ -1,4 +1,4 @@
-//! The simulator itself: runs repeat exactly, and nodes that never yield fail them.
+//! Tests of the simulator itself: runs repeat exactly, and nodes that never yield fail a run.
 
 use std::cell::{Cell, RefCell};
 
@@ -84,9 +84,9 @@ fn storm(seed: u64) -> Run {
         )
 }
 
-/// One seed, one run: every fault happens again in the same way.
+/// The faults are part of the run, so they must happen again in the same way.
 #[test]
-fn same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     let first = storm(7);
     first.assert_same(&storm(7));
     let events = first.journal().events();
@@ -103,7 +103,7 @@ fn different_seed_gives_a_different_run() {
     storm(7).assert_same(&storm(8));
 }
 
-/// A node that yields without end, which would keep virtual time from passing.
+/// A node that yields without end, so that virtual time would never pass.
 struct Spinner;
 
 impl Node for Spinner {
@@ -215,7 +215,7 @@ fn paused_node_does_not_tick_and_killed_node_starts_from_zero() {
     assert!((790..=802).contains(&killed), "{killed}");
 }
 
-/// A script decides when a cut begins; the cut ends when it is dropped.
+/// A script begins a cut, which ends when its guard is dropped.
 #[test]
 fn scripted_cut_lasts_as_long_as_its_guard() {
     for_each_seed(|seed| {
@@ -248,6 +248,6 @@ fn overlapping_faults_of_one_kind_compose() {
         .record_all_messages()
         .run(Load::of(workload::Broadcast).rate(50.0).time_limit(secs(8)));
     let lost = run.net().lost;
-    // One message for each broadcast, which are half of the operations, for all but the first second.
+    // One message for each broadcast, which is half of the operations, in all but the first second.
     assert!((120..220).contains(&lost), "{lost} messages were lost");
 }

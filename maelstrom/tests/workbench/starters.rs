@@ -1,4 +1,4 @@
-//! The nodes to begin with pass the echo workload, in each language whose toolchain is installed.
+//! The starter nodes pass the echo workload, in each language whose toolchain is installed.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

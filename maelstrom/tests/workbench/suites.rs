@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// A program that answers as Maelstrom would: it writes results and a history, and ends with 0.
+/// A program in place of Maelstrom: it writes results and a history, and exits with 0.
 const STAND_IN: &str = r#"#!/bin/sh
 set -e
 echo "$@" > arguments
@@ -24,7 +24,8 @@ ln -s echo/run$$ store/latest
 fn script(directory: &Path, name: &str, text: &str) {
     let path = directory.join(name);
     fs::write(&path, text).expect("a script can be written");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("and made executable");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+        .expect("a script can be made executable");
 }
 
 fn eddy(directory: &Path, arguments: &str) -> (Option<i32>, String) {
@@ -64,13 +65,13 @@ fn upstream_runs_the_same_binary_with_the_same_options_and_fills_the_same_table(
     assert!(given.starts_with("test -w echo --node-count 1 --time-limit 10 --rate 7 --bin /"));
     assert!(given.trim_end().ends_with("/echo -- -v"), "{given}");
     let json = fs::read_to_string(place.path().join("out.json")).expect("JSON is written");
-    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("the output is JSON");
     assert_eq!(json[0]["runs"][0]["figures"]["max ms"], 3.0);
     assert_eq!(json[0]["met"], true);
 }
 
 #[test]
-fn a_missed_target_or_a_missing_upstream_is_said_and_shows_in_the_exit_code() {
+fn missed_target_or_missing_upstream_is_reported_with_an_exit_code() {
     let place = workplace();
     script(
         place.path(),
@@ -96,7 +97,7 @@ fn a_missed_target_or_a_missing_upstream_is_said_and_shows_in_the_exit_code() {
         "{text}"
     );
 
-    fs::remove_file(place.path().join("maelstrom")).expect("it was there");
+    fs::remove_file(place.path().join("maelstrom")).expect("the stand-in exists");
     let (code, text) = eddy(place.path(), "suite echo --bench both --bin-dir .");
     assert_eq!(code, Some(254), "{text}");
     for hint in ["make maelstrom", "MAELSTROM=", "BENCH=eddy"] {
@@ -105,7 +106,7 @@ fn a_missed_target_or_a_missing_upstream_is_said_and_shows_in_the_exit_code() {
 }
 
 #[test]
-fn a_suite_that_does_not_exist_is_refused_with_those_that_do() {
+fn unknown_suite_is_refused_with_the_existing_ones() {
     let place = workplace();
     let (code, text) = eddy(place.path(), "suite gossip");
     assert_eq!(code, Some(254), "{text}");
@@ -113,7 +114,7 @@ fn a_suite_that_does_not_exist_is_refused_with_those_that_do() {
 }
 
 #[test]
-fn the_installation_refuses_an_archive_that_is_not_the_release() {
+fn installation_refuses_an_archive_that_is_not_the_release() {
     let place = workplace();
     let archive = place.path().join("maelstrom.tar.bz2");
     fs::write(&archive, "something else").expect("a file can be written");

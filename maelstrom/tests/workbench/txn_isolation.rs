@@ -1,5 +1,6 @@
-//! The checkers of transactions against databases whose isolation is known: what a level permits is
-//! never reported under it, and what it lets through is found in the long run.
+//! Runs the checkers of transactions on databases of known isolation. They never report what a
+//! level permits, and in long runs they find the anomalies that it permits when a stronger level is
+//! demanded.
 
 mod database;
 
@@ -17,7 +18,8 @@ fn check(data: Data, history: &History, model: &str) -> TxnAnalysis {
     }
 }
 
-/// Nothing that the model forbids is found; that there is nothing to judge is no fault.
+/// Asserts that nothing is found that the model forbids. A history without anything to judge is
+/// accepted.
 #[track_caller]
 fn assert_permitted(data: Data, history: &History, model: &str) {
     let analysis = check(data, history, model);
@@ -45,7 +47,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_took_place_one_after_another_is_strictly_serializable(
+    fn serial_transactions_are_strictly_serializable(
         (txns, schedule, data) in transactions(),
     ) {
         let history = run(Isolation::Serial, data, &txns, &schedule);
@@ -61,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn snapshots_are_strong_snapshot_isolation(
+    fn snapshot_reads_are_strong_snapshot_isolation(
         (txns, schedule, data) in transactions(),
     ) {
         let history = run(Isolation::Snapshot, data, &txns, &schedule);
@@ -69,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn reads_of_what_is_committed_are_read_committed(
+    fn reads_of_committed_values_are_read_committed(
         (txns, schedule, data) in transactions(),
     ) {
         let history = run(Isolation::ReadCommitted, data, &txns, &schedule);
@@ -77,7 +79,7 @@ proptest! {
     }
 }
 
-/// Transactions and a schedule from a simple generator of numbers, as many as one likes.
+/// Returns this number of transactions and a schedule, from a simple generator of random numbers.
 fn many(txns: usize) -> (Vec<Vec<Step>>, Vec<u8>) {
     let mut state = 88_172_645_463_325_252_u64;
     let mut next = move || {
@@ -100,9 +102,9 @@ fn many(txns: usize) -> (Vec<Vec<Step>>, Vec<u8>) {
     (txns, schedule)
 }
 
-/// The anomalies that a level lets through show up when it is asked for more.
+/// The anomalies that a level permits are found when a stronger level is demanded.
 #[test]
-fn each_level_is_told_from_the_next() {
+fn each_level_is_distinguished_from_the_next() {
     let (txns, schedule) = many(1_000);
     for (isolation, data, model, expected) in [
         (
@@ -154,10 +156,10 @@ fn each_level_is_told_from_the_next() {
     }
 }
 
-/// Size is no excuse: neither for a history without anomalies, nor for one whose dependencies hang
-/// together almost as a whole.
+/// The checkers must finish on large histories, both without anomalies and with one strongly
+/// connected component that spans nearly all transactions.
 #[test]
-fn a_hundred_thousand_transactions_are_judged() {
+fn hundred_thousand_transactions_get_a_verdict() {
     let (txns, schedule) = many(100_000);
     for (isolation, verdict) in [
         (Isolation::Serial, Verdict::Valid),

@@ -1,5 +1,5 @@
-//! Every workload that stores something, from its generator to its checker, against nodes of a few
-//! lines that are right by construction. What goes wrong here is the workbench's fault.
+//! Runs every workload that stores something, from its generator to its checker, against small
+//! nodes that are correct by construction. A failure here is a bug of the workbench.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ fn kind(request: &Value) -> &str {
     request["type"].as_str().expect("a request has a type")
 }
 
-/// A run against a single node.
+/// Runs a load against a single node.
 fn alone<F>(load: Load, seed: eddy::seed::Seed, node: fn() -> F) -> Run
 where
     F: FnMut(&Value) -> Value + 'static,
@@ -46,7 +46,7 @@ where
     run
 }
 
-/// All operations but those of these functions ended ok.
+/// Asserts that all operations ended ok, except those of these functions.
 fn assert_ok_but(run: &Run, exceptions: &[&str]) {
     for operation in run.history().clients() {
         let excepted = exceptions.contains(&operation.f.as_ref());
@@ -57,7 +57,7 @@ fn assert_ok_but(run: &Run, exceptions: &[&str]) {
 }
 
 #[test]
-fn g_set_accepts_a_set() {
+fn correct_set_is_accepted_by_g_set() {
     let node = || {
         let mut elements = BTreeSet::new();
         move |request: &Value| match kind(request) {
@@ -76,7 +76,7 @@ fn g_set_accepts_a_set() {
 }
 
 #[test]
-fn counters_accept_a_sum() {
+fn correct_sum_is_accepted_by_both_counters() {
     let node = || {
         let mut sum = 0;
         move |request: &Value| match kind(request) {
@@ -98,7 +98,7 @@ fn counters_accept_a_sum() {
 }
 
 #[test]
-fn transactions_accept_one_at_a_time() {
+fn serial_transactions_are_accepted() {
     let node = || {
         let mut store = BTreeMap::<String, Value>::new();
         move |request: &Value| {
@@ -136,7 +136,7 @@ fn transactions_accept_one_at_a_time() {
 }
 
 #[test]
-fn kafka_accepts_logs_and_leaves_no_message_unread() {
+fn correct_logs_are_accepted_with_every_message_read() {
     let node = || {
         let mut logs = BTreeMap::<String, Vec<Value>>::new();
         let mut committed = BTreeMap::<String, Value>::new();
@@ -169,14 +169,14 @@ fn kafka_accepts_logs_and_leaves_no_message_unread() {
         let run = alone(load, seed, node);
         assert_ok_but(&run, &["crash"]);
         run.assert_valid();
-        // The final phase ends at once where everybody has everything.
+        // The final phase ends as soon as every client has polled every message.
         let last = run.history().iter().last().expect("operations");
         assert_eq!((last.f.as_ref(), last.kind), ("poll", Kind::Ok));
         assert!(last.time < secs(21), "{last:?}");
     });
 }
 
-/// Leaves every request to the service `lin-kv`.
+/// A node that forwards every request to the service `lin-kv`.
 struct Proxy;
 
 impl Node for Proxy {
@@ -196,7 +196,7 @@ impl Node for Proxy {
 }
 
 #[test]
-fn lin_kv_accepts_the_service_behind_three_nodes() {
+fn lin_kv_service_behind_three_nodes_is_accepted() {
     for_seeds(5, |seed| {
         let run = Simulation::new(seed)
             .nodes(3, |_: &Context| Proxy)
@@ -204,7 +204,7 @@ fn lin_kv_accepts_the_service_behind_three_nodes() {
             .run(Load::of(workload::LinKv).rate(100.0).concurrency(12));
         assert!(run.failure().is_none(), "{:?}", run.failure());
         assert_eq!(run.protocol_violations(), 0);
-        // A compare-and-set fails where the value is another one, and a read where there is none.
+        // A compare-and-set fails if the key has another value, and a read if it has none.
         assert_ok_but(&run, &["cas", "read"]);
         let denied = run.history().clients().filter_map(|op| op.error.as_ref());
         for error in denied {

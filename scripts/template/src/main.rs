@@ -1,4 +1,4 @@
-//! The binary `@NAME@`.
+//! `@NAME@`, the binary.
 
 fn main() -> std::process::ExitCode {
     glomers::run(@CRATE@::@TYPE@::new)

@@ -21,7 +21,7 @@ use glomers::{Context, IntoNode};
 
 use plot::{Kind, Point};
 
-/// The number of seeds of each measurement, of which the worst figure counts.
+/// The number of seeds of each measurement. The tables show the worst figure of all seeds.
 const SEEDS: u64 = 5;
 
 /// Published solutions of challenges 3d and 3e: messages per operation and greatest latency in ms.
@@ -53,27 +53,27 @@ fn main() -> io::Result<()> {
             partitioned.verdict_and_cost()
         )
     };
-    let flood = |graph, insists| move |cx: &Context| Flood::new(cx, graph, insists);
+    let flood = |graph, retries| move |cx: &Context| Flood::new(cx, graph, retries);
     let steps = [
         ("flood", Graph::Topology, false),
         ("retry", Graph::Topology, true),
         ("tree", Graph::Tree, true),
         ("star", Graph::Star, true),
     ];
-    for (name, graph, insists) in steps {
-        let (calm, partitioned) = both(flood(graph, insists));
-        step(name, Kind::Step, calm, partitioned)?;
+    for (name, graph, retries) in steps {
+        let (fault_free, partitioned) = both(flood(graph, retries));
+        step(name, Kind::Step, fault_free, partitioned)?;
     }
-    let (calm, partitioned) = both(|_: &Context| Batches::new(ms(200)));
-    step("batches", Kind::Step, calm, partitioned)?;
+    let (fault_free, partitioned) = both(|_: &Context| Batches::new(ms(200)));
+    step("batches", Kind::Step, fault_free, partitioned)?;
     let profiles = [
         ("frugal", Windows::frugal()),
         ("balanced", Windows::balanced()),
         ("swift", Windows::swift()),
     ];
     for (name, windows) in profiles {
-        let (calm, partitioned) = both(move |cx: &Context| Broadcast::new(cx, windows));
-        step(name, Kind::Rounds, calm, partitioned)?;
+        let (fault_free, partitioned) = both(move |cx: &Context| Broadcast::new(cx, windows));
+        step(name, Kind::Rounds, fault_free, partitioned)?;
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("frontier.svg");
     std::fs::write(path, plot::svg(&points))?;
@@ -130,8 +130,8 @@ fn both<M: IntoNode + 'static>(
     make: impl Fn(&Context) -> M + Clone + 'static,
 ) -> (Figures, Figures) {
     let latency = Latency::constant(ms(100));
-    let calm = measure(make.clone(), 25, latency, false);
-    (calm, measure(make, 25, latency, true))
+    let fault_free = measure(make.clone(), 25, latency, false);
+    (fault_free, measure(make, 25, latency, true))
 }
 
 fn measure<M: IntoNode + 'static>(

@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-/// Who made a point.
+/// The origin of a point, which determines its colour.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Others.
+    /// A solution that others have published.
     Published,
-    /// A step of the story.
+    /// One of the simpler strategies of this project.
     Step,
-    /// The solution.
+    /// The solution of this project.
     Rounds,
 }
 
-/// A solution's cost and its greatest latency.
+/// A point of the plot: the cost of a solution and its greatest latency.
 pub struct Point {
     name: &'static str,
     kind: Kind,
@@ -22,7 +22,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// A point.
+    /// Creates a point from messages per operation and greatest latency in ms.
     pub fn new(name: &'static str, kind: Kind, messages: f64, max_ms: f64) -> Self {
         Self {
             name,
@@ -33,7 +33,7 @@ impl Point {
     }
 }
 
-/// An axis: from where to where, in values and in pixels.
+/// A logarithmic axis: its range in values and in pixels, and its labelled values.
 struct Axis {
     values: (f64, f64),
     pixels: (f64, f64),
@@ -48,22 +48,22 @@ impl Axis {
     }
 }
 
-const ACROSS: Axis = Axis {
+const X_AXIS: Axis = Axis {
     values: (0.25, 80.0),
     pixels: (70.0, 740.0),
     ticks: &[0.3, 1.0, 3.0, 10.0, 30.0],
 };
 
-const UP: Axis = Axis {
+const Y_AXIS: Axis = Axis {
     values: (80.0, 2500.0),
     pixels: (430.0, 30.0),
     ticks: &[100.0, 200.0, 500.0, 1000.0, 2000.0],
 };
 
-/// What the challenges ask for: 3d and 3e.
-const ASKED: [(&str, f64, f64); 2] = [("3d", 30.0, 600.0), ("3e", 20.0, 2000.0)];
+/// The limits of challenges 3d and 3e: messages per operation and greatest latency in ms.
+const LIMITS: [(&str, f64, f64); 2] = [("3d", 30.0, 600.0), ("3e", 20.0, 2000.0)];
 
-/// The picture.
+/// Draws the plot.
 pub fn svg(points: &[Point]) -> String {
     let mut picture = String::from(concat!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 480" "#,
@@ -78,17 +78,17 @@ pub fn svg(points: &[Point]) -> String {
     picture
 }
 
-/// Adds one element per line; writing to a string cannot fail.
+/// Adds one SVG element to the picture, on a line of its own.
 macro_rules! draw {
     ($picture:expr, $($part:tt)*) => {
-        writeln!($picture, $($part)*).expect("a string takes everything")
+        writeln!($picture, $($part)*).expect("writing to a string cannot fail")
     };
 }
 
 fn frame(picture: &mut String) {
-    let ((left, right), (bottom, top)) = (ACROSS.pixels, UP.pixels);
-    for &tick in ACROSS.ticks {
-        let x = ACROSS.place(tick);
+    let ((left, right), (bottom, top)) = (X_AXIS.pixels, Y_AXIS.pixels);
+    for &tick in X_AXIS.ticks {
+        let x = X_AXIS.place(tick);
         draw!(
             picture,
             r##"<path d="M{x:.1} {bottom}V{top}" stroke="#e5e5e5"/>"##
@@ -98,8 +98,8 @@ fn frame(picture: &mut String) {
             r#"<text x="{x:.1}" y="448" text-anchor="middle">{tick}</text>"#
         );
     }
-    for &tick in UP.ticks {
-        let (y, base) = (UP.place(tick), UP.place(tick) + 4.0);
+    for &tick in Y_AXIS.ticks {
+        let (y, base) = (Y_AXIS.place(tick), Y_AXIS.place(tick) + 4.0);
         draw!(
             picture,
             r##"<path d="M{left} {y:.1}H{right}" stroke="#e5e5e5"/>"##
@@ -109,8 +109,8 @@ fn frame(picture: &mut String) {
             r#"<text x="62" y="{base:.1}" text-anchor="end">{tick}</text>"#
         );
     }
-    for (name, messages, max_ms) in ASKED {
-        let (x, y) = (ACROSS.place(messages), UP.place(max_ms));
+    for (name, messages, max_ms) in LIMITS {
+        let (x, y) = (X_AXIS.place(messages), Y_AXIS.place(max_ms));
         draw!(
             picture,
             r##"<path d="M{left} {y:.1}H{x:.1}V{bottom}" fill="none" stroke="#999" stroke-dasharray="5 4"/>"##
@@ -132,13 +132,13 @@ fn frame(picture: &mut String) {
 }
 
 fn mark(picture: &mut String, point: &Point) {
-    let (x, y) = (ACROSS.place(point.messages), UP.place(point.max_ms));
+    let (x, y) = (X_AXIS.place(point.messages), Y_AXIS.place(point.max_ms));
     let (colour, weight) = match point.kind {
         Kind::Published => ("#8a8a8a", "normal"),
         Kind::Step => ("#3b78b5", "normal"),
         Kind::Rounds => ("#c8372d", "bold"),
     };
-    // Lower than ours: where both are close, both can be read.
+    // Published names are placed lower, so that both names are legible where two points are close.
     let lower = if point.kind == Kind::Published {
         12.0
     } else {

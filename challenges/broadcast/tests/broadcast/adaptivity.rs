@@ -9,7 +9,7 @@ use eddy::simulation::{Run, for_each_seed, for_seeds, ms, secs};
 use crate::delivery::DeliveryTimes;
 use crate::rig::{acknowledged, cluster, load};
 
-/// The longest delivery at this latency: a round and two hops, and 2 ms for rounding.
+/// Returns the longest delivery time at this latency: a round and two hops, and 2 ms for rounding.
 fn bound(hop: Duration) -> Duration {
     Windows::balanced().round + hop * 2 + ms(2)
 }
@@ -43,7 +43,7 @@ fn hop_of_a_second_costs_less_than_two_messages_per_operation() {
     });
 }
 
-/// Where latency is random, a timetable is of no use, and no node keeps to it.
+/// Where latency is random, a timetable is useless, and no node follows it.
 #[test]
 fn erratic_network_costs_little_more() {
     for_seeds(5, |seed| {
@@ -76,7 +76,7 @@ fn cluster_of_any_size_costs_two_messages_per_link_and_round() {
     }
 }
 
-/// The messages between nodes, with the times at which they were sent.
+/// Returns the messages between nodes, with the times at which they were sent.
 fn gossip(run: &Run) -> Vec<(Duration, serde_json::Value)> {
     let sent = run.journal().events().iter();
     let sent = sent.filter(|event| event.kind == EventKind::Send);
@@ -100,7 +100,7 @@ fn idle_cluster_is_silent() {
     });
 }
 
-/// Without faults, few messages only ask, answer or confirm.
+/// Without faults, few messages carry no items but only ask, answer or confirm.
 #[test]
 fn reliability_costs_less_than_five_percent_of_the_messages() {
     for windows in [Windows::frugal(), Windows::balanced(), Windows::swift()] {

@@ -141,13 +141,13 @@ fn rounds_meet_their_targets_after_a_slow_start() {
 
 /// One hop is 100 ms.
 #[test]
-fn swift_values_take_one_hop() {
+fn value_on_swift_takes_one_hop() {
     for_seeds(5, |seed| {
         let run = cluster(seed, 25, Windows::swift())
             .record_all_messages()
             .run(load());
         run.assert_valid();
-        // A run has more or fewer broadcasts among its operations, each of which costs 24 messages.
+        // The share of broadcasts among the operations varies between runs; each costs 24 messages.
         let times = DeliveryTimes::of(&run, 25);
         let broadcasts_per_op = times.count() as f64 / run.operations() as f64;
         let cost = run.messages_per_op();
@@ -159,9 +159,9 @@ fn swift_values_take_one_hop() {
     });
 }
 
-/// Lateness adds to the only hop, and to nothing after the first second.
+/// The delays of the first second lengthen the only hop, and have no effect after that.
 #[test]
-fn swift_values_take_one_hop_after_a_slow_start() {
+fn value_on_swift_takes_one_hop_after_a_slow_start() {
     for_seeds(3, |seed| {
         let run = cluster(seed, 25, Windows::swift())
             .nemesis(Delays::of(1.0, ms(100)).between(secs(0), secs(1)))
@@ -170,12 +170,12 @@ fn swift_values_take_one_hop_after_a_slow_start() {
         run.assert_valid();
         let times = DeliveryTimes::of(&run, 25);
         assert!(times.max() < SWIFT.max + ms(100));
-        // Messages of the first second may hold up the receiver for as long as they are late.
+        // A late message of the first second may delay the receiver by as much as it is late.
         SWIFT.assert_times(&times.since(ms(1200)));
     });
 }
 
-/// Partitions of every kind cost messages, but not many, and no value.
+/// Partitions of every kind cost few messages and lose no value.
 #[test]
 fn partitions_cost_less_than_two_messages_per_operation() {
     for windows in [Windows::frugal(), Windows::balanced()] {

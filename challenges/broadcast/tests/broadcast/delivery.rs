@@ -93,7 +93,7 @@ struct Replay {
     acknowledged: BTreeMap<i64, (EndpointId, Duration)>,
     /// The nodes that received a value from another node, and when.
     reached: BTreeMap<i64, BTreeMap<EndpointId, Duration>>,
-    /// How much of each origin's log a node holds, by node and origin.
+    /// The length of the prefix of each origin's log that a node holds, by node and origin.
     held: BTreeMap<(EndpointId, (usize, u32)), u64>,
     /// Runs that arrived before the run they continue.
     early: BTreeMap<(EndpointId, (usize, u32)), Batches>,

@@ -32,10 +32,11 @@ fn partition_of_any_kind_is_caught_up_within_two_seconds_of_its_heal() {
                 let times = DeliveryTimes::of(&run, 25);
                 let caught_up = times.last_after(secs(12));
                 assert!(caught_up < secs(2), "{kind:?}: {caught_up:?}");
-                // Then the cluster is as fast as before.
+                // After that the cluster delivers as fast as before.
                 let max = times.since(secs(14)).max();
                 assert!(max < windows.round + ms(215), "{kind:?}: {max:?}");
-                // One pair of nodes that are not hubs may have nothing to say to each other.
+                // A pair of nodes that are no hubs may exchange no messages, so cutting it may drop
+                // none.
                 let cut = run.net().dropped > 0 || kind == PartitionKind::OneWay;
                 assert!(cut, "the partition never cut anything");
             });
@@ -43,7 +44,8 @@ fn partition_of_any_kind_is_caught_up_within_two_seconds_of_its_heal() {
     }
 }
 
-/// In a ring of five, nodes hear only their neighbours, and some of them in one direction only.
+/// In this ring of five, nodes receive messages only from their neighbours, and over some links in
+/// one direction only.
 #[test]
 fn small_ring_converges_after_its_heal() {
     for count in [3, 5] {
@@ -59,7 +61,7 @@ fn small_ring_converges_after_its_heal() {
     }
 }
 
-/// Neither side waits for the other: each finds a hub of its own.
+/// Neither side waits for the other; each chooses a hub of its own.
 #[test]
 fn each_side_of_a_partition_delivers_its_own_values() {
     const SIDE: usize = 12;
@@ -78,11 +80,11 @@ fn each_side_of_a_partition_delivers_its_own_values() {
         assert!(run.net().dropped > 0, "the partition never cut anything");
         // Each side has five seconds to notice, and two to deliver.
         let values = acknowledged(&run, 25);
-        let amid = values
+        let during = values
             .iter()
             .filter(|value| value.at > secs(9) && value.at < secs(13));
         let reads = reads(&run, 25);
-        for value in amid {
+        for value in during {
             let mut here = reads.iter().filter(|read| {
                 (read.node < SIDE) == (value.node < SIDE) && read.at > value.at + secs(2)
             });
@@ -94,7 +96,7 @@ fn each_side_of_a_partition_delivers_its_own_values() {
 }
 
 #[test]
-fn loss_duplication_and_reordering_are_repaired() {
+fn lost_duplicated_and_reordered_messages_are_repaired() {
     for_each_seed(|seed| {
         let run = cluster(seed, 25, Windows::balanced())
             .nemesis(Loss::of(0.1).always())
@@ -122,11 +124,11 @@ fn paused_hub_is_replaced_and_catches_up() {
         assert_whole_after(&run, 25, secs(12), secs(2));
         // During the pause, the others deliver to each other.
         let values = acknowledged(&run, 25);
-        let amid = values
+        let during = values
             .iter()
             .filter(|it| it.node > 0 && it.at > secs(7) && it.at < secs(9));
         let reads = reads(&run, 25);
-        for value in amid {
+        for value in during {
             let mut others = reads.iter().filter(|read| read.node > 0);
             let seen = others
                 .all(|read| read.at < value.at + secs(2) || read.values.contains(&value.value));
@@ -135,8 +137,8 @@ fn paused_hub_is_replaced_and_catches_up() {
     });
 }
 
-/// A killed node loses everything. It learns again what others hold. A value that only it held is
-/// lost: an acknowledgement by a single node promises no more.
+/// A killed node loses all its values and receives again those that others hold. A value that only it
+/// held is lost, because an acknowledgement comes from a single node.
 #[test]
 fn restarted_node_receives_the_full_state() {
     for target in [Target::Node(0), Target::Node(7)] {

@@ -12,14 +12,14 @@ use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use eddy::workload;
 use glomers::Context;
 
-/// A cluster of the solution whose nodes are 100 ms from each other.
+/// Creates a cluster of the solution, with 100 ms of latency between nodes.
 pub fn cluster(seed: Seed, count: usize, windows: Windows) -> Simulation {
     Simulation::new(seed)
         .nodes(count, move |cx: &Context| Broadcast::new(cx, windows))
         .latency(Latency::constant(ms(100)))
 }
 
-/// The load of challenges 3d and 3e.
+/// Returns the load of challenges 3d and 3e.
 pub fn load() -> Load {
     Load::of(workload::Broadcast)
         .rate(100.0)
@@ -50,7 +50,8 @@ fn ok_pairs<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operation
     })
 }
 
-/// The node that a client of a cluster of `count` talks to, one client per node.
+/// Returns the node that an operation's client talks to, in a cluster of `count` nodes with one
+/// client each.
 fn node_of(operation: &Operation, count: usize) -> usize {
     match operation.process {
         Process::Client(client) => client as usize % count,
@@ -59,7 +60,7 @@ fn node_of(operation: &Operation, count: usize) -> usize {
 }
 
 fn integer(value: &Value) -> i64 {
-    value.as_int().expect("values are small integers")
+    value.as_int().expect("a value is an integer")
 }
 
 pub fn acknowledged(run: &Run, count: usize) -> Vec<Acknowledged> {
@@ -87,12 +88,12 @@ pub fn reads(run: &Run, count: usize) -> Vec<Read> {
         .collect()
 }
 
-/// Asserts that every read that begins `within` that time after `heal` shows every value that was
-/// acknowledged before.
+/// Asserts that every read that begins `within` after `heal` or later shows every value that was
+/// acknowledged before `heal`.
 pub fn assert_whole_after(run: &Run, count: usize, heal: Duration, within: Duration) {
     let old = acknowledged(run, count);
     let old: Vec<_> = old.into_iter().filter(|value| value.at <= heal).collect();
-    assert!(!old.is_empty(), "no value was at stake");
+    assert!(!old.is_empty(), "no value was acknowledged before the heal");
     let late: Vec<Read> = reads(run, count);
     let late = late.into_iter().filter(|read| read.at >= heal + within);
     let mut checked = 0;

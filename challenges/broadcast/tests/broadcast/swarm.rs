@@ -5,7 +5,7 @@ use eddy::simulation::{Configuration, FaultKind, Run, Swarm, ms, secs};
 use eddy::workload;
 use glomers::prelude::*;
 
-/// All faults but crashes, which lose the values that only the crashed node knew.
+/// Draws all faults but crashes, which lose the values that only the crashed node held.
 fn swarm() -> Swarm {
     Swarm::of(workload::Broadcast)
         .nodes(2..=12)
@@ -35,6 +35,6 @@ fn random_faults_lose_no_value() {
 }
 
 #[test]
-fn equal_seeds_give_equal_runs() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

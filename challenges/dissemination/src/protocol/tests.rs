@@ -65,7 +65,7 @@ impl<T: Item> Cluster<T> {
         self.stars[node].publish(item, self.now);
     }
 
-    /// Puts on the network what the nodes send now.
+    /// Collects the messages that the nodes send now, and puts them on the network.
     fn send(&mut self) {
         for node in 0..self.stars.len() {
             for (peer, gossip) in self.stars[node].act(self.now) {
@@ -170,12 +170,19 @@ fn single_item_takes_two_hops_and_one_confirmation_per_link() {
     cluster.run_until(secs(5) + 2 * HOP);
     assert!(cluster.agree());
     cluster.run_until(secs(10));
-    assert_eq!(cluster.sent - hellos, 1 + 4 + 4, "up, down, confirmed");
-    assert!(!cluster.run_until(secs(1000)), "and then silence");
+    assert_eq!(
+        cluster.sent - hellos,
+        1 + 4 + 4,
+        "one message up, four down, four confirmations"
+    );
+    assert!(
+        !cluster.run_until(secs(1000)),
+        "the cluster is silent afterwards"
+    );
 }
 
 #[test]
-fn nodes_cut_off_from_the_hub_agree_on_another() {
+fn nodes_cut_off_from_the_hub_agree_on_another_hub() {
     let mut cluster = Cluster::<i64>::new(6, WINDOWS, 0);
     cluster.lost =
         Box::new(|at, from, to, _| at > secs(2) && at < secs(20) && (from < 3) != (to < 3));
@@ -267,7 +274,10 @@ fn restarted_node_receives_the_full_state() {
         cluster.publish(victim, 100);
         cluster.run_until(secs(15));
         assert!(cluster.agree());
-        assert!(!cluster.run_until(secs(1000)), "and then silence");
+        assert!(
+            !cluster.run_until(secs(1000)),
+            "the cluster is silent afterwards"
+        );
     }
 }
 

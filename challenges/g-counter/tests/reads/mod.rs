@@ -19,8 +19,8 @@ fn number(op: &Operation) -> i64 {
     op.value.as_int().expect("an integer")
 }
 
-/// Asserts that every read shows at least what was acknowledged `lag` before its invocation, and at
-/// most what clients had asked to add before its completion.
+/// Asserts that every read includes at least the adds acknowledged `lag` before its invocation, and
+/// at most the adds invoked before its completion.
 pub fn assert_reads_are_fresh(run: &Run, lag: Duration) {
     for (read, answer) in succeeded(run, "read") {
         let acknowledged = succeeded(run, "add")

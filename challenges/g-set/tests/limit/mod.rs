@@ -1,9 +1,9 @@
 //! The earliest time at which an element can be everywhere, given the partitions of a run.
 //!
-//! No node can know what happens on the other side of a partition. So the latency of a set is the
-//! sum of two: the time that the network takes, which no set can improve on, and the time that the
-//! set adds. This module computes the first from the history, for each element, as if every node
-//! sent everything to every other node all the time.
+//! A partition delays every element by a time that no implementation can shorten. The latency of an
+//! element is therefore the sum of two: the time that the network needs, and the time that the set
+//! adds. This module computes the first from the history, for each element, as if every node sent
+//! everything to every other node all the time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use eddy::edn::Value;
 use eddy::history::{Kind, Operation, Process};
 use eddy::simulation::Run;
 
-/// The nodes of every run here.
+/// The number of nodes of every run.
 pub const NODES: usize = 5;
 
 /// The latency of a message.
@@ -46,7 +46,7 @@ pub fn node_of(operation: &Operation) -> usize {
     }
 }
 
-/// Returns the elements that a read showed.
+/// Returns the elements in the reply to a read.
 pub fn elements(read: &Operation) -> BTreeSet<i64> {
     match &read.value {
         Value::Vector(seen) => seen.iter().map(number).collect(),
@@ -64,7 +64,7 @@ fn succeeded<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operatio
     pairs.filter(|(_, completion)| completion.kind == Kind::Ok)
 }
 
-/// Returns, for each element, when the last read began that missed it.
+/// Returns, for each element, the invocation time of the last read that did not contain it.
 fn last_misses(run: &Run) -> BTreeMap<i64, Duration> {
     let adds = succeeded(run, "add").map(|(_, ack)| number(&ack.value));
     let mut pending: BTreeSet<i64> = adds.collect();
@@ -81,7 +81,8 @@ fn last_misses(run: &Run) -> BTreeMap<i64, Duration> {
     misses
 }
 
-/// The pairs of nodes of which the first does not hear the second, and the time from which on.
+/// The cuts of a run: from each time on, the pairs of nodes of which the first receives nothing from
+/// the second.
 struct Cuts(Vec<(Duration, BTreeSet<(usize, usize)>)>);
 
 impl Cuts {
@@ -90,27 +91,30 @@ impl Cuts {
         for op in run.history().iter() {
             match &*op.f {
                 "stop-partition" => cuts.push((op.time, BTreeSet::new())),
-                "start-partition" => cuts.extend(deaf(&op.value).map(|deaf| (op.time, deaf))),
+                "start-partition" => {
+                    cuts.extend(blocked(&op.value).map(|blocked| (op.time, blocked)))
+                }
                 _ => {}
             }
         }
         Self(cuts)
     }
 
-    /// Returns when a message from one node to another gets through that is repeated from `at` on.
+    /// Returns the time at which a message that one node repeats from `at` on can reach another.
     fn opens(&self, from: usize, to: usize, at: Duration) -> Duration {
         let ends = self.0.iter().skip(1).map(|(begin, _)| *begin);
         let phases = self.0.iter().zip(ends.chain([Duration::MAX]));
-        let mut open = phases.filter(|((_, deaf), end)| *end > at && !deaf.contains(&(to, from)));
+        let mut open =
+            phases.filter(|((_, blocked), end)| *end > at && !blocked.contains(&(to, from)));
         let ((begin, _), _) = open.next().expect("every partition is healed in the end");
         at.max(*begin)
     }
 
-    /// Returns when every node can know what one node knows at `at`.
+    /// Returns the earliest time at which every node can hold what one node holds at `at`.
     fn everywhere(&self, origin: usize, at: Duration) -> Duration {
         let mut reached = [Duration::MAX; NODES];
         reached[origin] = at;
-        // The longest path has this many hops.
+        // A path has at most one hop less than there are nodes.
         for _ in 1..NODES {
             for from in 0..NODES {
                 for to in 0..NODES {
@@ -125,20 +129,20 @@ impl Cuts {
     }
 }
 
-/// `[:isolated {"n1" #{"n2"}}]`: `n1` does not hear `n2`.
-fn deaf(value: &Value) -> Option<BTreeSet<(usize, usize)>> {
+/// Parses `[:isolated {"n1" #{"n2"}}]`, which says that `n1` receives nothing from `n2`, into pairs.
+fn blocked(value: &Value) -> Option<BTreeSet<(usize, usize)>> {
     let [_, Value::Map(isolated)] = value.as_seq()? else {
         return None;
     };
     let node = |name: &Value| name.as_str()?.strip_prefix('n')?.parse().ok();
-    let mut deaf = BTreeSet::new();
+    let mut blocked = BTreeSet::new();
     for (receiver, senders) in isolated {
         let Value::Set(senders) = senders else {
             return None;
         };
         for sender in senders {
-            deaf.insert((node(receiver)?, node(sender)?));
+            blocked.insert((node(receiver)?, node(sender)?));
         }
     }
-    Some(deaf)
+    Some(blocked)
 }

@@ -40,8 +40,8 @@ impl Broker {
         self.shards[ticket.shard].requests.withdraw(ticket.number)
     }
 
-    /// Returns the committed messages from these offsets on, as far as this node has them. Keys
-    /// with nothing to read are left out.
+    /// Returns the committed messages from these offsets on that this node has. Keys without such
+    /// messages are left out.
     pub fn poll(&self, from: &BTreeMap<Rc<str>, u64>) -> BTreeMap<Rc<str>, Vec<(u64, Value)>> {
         let tail = |(key, from): (&Rc<str>, &u64)| {
             let journal = &self.shards[self.shard_of(key)].journal;
@@ -65,7 +65,7 @@ impl Broker {
         }
     }
 
-    /// Returns the committed offsets of these keys, as far as this node has them.
+    /// Returns the committed offsets of these keys that this node knows.
     pub fn committed_offsets(&self, keys: Vec<Rc<str>>) -> BTreeMap<Rc<str>, u64> {
         let known = keys
             .into_iter()

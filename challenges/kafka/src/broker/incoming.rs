@@ -53,7 +53,7 @@ impl Broker {
 
     /// Handles the first message of an incarnation of another node, which has no data.
     fn on_new_incarnation(&mut self, node: usize, incarnation: u64, now: Instant) {
-        // What relied on the incarnation before must be checked.
+        // State that relied on the previous incarnation must be checked.
         self.check_at = now;
         if incarnation == 1 {
             self.links[node].incarnation = incarnation;

@@ -19,7 +19,7 @@ const INQUIRY_INTERVAL: Duration = Duration::from_secs(1);
 /// Delay before a proposal is repeated that lin-kv answered with an error.
 const PROPOSAL_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What happens when a record changes, or a proposal has an outcome.
+/// Reactions to a changed record, and to the outcome of a proposal.
 impl Broker {
     /// Adopts a leadership record if it is newer than the one known.
     pub(super) fn adopt(&mut self, number: usize, newer: Leadership, now: Instant) {
@@ -66,8 +66,8 @@ impl Broker {
         self.release(shard, now);
     }
 
-    /// Handles an error of lin-kv. The change may have been made all the same, so the proposal stays
-    /// pending, and is repeated until its outcome is known.
+    /// Handles an error of lin-kv. The change may have been made despite the error, so the proposal
+    /// stays pending and is repeated until its outcome is known.
     pub fn on_proposal_failed(&mut self, proposal: &Proposal, now: Instant) {
         let pending = self.shards[proposal.shard].pending.as_mut();
         if let Some(pending) = pending.filter(|pending| pending.proposal == *proposal) {
@@ -76,10 +76,10 @@ impl Broker {
     }
 }
 
-/// When a record must change.
+/// The conditions under which a record must change.
 impl Broker {
-    /// Proposes a new record if the shard has lost its leader, or the leader can change who is in
-    /// sync for the better.
+    /// Proposes a new record if the shard has lost its leader, or if the leader can remove dead
+    /// members or add members that have caught up.
     pub(super) fn check_membership(&mut self, number: usize, now: Instant) {
         let shard = &mut self.shards[number];
         let Some(from) = shard.leadership.clone() else {
@@ -184,8 +184,8 @@ impl Broker {
         let alive = successors.copied().filter(|m| self.is_alive(*m, now));
         let mut in_sync: Vec<_> = alive.collect();
         if in_sync.len() < self.settings.quorum() {
-            // Nothing can be committed until other nodes have joined. Silent members miss nothing
-            // until then, and have the only copies if this node dies: they stay in sync.
+            // Nothing can be committed until other nodes have joined. Until then silent members
+            // miss nothing, and they have the only other copies, so they stay in sync.
             let silent = known.in_sync.iter().filter(|m| self.is_silent(m));
             let silent: Vec<_> = silent.filter(|m| !in_sync.contains(m)).copied().collect();
             in_sync.extend(silent);
@@ -200,8 +200,9 @@ impl Broker {
             .then(|| known.led_by(self.me, in_sync))
     }
 
-    /// Follower: returns the same record, a change that changes nothing, to learn which one is in
-    /// force. The leader may have added this node to those in sync and died before it could say so.
+    /// Follower: returns a proposal of the unchanged record, whose outcome shows which record is in
+    /// force. The leader may have added this node to those in sync and died before it could
+    /// announce that.
     fn inquire(
         &mut self,
         number: usize,
@@ -218,11 +219,11 @@ impl Broker {
     }
 }
 
-/// Which members have failed.
+/// Detection of failed members.
 impl Broker {
-    /// Returns whether silent members are dead, and not this node cut off. A node that is cut off
-    /// sees all others fall silent, one a little later than the next; so every living member must
-    /// have answered long after the silent ones.
+    /// Returns whether silent members are dead, rather than this node being cut off. A node that is
+    /// cut off sees all others fall silent within a short time. So every living member must have
+    /// answered long after the silent ones did.
     fn failures_are_certain(&self, known: &Leadership, now: Instant) -> bool {
         let others = known.in_sync.iter().filter(|m| m.node != self.me.node);
         let (living, dead): (Vec<&Member>, Vec<&Member>) =
@@ -237,7 +238,7 @@ impl Broker {
             .all(|m| acked_at(m) > silent_since + DEAD_AFTER / 2)
     }
 
-    /// Returns whether a member may still have its data, for all that this node knows.
+    /// Returns whether a member may still have its data, as far as this node knows.
     fn is_silent(&self, member: &Member) -> bool {
         self.links[member.node].incarnation <= member.incarnation
     }

@@ -44,8 +44,8 @@ impl Shard {
         follower.owes_ack = true;
         if !follower.is_prefix {
             // Uncommitted entries may be of an epoch whose end they did not survive. They may also
-            // be needed, if this member is in sync and the new leader dies at once: it gives them
-            // up only in exchange for all entries with which the leader began.
+            // be needed if this member is in sync and the new leader dies at once. So this member
+            // gives them up only when it receives all entries with which the leader began.
             let is_whole = until >= appended.base || !leadership.includes(me);
             if appended.from > journal.committed() || !is_whole {
                 follower.needs_resend = true;
@@ -67,8 +67,8 @@ impl Shard {
             && is_pair(leadership.in_sync.iter().copied(), leadership.leader, me);
         journal.commit(match only_we_were_required {
             // Both members have the entries of this batch, and no other was required when it was
-            // sent; one that joins later must copy them first. About later entries, which the
-            // journal may hold already, the batch says nothing.
+            // sent; one that joins later must copy them first. The batch proves nothing about later
+            // entries, which the journal may already hold.
             true => until.max(appended.committed),
             false => appended.committed,
         })
@@ -90,7 +90,7 @@ mod tests {
         incarnation: 1,
     };
 
-    /// A follower that is alone in sync with its leader.
+    /// Creates the only follower that is in sync with its leader.
     fn follower_of_a_pair() -> Shard {
         let mut shard = Shard::new();
         let leadership = Leadership {
@@ -103,7 +103,8 @@ mod tests {
         shard
     }
 
-    /// Entries `from..until` of the leader's journal, none of which it has committed.
+    /// Creates a message with entries `from..until` of the leader's journal, none of which the
+    /// leader has committed.
     fn appended(from: usize, until: usize, joining: bool) -> Appended {
         let entry = |position: usize| Entry {
             key: "a".into(),

@@ -69,8 +69,8 @@ impl Leader {
             || progress.acked_version < Some(version)
     }
 
-    /// Marks everything as unsent that a follower has not acknowledged for too long, and returns
-    /// whether there is anything.
+    /// Marks as unsent what a follower has left unacknowledged for too long, and returns whether
+    /// there is anything.
     pub fn rewind_if_overdue(&mut self, follower: usize, now: Instant) -> bool {
         let progress = &mut self.progress[follower];
         if !progress.retry.take_fired(now) {
@@ -176,7 +176,7 @@ impl Shard {
         self.journal.commit(everywhere)
     }
 
-    /// Leader: records an acknowledgement, and returns whether it is news.
+    /// Leader: records an acknowledgement, and returns whether it contains anything new.
     pub fn record_ack(&mut self, follower: usize, ack: &Ack) -> bool {
         let epoch = self.leadership.as_ref().map(|known| known.epoch);
         let Role::Leader(leader) = &mut self.role else {

@@ -2,7 +2,7 @@
 //!
 //! The leader appends ([`leader`]) and the others copy ([`follower`]). An entry is committed when
 //! every member that is in sync has it. Each of them therefore has all committed entries and can
-//! take over without asking others what it missed: there are no elections and no comparison of
+//! take over without fetching entries from others. There are no elections and no comparison of
 //! logs.
 
 mod follower;

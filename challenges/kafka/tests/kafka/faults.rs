@@ -1,5 +1,5 @@
-//! Faults: acknowledged messages stay, in order and once; refused ones have no effect; and all sends
-//! succeed again after the faults have ended.
+//! Behaviour under faults: acknowledged messages stay in their logs, in order and once; refused
+//! ones have no effect; and all sends succeed again after the faults have ended.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn one_kill_at_a_time(simulation: Simulation) -> Simulation {
 }
 
 #[test]
-fn partition_of_two_nodes_loses_and_repeats_nothing() {
+fn partition_of_two_nodes_loses_and_repeats_no_message() {
     for_each_seed(|seed| {
         let simulation = cluster(seed, 2).nemesis(Partition::halves().every(secs(3)));
         let run = survive(2, 300.0, simulation);
@@ -74,7 +74,7 @@ fn send_without_a_reachable_leader_is_refused_within_a_second() {
 }
 
 #[test]
-fn partition_of_three_or_five_nodes_loses_and_repeats_nothing() {
+fn partition_of_three_or_five_nodes_loses_and_repeats_no_message() {
     for nodes in [3, 5] {
         for_each_seed(|seed| {
             let partition = Partition::of([PartitionKind::One, PartitionKind::MajoritiesRing]);
@@ -86,7 +86,7 @@ fn partition_of_three_or_five_nodes_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn one_way_partition_loses_and_repeats_nothing() {
+fn one_way_partition_loses_and_repeats_no_message() {
     for_each_seed(|seed| {
         let simulation = cluster(seed, 3).nemesis(Partition::one_way().every(secs(2)));
         let run = survive(3, 300.0, simulation);
@@ -94,7 +94,7 @@ fn one_way_partition_loses_and_repeats_nothing() {
     });
 }
 
-/// A leader that is cut off is replaced: after three seconds all requests of the others succeed.
+/// After three seconds all requests of the other nodes succeed.
 #[test]
 fn majority_replaces_a_leader_that_is_cut_off() {
     for_each_seed(|seed| {
@@ -126,7 +126,7 @@ fn majority_replaces_a_killed_leader() {
 }
 
 #[test]
-fn acknowledged_messages_survive_the_death_of_their_leader() {
+fn acknowledged_messages_survive_a_leader_crash() {
     for nodes in [2, 3, 5] {
         for_each_seed(|seed| {
             let run = survive(nodes, 300.0, one_kill_at_a_time(cluster(seed, nodes)));
@@ -161,8 +161,8 @@ fn lost_repeated_and_reordered_messages_are_tolerated() {
     });
 }
 
-/// The most dangerous moment: the other members in sync are silent, and the only one left is killed
-/// while it takes over, before another node can join. The silent members have missed nothing.
+/// The other members in sync are silent, and the only one left is killed while it takes over,
+/// before another node can join. The silent members have missed no committed entry.
 #[test]
 fn leader_crash_during_takeover_loses_no_acks() {
     for_each_seed(|seed| {
@@ -177,10 +177,10 @@ fn leader_crash_during_takeover_loses_no_acks() {
     });
 }
 
-/// Period of the faults below.
+/// Time from the start of one wave of faults to the next.
 const WAVE_PERIOD: Duration = secs(10);
 
-/// The part of each period in which faults happen. In the rest a killed node can get in sync again.
+/// The part of each wave in which faults happen. In the rest a killed node can get in sync again.
 const FAULT_PERIOD: Duration = secs(6);
 
 /// Three waves of faults. In each, one node is killed, and others are cut off and paused, at random
@@ -203,10 +203,10 @@ fn waves(seed: Seed, simulation: Simulation) -> Simulation {
     })
 }
 
-/// The promise: any one node may be killed under any other faults, and the next one after four
-/// seconds without faults.
+/// Checks the promise of the README: any one node may be killed under any other faults, and the
+/// next one after four seconds without faults.
 #[test]
-fn all_faults_at_once_lose_and_repeat_nothing() {
+fn all_faults_at_once_lose_and_repeat_no_message() {
     for nodes in [3, 5] {
         for_seeds(10, |seed| {
             let simulation = waves(seed, cluster(seed, nodes))
@@ -223,8 +223,8 @@ fn all_faults_at_once_lose_and_repeat_nothing() {
     }
 }
 
-/// Beyond the promise: all members in sync are killed at once, and their messages are lost. After
-/// the restart their shards stay closed, so that no offset is given to another message.
+/// All members in sync are killed at once, which the README excludes, and their messages are lost.
+/// After the restart their shards stay closed, so that no offset is given to another message.
 #[test]
 fn restart_without_data_is_consistent() {
     for nodes in [2, 3] {

@@ -46,7 +46,8 @@ fn analysis(run: &Run) -> &LogAnalysis {
     analysis.expect("the workload is kafka")
 }
 
-/// Returns the invocations and completions of all clients' requests; crashes are none.
+/// Returns the invocations and completions of all clients' requests. Crashes of clients are not
+/// requests.
 fn requests(run: &Run) -> impl Iterator<Item = (&Operation, &Operation)> {
     let pairs = run.history().pairs();
     let pairs = pairs.filter(|(invocation, _)| invocation.is_client() && invocation.f != "crash");

@@ -40,7 +40,7 @@ fn two_nodes_meet_message_and_latency_targets() {
     });
 }
 
-/// The same, with acknowledged messages on their leader only.
+/// Challenges 5b and 5c, with acknowledged messages on their leader only.
 #[test]
 fn single_replica_needs_a_third_of_a_message_per_operation() {
     for_each_seed(|seed| {

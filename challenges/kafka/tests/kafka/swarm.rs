@@ -28,7 +28,7 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn random_faults_lose_and_repeat_nothing() {
+fn random_faults_lose_and_repeat_no_message() {
     swarm().for_each(10, |drawn| {
         let run = run(drawn);
         run.assert_valid();

@@ -17,18 +17,18 @@ pub struct Packet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
-    /// Asks whether the receiver would vote for the sender in this term. Changes no term.
+    /// The sender asks whether the receiver would vote for it in this term. Changes no term.
     PreVote,
     /// The receiver of a pre-vote would vote for its sender.
     PreVoteGranted,
-    /// Asks for the receiver's vote in this term.
+    /// The sender asks for the receiver's vote in this term.
     Vote,
     /// The vote, which is on the voter's disk.
     VoteGranted,
     /// The sender leads and asks for its lease to be renewed.
     Renew {
-        /// When the leader sent it, in microseconds of the leader's own clock. Only the leader
-        /// interprets it.
+        /// The time at which the leader sent it, in microseconds of the leader's own clock. Only
+        /// the leader interprets it.
         sent_at_micros: u64,
         /// Whether the leader waits for [`Renewed`](Self::Renewed).
         reply: bool,

@@ -25,7 +25,7 @@ pub use timing::{CLOCK_RATE_ERROR, Timing};
 use crate::{Clock, Term};
 use message::Packet;
 
-/// The log is rewritten when it is longer than this: about a thousand elections.
+/// The length of the log above which it is rewritten, which is about a thousand elections.
 const MAX_LOG_BYTES: u64 = 64 * 1024;
 
 /// A node that votes for leaders with leases.
@@ -33,7 +33,7 @@ pub struct Lease {
     id: NodeId,
     elector: RefCell<Elector>,
     wal: Cell<Option<Wal>>,
-    /// The term on disk. A later one may still be forgotten, so no answer mentions it.
+    /// The term on disk. A crash may lose a later one, so no reply contains it.
     durable_term: Cell<Term>,
     failed: Cell<bool>,
     changed: Notify,
@@ -61,7 +61,7 @@ impl Lease {
     ///
     /// # Errors
     ///
-    /// The disk cannot be read, or what is on it is damaged.
+    /// The disk cannot be read, or its contents are damaged.
     pub fn new(cx: &Context, disk: impl Disk, timing: Timing, clock: Clock) -> Result<Self> {
         let Recovered {
             wal,
@@ -87,24 +87,25 @@ impl Lease {
         })
     }
 
-    /// The leader and its term at this moment. A reply with it must be sent without waiting.
+    /// Returns the leader and its term at this moment. The caller must send a reply with it without
+    /// waiting.
     pub(crate) fn leader(&self) -> Option<(NodeId, Term)> {
         let known = self.elector.borrow().leader(self.clock.now());
         known.filter(|(_, term)| *term <= self.durable_term.get() && !self.failed.get())
     }
 
-    /// Takes a message from another node.
+    /// Handles a message from another node.
     pub(crate) fn receive(&self, cx: &Context, packet: Packet) {
         let (now, from) = (self.clock.now(), NodeId::from(cx.sender()));
         self.elector.borrow_mut().step(now, &from, packet);
         self.changed.notify_one();
     }
 
-    /// Runs the node; belongs into its background.
+    /// Runs the node; call it from the node's `background`.
     pub(crate) async fn run(&self, cx: &Context) {
         let wal = self.wal.take().expect("a node is run once");
         if let Err(e) = self.turns(cx, wal).await {
-            // What is on the disk now is unknown, so the node votes and leads no more.
+            // The content of the disk is now unknown, so the node no longer votes or leads.
             self.failed.set(true);
             cx.log(&format!("{} has stopped, its disk failed: {e}", self.id));
         }

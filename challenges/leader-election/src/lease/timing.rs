@@ -1,4 +1,4 @@
-//! The times of the protocol, all of them derived from the length of a lease.
+//! The times of the protocol, all derived from the length of a lease.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct Timing {
     /// Time after which the leader repeats a renewal to every voter that has not acknowledged it,
     /// if no majority has.
     pub retry_interval: Duration,
-    /// Least time that a candidate waits for a majority, and that a voter leaves to a candidate;
-    /// a random time of up to the same length is added.
+    /// Shortest time for which a candidate waits for a majority, and for which a voter gives way to
+    /// a candidate. A random time of up to the same length is added.
     pub election_timeout: Duration,
     /// Time by which the candidacies of successive nodes are staggered. Longer than the time that a
     /// message takes, so that only one node stands for election.
@@ -48,7 +48,7 @@ impl Timing {
 }
 
 impl Default for Timing {
-    /// The times that follow from a lease of one second.
+    /// Returns the times that follow from a lease of one second.
     fn default() -> Self {
         Self::of_lease(Duration::from_secs(1))
     }

@@ -1,18 +1,19 @@
-//! The two classics under faults that their texts exclude: two leaders at a time.
+//! Tests of the two classics under faults that their authors exclude: both have two leaders at
+//! once.
 
 use eddy::check::Verdict;
 use eddy::nemesis::Fault;
 use eddy::simulation::{ms, secs};
 
-use crate::cluster::{Blow, OfLeader, Strategy, analysis, cluster, load};
+use crate::cluster::{LeaderFault, OfLeader, Strategy, analysis, cluster, load};
 
-/// Whether one of a few seeds has two leaders at a time when this happens to the leader of three
-/// nodes for three seconds. Prints what the checker says.
-fn splits(strategy: Strategy, blow: Blow) -> bool {
+/// Returns whether a run from one of a few seeds has two leaders at once when this fault hits the
+/// leader of three nodes for three seconds. Prints the checker's explanation.
+fn splits(strategy: Strategy, fault: LeaderFault) -> bool {
     (0..5).any(|seed| {
         let (simulation, claim) = cluster(seed.into(), strategy, 3);
         let run = simulation
-            .nemesis(OfLeader::new(blow, &claim).between(secs(2), secs(5)))
+            .nemesis(OfLeader::new(fault, &claim).between(secs(2), secs(5)))
             .run(
                 load(3)
                     .rate(30.0)
@@ -43,7 +44,7 @@ fn quiet_cluster_agrees_on_one_leader() {
 fn crashed_leader_is_replaced() {
     for strategy in [Strategy::Bully, Strategy::FirstLive] {
         let (simulation, claim) = cluster(1.into(), strategy, 5);
-        let kill = OfLeader::new(Blow::Kill, &claim).between(secs(5), secs(10));
+        let kill = OfLeader::new(LeaderFault::Kill, &claim).between(secs(5), secs(10));
         let run = simulation.nemesis(kill).run(load(5));
         run.assert_valid();
         assert!(!analysis(&run).failovers().is_empty());
@@ -51,12 +52,12 @@ fn crashed_leader_is_replaced() {
 }
 
 #[test]
-fn bully_has_two_leaders_when_the_coordinator_is_cut_off() {
-    assert!(splits(Strategy::Bully, Blow::Cut));
+fn bully_has_two_leaders_when_its_coordinator_is_cut_off() {
+    assert!(splits(Strategy::Bully, LeaderFault::Cut));
 }
 
 #[test]
 fn first_live_has_two_leaders_when_the_first_node_is_cut_off_or_paused() {
-    assert!(splits(Strategy::FirstLive, Blow::Cut));
-    assert!(splits(Strategy::FirstLive, Blow::Pause));
+    assert!(splits(Strategy::FirstLive, LeaderFault::Cut));
+    assert!(splits(Strategy::FirstLive, LeaderFault::Pause));
 }

@@ -1,4 +1,5 @@
-//! Monotonic clocks at different rates: up to 1 % apart there is one leader; far beyond, two.
+//! Tests with monotonic clocks at different rates: up to 1 % apart there is one leader; far beyond,
+//! there are two.
 
 use eddy::nemesis::Fault;
 use eddy::net::Latency;
@@ -6,10 +7,12 @@ use eddy::seed::Seed;
 use eddy::simulation::{Run, Simulation, for_seeds, ms, secs};
 use leader_election::Timing;
 
-use crate::cluster::{Blow, LatestClaim, LeaseOptions, OfLeader, Strategy, analysis, load, nodes};
+use crate::cluster::{
+    LatestClaim, LeaderFault, LeaseOptions, OfLeader, Strategy, analysis, load, nodes,
+};
 
-/// The first node's clock is slow by this factor, and so are its leases long. It leads first and
-/// is cut off at some time; elections take no time, so nothing hides an overlap.
+/// Runs nodes of which the first has a clock that is slow by this factor, so its leases are too
+/// long. It leads first and is cut off later. Elections take no time, so nothing hides an overlap.
 fn run(seed: Seed, factor: f64) -> Run {
     let claim = LatestClaim::default();
     let timing = Timing {
@@ -21,7 +24,7 @@ fn run(seed: Seed, factor: f64) -> Run {
         disks: raft::Disks::default(),
         clock_rates: vec![1.0 / factor],
     };
-    let cut = OfLeader::new(Blow::Cut, &claim).between(secs(2), secs(6));
+    let cut = OfLeader::new(LeaderFault::Cut, &claim).between(secs(2), secs(6));
     Simulation::new(seed)
         .nodes(3, nodes(Strategy::Lease, options, &claim))
         .latency(Latency::constant(ms(0)))

@@ -14,13 +14,13 @@ use glomers::{Context, Error, Node, Result};
 use leader_election::{Clock, LeaderElection, Reply, Request, Timing};
 use raft::Disks;
 
-/// Time that a message takes.
+/// Latency of a message.
 pub const LATENCY: Duration = ms(10);
 
 /// Time that a disk takes to make a vote durable.
 pub const SYNC: Duration = ms(2);
 
-/// How a cluster elects its leader.
+/// The strategy by which a cluster elects its leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     Bully,
@@ -32,7 +32,7 @@ pub enum Strategy {
 #[derive(Clone, Default)]
 pub struct LatestClaim(Rc<Cell<Option<usize>>>);
 
-/// A node whose claims are observed.
+/// A node whose claims to lead are recorded in a [`LatestClaim`].
 pub struct Observed {
     node: LeaderElection,
     claim: LatestClaim,
@@ -62,7 +62,7 @@ fn position(cx: &Context) -> usize {
     position.expect("a node is in the list")
 }
 
-/// What differs between clusters of leases.
+/// Options of a cluster that uses leases.
 #[derive(Clone)]
 pub struct LeaseOptions {
     pub timing: Timing,
@@ -81,7 +81,7 @@ impl Default for LeaseOptions {
     }
 }
 
-/// Makes the nodes of a cluster.
+/// Creates the nodes of a cluster.
 pub fn nodes(
     strategy: Strategy,
     options: LeaseOptions,
@@ -104,7 +104,7 @@ pub fn nodes(
     }
 }
 
-/// A cluster of so many nodes, [`LATENCY`] apart.
+/// Creates a cluster of `count` nodes, [`LATENCY`] apart.
 pub fn cluster(seed: Seed, strategy: Strategy, count: usize) -> (Simulation, LatestClaim) {
     let claim = LatestClaim::default();
     let nodes = nodes(strategy, LeaseOptions::default(), &claim);
@@ -114,7 +114,8 @@ pub fn cluster(seed: Seed, strategy: Strategy, count: usize) -> (Simulation, Lat
     (simulation, claim)
 }
 
-/// Asks every node 20 times a second for 20 s, of which the last 5 are without faults.
+/// Returns a load that asks every node 20 times a second for 20 s, of which the last 5 are without
+/// faults.
 pub fn load(count: usize) -> Load {
     Load::of(workload::LeaderElection)
         .rate(20.0 * count as f64)
@@ -122,61 +123,63 @@ pub fn load(count: usize) -> Load {
         .fault_free_tail(secs(5))
 }
 
-/// The verdict on who led when.
+/// Returns the checker's analysis of a run.
 pub fn analysis(run: &Run) -> &LeaderElectionAnalysis {
     let analysis = run.results().workload_as();
     analysis.expect("the workload is leader-election")
 }
 
-/// Messages between nodes, per node and second.
+/// Returns the number of messages between nodes, per node and second.
 pub fn messages_per_node_second(run: &Run, count: usize) -> f64 {
     run.journal().servers.sent as f64 / count as f64 / run.virtual_time().as_secs_f64()
 }
 
-/// What happens to the leader.
+/// A fault that can hit the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blow {
+pub enum LeaderFault {
     Kill,
     Pause,
-    /// It hears no other node, and none hears it.
+    /// The leader receives nothing from other nodes, and they receive nothing from it.
     Cut,
 }
 
-/// A fault that hits the node that claimed last to lead.
+/// A fault that hits the node that most recently claimed to lead.
 pub struct OfLeader {
-    blow: Blow,
+    fault: LeaderFault,
     claim: LatestClaim,
     hit: Option<usize>,
     cut: Option<FaultId>,
 }
 
 impl OfLeader {
-    pub fn new(blow: Blow, claim: &LatestClaim) -> Self {
+    pub fn new(fault: LeaderFault, claim: &LatestClaim) -> Self {
         Self {
-            blow,
+            fault,
             claim: claim.clone(),
             hit: None,
             cut: None,
         }
     }
 
-    fn isolate(&mut self, node: usize, arena: &mut FaultContext<'_>) -> Value {
-        let all = 0..arena.nodes.len();
-        let deaf_to = |deaf: usize| match deaf == node {
+    fn isolate(&mut self, node: usize, cx: &mut FaultContext<'_>) -> Value {
+        let all = 0..cx.nodes.len();
+        let senders = |receiver: usize| match receiver == node {
             true => all.clone().filter(|&other| other != node).collect(),
             false => vec![node],
         };
-        let blocked: Vec<(usize, Vec<usize>)> =
-            all.clone().map(|deaf| (deaf, deaf_to(deaf))).collect();
+        let blocked: Vec<(usize, Vec<usize>)> = all
+            .clone()
+            .map(|receiver| (receiver, senders(receiver)))
+            .collect();
         let endpoint = |&node: &usize| EndpointId(node as u32);
         let links = blocked
             .iter()
-            .map(|(node, deaf_to)| (endpoint(node), deaf_to.iter().map(endpoint).collect()));
-        self.cut = Some(arena.faults.borrow_mut().cut(links.collect()));
-        let name = |node: &usize| Value::from(arena.nodes[*node].as_str());
+            .map(|(node, senders)| (endpoint(node), senders.iter().map(endpoint).collect()));
+        self.cut = Some(cx.faults.borrow_mut().cut(links.collect()));
+        let name = |node: &usize| Value::from(cx.nodes[*node].as_str());
         let shown = blocked
             .iter()
-            .map(|(node, deaf_to)| (name(node), Value::Set(deaf_to.iter().map(name).collect())));
+            .map(|(node, senders)| (name(node), Value::Set(senders.iter().map(name).collect())));
         Value::Vector(vec![
             Value::keyword("isolated"),
             Value::Map(shown.collect()),
@@ -184,46 +187,46 @@ impl OfLeader {
     }
 }
 
-/// `{"n1" :killed}`.
-fn state(arena: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
-    let name = |node: usize| Value::from(arena.nodes[node].as_str());
+/// Returns a record such as `{"n1" :killed}`.
+fn state(cx: &FaultContext<'_>, node: Option<usize>, state: &str) -> Value {
+    let name = |node: usize| Value::from(cx.nodes[node].as_str());
     let states = node.map(|node| (name(node), Value::keyword(state)));
     Value::Map(states.into_iter().collect())
 }
 
 impl Fault for OfLeader {
-    fn start(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn start(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         self.hit = self.claim.0.get();
-        let (f, result) = match (self.blow, self.hit) {
-            (Blow::Kill, node) => {
-                arena.actions.extend(node.map(Action::Kill));
-                ("kill", state(arena, node, "killed"))
+        let (f, result) = match (self.fault, self.hit) {
+            (LeaderFault::Kill, node) => {
+                cx.actions.extend(node.map(Action::Kill));
+                ("kill", state(cx, node, "killed"))
             }
-            (Blow::Pause, node) => {
-                arena.actions.extend(node.map(Action::Pause));
-                ("pause", state(arena, node, "paused"))
+            (LeaderFault::Pause, node) => {
+                cx.actions.extend(node.map(Action::Pause));
+                ("pause", state(cx, node, "paused"))
             }
-            (Blow::Cut, Some(node)) => ("start-partition", self.isolate(node, arena)),
-            (Blow::Cut, None) => ("start-partition", Value::Nil),
+            (LeaderFault::Cut, Some(node)) => ("start-partition", self.isolate(node, cx)),
+            (LeaderFault::Cut, None) => ("start-partition", Value::Nil),
         };
         let request = Value::keyword("leader");
         FaultRecord { f, request, result }
     }
 
-    fn stop(&mut self, arena: &mut FaultContext<'_>) -> FaultRecord {
+    fn stop(&mut self, cx: &mut FaultContext<'_>) -> FaultRecord {
         let node = self.hit.take();
-        let (f, result) = match self.blow {
-            Blow::Kill => {
-                arena.actions.extend(node.map(Action::Restart));
-                ("start", state(arena, node, "started"))
+        let (f, result) = match self.fault {
+            LeaderFault::Kill => {
+                cx.actions.extend(node.map(Action::Restart));
+                ("start", state(cx, node, "started"))
             }
-            Blow::Pause => {
-                arena.actions.extend(node.map(Action::Resume));
-                ("resume", state(arena, node, "resumed"))
+            LeaderFault::Pause => {
+                cx.actions.extend(node.map(Action::Resume));
+                ("resume", state(cx, node, "resumed"))
             }
-            Blow::Cut => {
+            LeaderFault::Cut => {
                 if let Some(cut) = self.cut.take() {
-                    arena.faults.borrow_mut().remove(cut);
+                    cx.faults.borrow_mut().remove(cut);
                 }
                 ("stop-partition", Value::keyword("network-healed"))
             }
@@ -233,10 +236,10 @@ impl Fault for OfLeader {
     }
 
     fn name(&self) -> String {
-        match self.blow {
-            Blow::Kill => "kill the leader",
-            Blow::Pause => "pause the leader",
-            Blow::Cut => "cut the leader off",
+        match self.fault {
+            LeaderFault::Kill => "kill the leader",
+            LeaderFault::Pause => "pause the leader",
+            LeaderFault::Cut => "cut the leader off",
         }
         .to_owned()
     }

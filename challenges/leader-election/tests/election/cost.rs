@@ -1,4 +1,4 @@
-//! What an election costs in messages and in time.
+//! The cost of an election in messages and in time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,10 +9,12 @@ use eddy::simulation::{Run, for_seeds, ms, secs};
 
 use glomers::prelude::Value;
 
-use crate::cluster::{Blow, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second};
+use crate::cluster::{
+    LeaderFault, OfLeader, Strategy, analysis, cluster, load, messages_per_node_second,
+};
 
 #[test]
-fn quiet_cluster_of_five_sends_two_messages_per_node_and_second_at_most() {
+fn quiet_cluster_of_five_sends_at_most_two_messages_per_node_and_second() {
     for_seeds(3, |seed| {
         let (simulation, _) = cluster(seed, Strategy::Lease, 5);
         let run = simulation.run(load(5).time_limit(secs(60)));
@@ -22,14 +24,14 @@ fn quiet_cluster_of_five_sends_two_messages_per_node_and_second_at_most() {
     });
 }
 
-/// The messages of the election after the leader's crash: neither heartbeats nor renewals, except
-/// the one renewal to each node by which the new leader makes itself known.
+/// Counts the messages of the election after the leader's crash. Heartbeats and renewals do not
+/// count, except the first renewal to each node, by which the new leader announces itself.
 fn messages_of_an_election(strategy: Strategy, count: usize) -> f64 {
     let seeds = 0..3;
     let messages = seeds.clone().map(|seed| {
         let (simulation, claim) = cluster(seed.into(), strategy, count);
         let killed_at = secs(5);
-        let kill = OfLeader::new(Blow::Kill, &claim).between(killed_at, secs(8));
+        let kill = OfLeader::new(LeaderFault::Kill, &claim).between(killed_at, secs(8));
         let load = load(count)
             .rate(50.0)
             .time_limit(secs(8))
@@ -72,25 +74,24 @@ fn elected_with(run: &Run, from: Duration, to: Duration) -> usize {
 }
 
 #[test]
-fn messages_of_an_election_grow_with_the_square_of_the_nodes_for_bully_and_in_proportion_for_leases()
- {
+fn messages_of_an_election_grow_quadratically_for_bully_and_linearly_for_leases() {
     let [small, large] = [5, 25];
     let growth = |strategy| {
         let messages = [small, large].map(|count| messages_of_an_election(strategy, count));
         eprintln!("{strategy:?}: {messages:?} messages for {small} and {large} nodes");
         messages[1] / messages[0]
     };
-    // Five times the nodes.
+    // The large cluster has five times as many nodes.
     assert!(growth(Strategy::Bully) > 15.0);
     assert!(growth(Strategy::Lease) < 8.0);
 }
 
-/// The failovers of one strategy over a few seeds, sorted.
+/// Returns the failover times of one strategy over a few seeds, in ascending order.
 fn failovers(strategy: Strategy) -> Vec<Duration> {
     let mut failovers = Vec::new();
     for seed in 0..5 {
         let (simulation, claim) = cluster(seed.into(), strategy, 5);
-        let kill = OfLeader::new(Blow::Kill, &claim).every(secs(3));
+        let kill = OfLeader::new(LeaderFault::Kill, &claim).every(secs(3));
         let run = simulation.nemesis(kill).run(load(5).time_limit(secs(40)));
         failovers.extend(analysis(&run).failovers());
     }
@@ -99,7 +100,7 @@ fn failovers(strategy: Strategy) -> Vec<Duration> {
 }
 
 #[test]
-fn leader_is_replaced_within_a_second_and_three_times_the_time_of_bully() {
+fn lease_failover_takes_at_most_a_second_and_three_times_that_of_bully() {
     let median = |failovers: &[Duration]| failovers[failovers.len() / 2];
     let [lease, bully] = [Strategy::Lease, Strategy::Bully].map(failovers);
     eprintln!(

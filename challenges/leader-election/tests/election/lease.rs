@@ -1,4 +1,4 @@
-//! The lease strategy under each fault: never two leaders, and one in the end.
+//! Tests of the lease strategy under each fault: never two leaders, and one in the end.
 
 use eddy::nemesis::{
     ClockSkew, Delays, Duplication, Fault, Kill, Loss, Partition, PartitionKind, Pause, Schedule,
@@ -6,13 +6,13 @@ use eddy::nemesis::{
 };
 use eddy::simulation::{Run, for_seeds, ms, secs};
 
-use crate::cluster::{Blow, LatestClaim, OfLeader, Strategy, analysis, cluster, load};
+use crate::cluster::{LatestClaim, LeaderFault, OfLeader, Strategy, analysis, cluster, load};
 
-/// Seeds of each scenario by default; `EDDY_SEEDS` says otherwise.
+/// Default number of seeds of each scenario; `EDDY_SEEDS` overrides it.
 const SEEDS: u64 = 4;
 
-/// Runs five nodes under faults: valid, with at most one leader at a time and the same leader for
-/// all in the end.
+/// Runs five nodes under faults and asserts that the run is valid: at most one leader at a time,
+/// and the same leader for all nodes in the end.
 fn survives(faults: impl Fn(&LatestClaim) -> Vec<Schedule> + Sync, has_hit: fn(&Run) -> bool) {
     for_seeds(SEEDS, |seed| {
         let (simulation, claim) = cluster(seed, Strategy::Lease, 5);
@@ -43,7 +43,7 @@ fn quiet_cluster_keeps_its_first_leader() {
 #[test]
 fn killed_leader_is_replaced() {
     survives(
-        |claim| vec![OfLeader::new(Blow::Kill, claim).every(secs(2))],
+        |claim| vec![OfLeader::new(LeaderFault::Kill, claim).every(secs(2))],
         |run| run.kills() > 0 && analysis(run).reigns().len() > 2,
     );
 }
@@ -51,7 +51,7 @@ fn killed_leader_is_replaced() {
 #[test]
 fn paused_leader_does_not_claim_to_lead_after_its_successor() {
     survives(
-        |claim| vec![OfLeader::new(Blow::Pause, claim).every(secs(2))],
+        |claim| vec![OfLeader::new(LeaderFault::Pause, claim).every(secs(2))],
         |run| run.pauses() > 0 && analysis(run).reigns().len() > 2,
     );
 }
@@ -59,13 +59,13 @@ fn paused_leader_does_not_claim_to_lead_after_its_successor() {
 #[test]
 fn isolated_leader_stops_before_its_successor_begins() {
     survives(
-        |claim| vec![OfLeader::new(Blow::Cut, claim).every(secs(2))],
+        |claim| vec![OfLeader::new(LeaderFault::Cut, claim).every(secs(2))],
         |run| run.net().dropped > 0 && analysis(run).reigns().len() > 2,
     );
 }
 
 #[test]
-fn partitions_of_every_kind_leave_one_leader_at_most() {
+fn partitions_of_every_kind_give_at_most_one_leader() {
     let kinds = [
         PartitionKind::One,
         PartitionKind::MinorityThird,
@@ -81,7 +81,7 @@ fn partitions_of_every_kind_leave_one_leader_at_most() {
 }
 
 #[test]
-fn links_that_fail_in_one_direction_leave_one_leader_at_most() {
+fn one_way_cuts_give_at_most_one_leader() {
     survives(
         |_| {
             let one_way = || Partition::one_way().every(secs(2));
@@ -92,7 +92,7 @@ fn links_that_fail_in_one_direction_leave_one_leader_at_most() {
 }
 
 #[test]
-fn lost_repeated_and_reordered_messages_leave_one_leader_at_most() {
+fn lost_repeated_and_reordered_messages_give_at_most_one_leader() {
     survives(
         |_| {
             vec![
@@ -114,7 +114,7 @@ fn restarted_voters_keep_their_promises() {
 }
 
 #[test]
-fn wall_clocks_that_step_by_hours_change_nothing() {
+fn wall_clock_steps_of_hours_have_no_effect() {
     survives(
         |_| {
             vec![

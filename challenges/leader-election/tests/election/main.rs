@@ -1,4 +1,4 @@
-//! Leader election in virtual time.
+//! The specification of leader election, in virtual time.
 
 mod classics;
 mod clocks;

@@ -1,4 +1,4 @@
-//! The lease strategy under faults that a seed draws.
+//! The lease strategy under faults drawn from a seed.
 
 use eddy::simulation::{Configuration, Run, Swarm, ms, secs};
 use eddy::workload;
@@ -15,7 +15,7 @@ fn swarm() -> Swarm {
         .time_limit(secs(15), secs(4))
 }
 
-/// Disks lose what was not synced; clocks run at rates up to 1 % apart.
+/// Runs a drawn configuration. Disks lose unsynced bytes, and clock rates differ by up to 1 %.
 fn run(drawn: &Configuration) -> Run {
     let mut rng = drawn.rng();
     let sync = ms(rng.random_range(0..10));
@@ -34,7 +34,7 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn no_mixture_of_faults_gives_two_leaders() {
+fn random_faults_give_at_most_one_leader() {
     swarm().for_each(10, |drawn| {
         let run = run(drawn);
         run.assert_valid();
@@ -43,6 +43,6 @@ fn no_mixture_of_faults_gives_two_leaders() {
 }
 
 #[test]
-fn same_seed_gives_the_same_run_message_for_message() {
+fn same_seed_gives_same_messages() {
     swarm().assert_repeatable(2, run);
 }

@@ -21,15 +21,17 @@ use crate::cluster::{
 #[test]
 fn one_way_cuts_leave_the_cluster_available() {
     for_each_seed(|seed| {
-        let pairs = (0..5).flat_map(|deaf| (0..5).map(move |mute| (deaf, mute)));
-        let mut links: Vec<_> = pairs.filter(|(deaf, mute)| deaf != mute).collect();
+        let pairs = (0..5).flat_map(|receiver| (0..5).map(move |sender| (receiver, sender)));
+        let mut links: Vec<_> = pairs
+            .filter(|(receiver, sender)| receiver != sender)
+            .collect();
         links.shuffle(&mut seed.stream("links"));
         let pause = (TIME_LIMIT - FAULT_FREE_TAIL) / links.len() as u32;
         let run = cluster(seed, 5, &Disks::new(SYNC))
             .script(async move |world| {
                 let mut cuts = VecDeque::new();
-                for (deaf, mute) in links {
-                    cuts.push_back(world.cut_one_way(&[deaf], &[mute]));
+                for (receiver, sender) in links {
+                    cuts.push_back(world.cut_one_way(&[receiver], &[sender]));
                     if cuts.len() > 2 {
                         cuts.pop_front();
                     }

@@ -45,8 +45,8 @@ fn partitions() -> Schedule {
     Partition::of(kinds).every(secs(3))
 }
 
-/// `--nemesis partition --nemesis-interval 3`. Half of the time there is a partition, in which up to
-/// half of the nodes are unavailable; the others continue once they have a leader.
+/// `--nemesis partition --nemesis-interval 3`. Partitions last half of the time and make up to half
+/// of the nodes unavailable. The others continue once they have a leader.
 #[test]
 fn majority_stays_available_under_partitions() {
     for count in [3, 5] {

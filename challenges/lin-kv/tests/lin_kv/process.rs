@@ -1,4 +1,4 @@
-//! The binary as a bench starts it.
+//! Tests of the binary, started as a workbench starts it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

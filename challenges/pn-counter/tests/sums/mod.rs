@@ -26,8 +26,8 @@ fn succeeded<'a>(run: &'a Run, f: &'a str) -> impl Iterator<Item = (&'a Operatio
     completed(run, f).filter(|(_, completion)| completion.kind == Kind::Ok)
 }
 
-/// Asserts that every read invoked within `span` shows all adds acknowledged `lag` before, and
-/// possibly some that came later.
+/// Asserts that every read invoked within `span` includes all adds acknowledged `lag` before it, and
+/// at most those invoked before its reply.
 pub fn assert_reads_are_recent(run: &Run, span: Range<Duration>, lag: Duration) {
     let reads = succeeded(run, "read").filter(|(read, _)| span.contains(&read.time));
     let mut checked = 0;
@@ -65,7 +65,7 @@ pub fn assert_killed_node_counts_once(run: &Run, at_risk: Duration) {
             certain += number(add);
         }
     }
-    // The last adds are lost first. An add without a reply may have been the last of all.
+    // A kill loses the latest adds first. An add without a reply may have been the latest.
     let mut acceptable: BTreeSet<i128> = BTreeSet::new();
     for delta in lost_adds {
         certain += delta;

@@ -1,4 +1,4 @@
-//! Checks of what the workload's checker cannot see.
+//! Checks for anomalies that the workload's checker cannot see.
 //!
 //! A register keeps no earlier values. Of two writes without a read in between, no history shows
 //! which came first, and the checker cannot judge them. But once every register has been read at the
@@ -95,14 +95,14 @@ pub fn fractured_reads(transactions: &Transactions) -> Vec<String> {
     found
 }
 
-/// Returns whether a register certainly had this value before the transaction wrote to it: because
-/// it is no value at all, or because the transaction itself has read it.
+/// Returns whether a register certainly had this value before the transaction wrote to it: the
+/// register had no value at all, or the transaction itself has read this one.
 fn is_older(writer: &Transaction, key: i64, value: Option<i64>) -> bool {
     value.is_none() || writer.reads.get(&key) == Some(&value)
 }
 
-/// Finds final values that were acknowledged before the invocation of a later write, which is lost,
-/// by more than `tolerance`.
+/// Finds final values whose transaction was acknowledged, by more than `tolerance`, before the
+/// invocation of another write to the register. The later write is lost.
 pub fn overtaken(
     transactions: &Transactions,
     state: &FinalState,
@@ -128,7 +128,7 @@ pub fn overtaken(
 mod tests {
     use super::*;
 
-    /// A transaction from its reads and writes.
+    /// Creates a transaction from its reads and writes.
     fn txn(reads: &[(i64, Option<i64>)], writes: &[(i64, i64)]) -> Transaction {
         Transaction {
             completed: Some(Duration::ZERO),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn fractured_read_is_distinguished_from_a_newer_one() {
+    fn fractured_read_is_distinguished_from_a_read_of_a_newer_value() {
         let writer = txn(&[(3, Some(7))], &[(1, 10), (2, 10), (3, 10)]);
         let other = txn(&[], &[(2, 20), (3, 7)]);
         let fractures = |reads: &[_]| {

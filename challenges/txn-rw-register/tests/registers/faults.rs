@@ -1,4 +1,5 @@
-//! Every kind of fault: no isolation anomaly while it lasts, and all nodes agree afterwards.
+//! Behaviour under every kind of fault: no isolation anomaly during the fault, and all nodes agree
+//! afterwards.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio::time::sleep;
 use crate::checks::overtaken;
 use crate::load::{TOLERANCE, assert_read_atomic, node, transactions};
 
-/// Whether the faults of a run happened, so that no run passes without them.
+/// A predicate that checks whether the faults of a run really happened.
 type Happened = fn(&Run) -> bool;
 
 fn survives(schedules: impl Fn() -> Vec<Schedule> + Sync, happened: Happened, then: fn(&Run)) {
@@ -68,13 +69,15 @@ fn partition_does_not_affect_availability() {
 #[test]
 fn one_way_cuts_do_not_affect_availability() {
     for_each_seed(|seed| {
-        let pairs = (0..5).flat_map(|deaf| (0..5).map(move |mute| (deaf, mute)));
-        let mut links: Vec<_> = pairs.filter(|(deaf, mute)| deaf != mute).collect();
+        let pairs = (0..5).flat_map(|receiver| (0..5).map(move |sender| (receiver, sender)));
+        let mut links: Vec<_> = pairs
+            .filter(|(receiver, sender)| receiver != sender)
+            .collect();
         links.shuffle(&mut seed.stream("links"));
         let simulation = five_nodes(seed).script(async move |world| {
             let mut cuts = VecDeque::new();
-            for (deaf, mute) in links {
-                cuts.push_back(world.cut_one_way(&[deaf], &[mute]));
+            for (receiver, sender) in links {
+                cuts.push_back(world.cut_one_way(&[receiver], &[sender]));
                 if cuts.len() > 2 {
                     cuts.pop_front();
                 }

@@ -48,7 +48,7 @@ pub fn assert_read_atomic(run: &Run) -> (Transactions, FinalState) {
     assert_eq!(run.protocol_violations(), 0);
     assert_model(run, "read-atomic");
     let transactions = Transactions::of(run.history());
-    let state = final_state(&transactions).expect("the nodes agree in the end");
+    let state = final_state(&transactions).expect("the final reads agree");
     assert!(state.len() > 20, "hardly anything was written");
     assert_eq!(write_cycle(&transactions, &state), None);
     assert_eq!(fractured_reads(&transactions), [""; 0]);

@@ -1,6 +1,6 @@
-//! The specification of the registers: the challenges' options and targets ([`official`]), every kind
-//! of fault ([`faults`], [`swarm`]), and checks of what the workload's checker cannot see ([`checks`],
-//! [`unseen`]).
+//! The specification of the registers: the challenges' options and targets ([`official`]), every
+//! kind of fault ([`faults`], [`swarm`]), and checks for anomalies that the workload's checker
+//! cannot see ([`checks`], [`unseen`]).
 
 mod checks;
 mod faults;

@@ -128,7 +128,7 @@ impl Node for Replica {
     }
 }
 
-/// A single node whose transactions write in place, interleaved with others: dirty writes.
+/// A single node whose transactions write in place while others run, which allows dirty writes.
 #[derive(Default)]
 pub struct DirtyWrites(RefCell<BTreeMap<i64, i64>>);
 

@@ -23,7 +23,7 @@ fn run(drawn: &Configuration) -> Run {
 }
 
 #[test]
-fn random_faults_show_no_part_of_a_transaction() {
+fn random_faults_show_no_partial_transaction() {
     swarm().for_each(10, |drawn| {
         assert_read_atomic(&run(drawn));
     });

@@ -1,5 +1,5 @@
-//! The additional checks find broken nodes that the workload's checker accepts at the level that it
-//! is asked for.
+//! The additional checks find broken nodes that the workload's checker accepts at the requested
+//! level.
 
 use eddy::check::Verdict;
 use eddy::net::Latency;
@@ -17,7 +17,7 @@ fn replicas(seed: Seed, flaw: Flaw) -> (Run, Transactions) {
         .nodes(3, move |_: &Context| Replica::new(flaw))
         .latency(Latency::exponential(ms(50)))
         .run(
-            // A long transaction has many parts of which some may be seen without the others.
+            // A long transaction has many writes, so a read is likely to see only some of them.
             transactions("monotonic-atomic-view")
                 .max_txn_length(8)
                 .rate(200.0)
@@ -46,9 +46,9 @@ fn replica_that_does_not_converge_is_found() {
     });
 }
 
-/// Of monotonic atomic view the workload checks only what read committed forbids.
+/// The workload checks monotonic atomic view only for the anomalies that read committed forbids.
 #[test]
-fn replica_that_shows_parts_of_transactions_is_found() {
+fn replica_that_shows_partial_transactions_is_found() {
     for_each_seed(|seed| {
         let (run, transactions) = replicas(seed, Flaw::SeparateWrites);
         assert_model(&run, "read-atomic");
@@ -57,7 +57,7 @@ fn replica_that_shows_parts_of_transactions_is_found() {
 }
 
 #[test]
-fn logical_clock_that_lets_the_earlier_write_win_is_found() {
+fn lost_later_write_of_a_logical_clock_is_found() {
     for_each_seed(|seed| {
         let (_, transactions) = replicas(seed, Flaw::LogicalClock);
         let state = final_state(&transactions).expect("the nodes agree in the end");
@@ -78,7 +78,7 @@ fn dirty_writes_are_found() {
             .run(load.rate(500.0).concurrency(10).time_limit(secs(8)));
         assert_eq!(run.verdict(), Verdict::Valid);
         let transactions = Transactions::of(run.history());
-        let state = final_state(&transactions).expect("a node agrees with itself");
+        let state = final_state(&transactions).expect("all final reads of one node agree");
         assert_ne!(write_cycle(&transactions, &state), None);
     });
 }

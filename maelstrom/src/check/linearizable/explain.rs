@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::drawing::{drawing, milliseconds, span, when};
 use super::model::{Model, Register, RegisterOp, Symbol};
+use super::problem::Call;
 use super::register::KeyHistory;
 use super::window::{self, Window};
 use crate::history::History;
@@ -14,17 +15,23 @@ const LISTED: usize = 8;
 /// How many operations are drawn where no stretch stands on its own.
 const CONTEXT: usize = 6;
 
-/// Explains that the call `stuck` has no place when the register can hold only `states`.
+/// Explains that the call `stuck` has no place when the register can hold only `states`, and that the
+/// `before` calls that had ended before can be ordered.
 pub(super) fn stuck(
     key: &KeyHistory<'_>,
     history: &History,
     stuck: usize,
     states: &BTreeSet<Symbol>,
+    before: usize,
 ) -> String {
     let window = window::shortest(&key.calls, stuck);
     let mut text = format!("key {} is not linearizable: ", key.key);
     text += &headline(key, history, stuck, states);
     text += "\n";
+    if before > 0 {
+        text +=
+            &format!("The {before} operations on the key that ended before it can be ordered.\n");
+    }
     if let Some(origin) = origin(key, stuck, window.as_ref()) {
         text += &(origin + "\n");
     }
@@ -161,8 +168,27 @@ fn origin(key: &KeyHistory<'_>, stuck: usize, window: Option<&Window>) -> Option
                 )
             })
         }
-        Some(_) => None,
+        Some(_) => last_setter(key, call, needed),
     }
+}
+
+/// The last operation that had set the register to a value when a call was invoked.
+fn last_setter(key: &KeyHistory<'_>, before: Call<RegisterOp>, value: Symbol) -> Option<String> {
+    let setters = key.calls.iter().filter(|call| {
+        Register.sets(call.op) == Some(value) && call.returned.is_some_and(|at| at < before.invoked)
+    });
+    let setter = setters.max_by_key(|call| call.returned)?;
+    let (op, completion) = key
+        .operations
+        .iter()
+        .find(|(op, _)| op.index == setter.invoked)?;
+    Some(format!(
+        "The last to set it to {} had been {} (process {}, {}).",
+        key.values[value as usize],
+        key.describe(setter.op),
+        op.process,
+        span(op.time, completion.as_ref()?.time),
+    ))
 }
 
 /// Where no stretch stands on its own: the last operations that changed the register, what runs

@@ -119,7 +119,13 @@ pub(super) fn stuck(
         ("configs", Value::list(configs)),
         ("final-paths", Value::list(paths)),
     ]);
-    let explanation = explain::stuck(key, history, stuck, &frontier.states);
+    let explanation = explain::stuck(
+        key,
+        history,
+        stuck,
+        &frontier.states,
+        frontier.layer as usize,
+    );
     KeyAnalysis {
         verdict: Verdict::Invalid,
         linearizable,

@@ -130,6 +130,21 @@ pub(super) enum Anomaly {
     NoDependencies,
 }
 
+impl Anomaly {
+    /// Returns the keys on which it occurs; none if it is not about certain keys.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        match self {
+            Anomaly::Conflict { key, .. }
+            | Anomaly::Duplicate { key, .. }
+            | Anomaly::Dirty { key, .. }
+            | Anomaly::Lost { key, .. }
+            | Anomaly::Jump { key, .. } => vec![*key],
+            Anomaly::Cycle(edges) => edges.iter().filter_map(Edge::key).collect(),
+            Anomaly::Component(_) | Anomaly::NoDependencies => Vec::new(),
+        }
+    }
+}
+
 /// Every anomaly found, by type.
 #[derive(Default)]
 pub(super) struct Findings(pub(super) BTreeMap<ErrorType, Vec<Anomaly>>);

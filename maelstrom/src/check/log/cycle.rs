@@ -24,6 +24,16 @@ pub(super) struct Edge {
     pub(super) because: Because,
 }
 
+impl Edge {
+    /// Returns the key of the message that connects the two operations, if one does.
+    pub(super) fn key(&self) -> Option<Key> {
+        match self.because {
+            Because::WriteRead { key, .. } => Some(key),
+            Because::Realtime => None,
+        }
+    }
+}
+
 /// The reason for an [`Edge`].
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Because {

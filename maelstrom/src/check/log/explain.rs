@@ -1,6 +1,8 @@
 //! The results in plain words: of each type of error the first case, with the operations that show
 //! it.
 
+use std::collections::BTreeSet;
+
 use super::anomaly::{Anomaly, ErrorType, Findings};
 use super::cycle::{Because, Edge};
 use super::delivery::Unseen;
@@ -11,6 +13,27 @@ use crate::history::Kind;
 /// Longer lists are cut off.
 const LISTED_MAX: usize = 8;
 
+/// A type of error that occurred, with the explanation of its first anomaly.
+struct Explained {
+    name: &'static str,
+    /// The number of anomalies.
+    count: usize,
+    /// The keys on which they occur.
+    keys: BTreeSet<Key>,
+    text: String,
+}
+
+impl Explained {
+    fn line(&self) -> String {
+        format!("{} ({}): {}", self.name, self.count, self.text)
+    }
+
+    /// Returns whether these anomalies occur on keys of the other error only.
+    fn is_part_of(&self, other: &Explained) -> bool {
+        !self.keys.is_empty() && self.keys.is_subset(&other.keys)
+    }
+}
+
 /// Puts what was found in a transcript into words.
 pub(super) struct Words<'a, 'h> {
     pub(super) transcript: &'a Transcript<'h>,
@@ -18,24 +41,53 @@ pub(super) struct Words<'a, 'h> {
 }
 
 impl Words<'_, '_> {
-    /// One line for each type of error that makes the run invalid, causes before what usually follows
-    /// from them.
+    /// Returns a line for the first type of error that makes the run invalid, causes before what
+    /// usually follows from them. The other types get a line each if they occur on other keys too;
+    /// else they are taken for other names of the same fault, and one line names them.
     pub(super) fn explain(&self, findings: &Findings, unseen: Option<&Unseen>) -> String {
-        let mut lines: Vec<String> = Vec::new();
         let mut errors: Vec<_> = findings.0.iter().collect();
         errors.retain(|(error, _)| error.invalidates());
         errors.sort_by_key(|(error, _)| error.is_consequence());
-        for (error, anomalies) in errors {
-            let first = anomalies
+        let mut found: Vec<Explained> = errors
+            .into_iter()
+            .filter_map(|(error, anomalies)| self.first_of(*error, anomalies))
+            .collect();
+        found.extend(unseen.map(|unseen| Explained {
+            name: ErrorType::Unseen.name(),
+            count: unseen.count(),
+            keys: unseen.messages.iter().map(|(key, _)| *key).collect(),
+            text: self.unseen(unseen),
+        }));
+        let mut found = found.into_iter();
+        let Some(root) = found.next() else {
+            return String::new();
+        };
+        let (same, other): (Vec<_>, Vec<_>) = found.partition(|error| error.is_part_of(&root));
+        let mut lines = vec![root.line()];
+        if !same.is_empty() {
+            let names = same
                 .iter()
-                .min_by_key(|anomaly| self.shown_at(anomaly));
-            if let Some(first) = first {
-                let (name, count) = (error.name(), anomalies.len());
-                lines.push(format!("{name} ({count}): {}", self.anomaly(*error, first)));
-            }
+                .map(|error| format!("{} ({})", error.name, error.count));
+            lines.push(format!(
+                "The same keys also show {}: most likely the same fault, as later operations see it",
+                list(names)
+            ));
         }
-        lines.extend(unseen.map(|unseen| self.unseen(unseen)));
+        lines.extend(other.iter().map(Explained::line));
         lines.join("\n")
+    }
+
+    /// Explains the first anomaly of a type.
+    fn first_of(&self, error: ErrorType, anomalies: &[Anomaly]) -> Option<Explained> {
+        let first = anomalies
+            .iter()
+            .min_by_key(|anomaly| self.shown_at(anomaly))?;
+        Some(Explained {
+            name: error.name(),
+            count: anomalies.len(),
+            keys: anomalies.iter().flat_map(Anomaly::keys).collect(),
+            text: self.anomaly(error, first),
+        })
     }
 
     /// The index of the operation at which an anomaly shows.
@@ -209,14 +261,13 @@ impl Words<'_, '_> {
             let messages = list(messages.iter().map(|&m| self.message_and_send(*key, m)));
             format!("key {}: {messages}", self.key(*key))
         });
-        let (name, count) = (ErrorType::Unseen.name(), unseen.count());
         let of_keys: Vec<String> = of_keys.take(LISTED_MAX).collect();
         let more = match unseen.messages.len() - of_keys.len() {
             0 => String::new(),
             left => format!("; and {left} more keys"),
         };
         let of_keys = of_keys.join("; ");
-        format!("{name} ({count}): up to the end no ok poll returned: {of_keys}{more}")
+        format!("up to the end no ok poll returned: {of_keys}{more}")
     }
 
     fn key(&self, key: Key) -> String {

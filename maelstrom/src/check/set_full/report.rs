@@ -154,7 +154,14 @@ fn explain_unknown(history: &History, add: &str, attempted: usize) -> String {
     )
 }
 
+/// How many lost elements are followed from node to node.
+const TRACED: usize = 2;
+
 impl Analysis for SetAnalysis {
+    fn values_to_trace(&self) -> Vec<Value> {
+        self.lost.iter().take(TRACED).cloned().collect()
+    }
+
     fn verdict(&self) -> Verdict {
         if !self.lost.is_empty() {
             Verdict::Invalid

@@ -15,18 +15,18 @@ use super::command::{Command, SHELL};
 use super::lines::{Lines, State};
 use super::log::{NodeLog, remember};
 
-/// The environment variable that tells a node where it may keep files: a directory of its own,
-/// which exists and is empty when the run begins. A node that is started again finds there what it
-/// left. (Upstream has no such thing, and kills no nodes either.)
+/// The environment variable with the path of a node's own data directory, which exists and is empty
+/// when the run begins. A restarted node finds there the files of its previous incarnation.
+/// (Upstream has no data directories, and kills no nodes.)
 const DATA_DIR: &str = "EDDY_DATA_DIR";
 
 /// The longest line of standard error that is kept in one piece, in bytes.
 const MAX_STDERR_LINE: usize = 1 << 20;
 
-/// The most that is read from the standard error of a killed node, in chunks.
+/// The maximum number of chunks that are read from the standard error of a killed node.
 const MAX_FINAL_CHUNKS: usize = 64;
 
-/// Where a process runs and keeps its files.
+/// The directories of a process.
 pub(super) struct Place<'a> {
     /// The working directory.
     pub(super) directory: &'a Path,
@@ -34,7 +34,7 @@ pub(super) struct Place<'a> {
     pub(super) data: &'a Path,
 }
 
-/// Which of a process' pipes is ready.
+/// A pipe of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pipe {
     Stdin,
@@ -48,7 +48,7 @@ pub(super) struct Process {
     stdin: ChildStdin,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
-    /// What the node has not read yet, after the first `written` bytes.
+    /// The lines for the node, of which it has read the first `written` bytes.
     outgoing: Vec<u8>,
     written: usize,
     out_lines: Lines,
@@ -74,8 +74,8 @@ impl Process {
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
-                // A group of its own, so that what the node starts dies with it, and so that a
-                // Ctrl-C reaches this process and not the nodes.
+                // The node gets its own process group, so that its child processes die with it, and
+                // so that a Ctrl-C reaches this process and not the nodes.
                 .process_group(0)
                 .spawn()
         };
@@ -111,8 +111,8 @@ impl Process {
         })
     }
 
-    /// Adds the pipes to wait for: standard input while the node has not read everything, and
-    /// whatever it may still write to.
+    /// Adds the pipes to wait for: standard input while the node has not read everything, and its
+    /// open outputs.
     pub(super) fn watch<'a>(&'a self, mut add: impl FnMut(Pipe, PollFd<'a>)) {
         if self.written < self.outgoing.len() {
             add(Pipe::Stdin, PollFd::new(&self.stdin, PollFlags::OUT));
@@ -125,42 +125,42 @@ impl Process {
         }
     }
 
-    /// Whether it closed its standard output, as a process that has ended does.
+    /// Returns whether the process closed its standard output, as one that has ended does.
     pub(super) fn stdout_closed(&self) -> bool {
         self.stdout.is_none()
     }
 
-    /// Returns its exit status once it has ended.
+    /// Returns the exit status once the process has ended.
     pub(super) fn try_wait(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Returns its process group, which is named after it.
+    /// Returns the process group, whose id is that of the process.
     pub(super) fn group(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// Sends SIGKILL to it and everything that it started, and does not wait for the end.
+    /// Sends SIGKILL to the process and its child processes, and does not wait for their end.
     pub(super) fn kill(&mut self) {
-        // The whole group: a node may be a script that started the real program.
+        // Kill the whole group: a node may be a script that started the real program.
         let _ = rustix::process::kill_process_group(self.group(), Signal::KILL);
         let _ = self.child.kill();
     }
 
-    /// Appends a line to what the node is to read.
+    /// Appends a line to the node's input.
     pub(super) fn write_line(&mut self, line: &str) {
         self.outgoing.extend_from_slice(line.as_bytes());
         self.outgoing.push(b'\n');
     }
 
-    /// Writes as much of what the node is to read as its pipe has room for.
+    /// Writes as much of the node's input as its pipe has room for.
     pub(super) fn flush(&mut self) {
         while self.written < self.outgoing.len() {
             match self.stdin.write(&self.outgoing[self.written..]) {
                 Ok(count) => self.written += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // It reads no more; its end will be noticed.
+                // The process reads no more, and its exit will be noticed.
                 Err(_) => self.written = self.outgoing.len(),
             }
         }
@@ -205,8 +205,8 @@ impl Process {
         (lines, state)
     }
 
-    /// Copies what is left of standard error into the log. A process that is killed may have
-    /// written a lot that was not read yet; more than [`MAX_FINAL_CHUNKS`] is left out.
+    /// Copies the rest of standard error into the log, up to [`MAX_FINAL_CHUNKS`]. A killed process
+    /// may have written more that was not read yet.
     pub(super) fn drain_stderr(&mut self, log: &mut NodeLog, chunk: &mut [u8]) {
         for _ in 0..MAX_FINAL_CHUNKS {
             if self.read_stderr(log, chunk).1 != State::More {
@@ -215,17 +215,17 @@ impl Process {
         }
     }
 
-    /// The last lines of standard output, oldest first.
+    /// Returns the last lines of standard output, oldest first.
     pub(super) fn last_stdout(&self) -> &VecDeque<String> {
         &self.last_out
     }
 
-    /// What it wrote to standard output after the last line end.
+    /// Returns the standard output after the last line end.
     pub(super) fn unfinished_stdout(&self) -> String {
         self.out_lines.unfinished()
     }
 
-    /// Describes how it ended, and what it wrote last.
+    /// Describes how the process ended, and its last output.
     pub(super) fn exit_report(&self, name: &str, status: ExitStatus, log: &NodeLog) -> String {
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("exited with status {code}"),

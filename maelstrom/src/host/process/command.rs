@@ -1,17 +1,17 @@
-//! The program that is run as a node, and why it may not run.
+//! The program that runs as a node, and explanations of why it cannot run.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The longest first line of a script that is looked at, in bytes. Kernels read less.
+/// The maximum length of a script's first line that is searched, in bytes. Kernels read less.
 const MAX_FIRST_LINE: u64 = 4096;
 
 /// The shell that runs scripts without a `#!` line, as `execvp` does.
 pub(super) const SHELL: &str = "/bin/sh";
 
-/// The program that is run as a node.
+/// The program that runs as a node, with its arguments.
 #[derive(Clone, Debug)]
 pub struct Command {
     /// The program.
@@ -45,7 +45,7 @@ impl Command {
         let shown = self.program.display();
         let interpreter = interpreter(&self.program);
         match interpreter {
-            // The program is there, so it is the interpreter that was not found.
+            // The program exists, so its interpreter was not found.
             Some(interpreter) if error.kind() == ErrorKind::NotFound => {
                 let hint = if interpreter.ends_with('\r') {
                     " (the script has Windows line ends: convert them to Unix ones)"
@@ -61,8 +61,8 @@ impl Command {
         }
     }
 
-    /// Whether the program is text without a `#!` line, which the kernel refuses to run and a
-    /// shell may run.
+    /// Returns whether the program is text without a `#!` line, which the kernel refuses to run and
+    /// a shell may run.
     pub(super) fn lacks_shebang(&self) -> bool {
         let Ok(mut file) = std::fs::File::open(&self.program) else {
             return false;

@@ -1,8 +1,9 @@
 //! Ends the nodes when this process is killed.
 //!
-//! Nodes run in process groups of their own, so a SIGKILL of this process (by the kernel when memory
-//! runs out, say) does not reach them. A small shell script does: it learns over a pipe which groups
-//! there are, and when the pipe closes, which nothing can prevent, it kills those that are left.
+//! Nodes run in process groups of their own, so a SIGKILL of this process (by the kernel when
+//! memory runs out, say) does not reach them. A small shell script kills them: it reads the list of
+//! groups from a pipe, and when the pipe closes, which happens at any end of this process, it kills
+//! those that are left.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -10,7 +11,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use rustix::process::Pid;
 
-/// Reads `+ GROUP` and `- GROUP`, and at the end kills the groups that were not taken back.
+/// Reads `+ GROUP` and `- GROUP`, and at the end of its input kills the groups that were not
+/// removed.
 const SCRIPT: &str = r#"
 trap '' INT TERM HUP
 groups=' '
@@ -23,15 +25,15 @@ done
 for group in $groups; do kill -s KILL -- "-$group"; done
 "#;
 
-/// The script, while this process lives.
+/// The running script.
 pub(super) struct Guard {
     child: Child,
-    /// `None` once it is closed.
+    /// The pipe to the script; `None` once it is closed.
     changes: Option<ChildStdin>,
 }
 
 impl Guard {
-    /// Starts the script. `None` if there is no shell: nodes are not guarded then.
+    /// Starts the script. Returns `None`, and does not guard nodes, if there is no shell.
     pub(super) fn start() -> Option<Guard> {
         let mut child = Command::new(super::command::SHELL)
             .args(["-c", SCRIPT])
@@ -48,17 +50,17 @@ impl Guard {
 
     /// Adds a process group.
     pub(super) fn add(&mut self, group: Pid) {
-        self.tell('+', group);
+        self.write_change('+', group);
     }
 
-    /// Takes back a process group, which is gone: its number may be given to another.
+    /// Removes a process group that has ended, since its number may be reused.
     pub(super) fn remove(&mut self, group: Pid) {
-        self.tell('-', group);
+        self.write_change('-', group);
     }
 
-    fn tell(&mut self, change: char, group: Pid) {
+    fn write_change(&mut self, change: char, group: Pid) {
         if let Some(changes) = &mut self.changes {
-            // Without the script nodes are not guarded, and nothing else is wrong.
+            // Without the script nodes are not guarded, but the run works.
             let _ = writeln!(changes, "{change} {}", group.as_raw_nonzero());
         }
     }

@@ -1,11 +1,11 @@
-//! Lines from a pipe.
+//! Splits the output of a pipe into lines.
 
 use std::io::{ErrorKind, Read};
 
 /// The number of bytes read from a pipe at a time.
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// The buffer that all pipes are read through.
+/// The buffer for reading from pipes.
 pub(super) type Chunk = Box<[u8]>;
 
 /// Returns a buffer for [`Lines::read`].
@@ -13,24 +13,24 @@ pub(super) fn chunk() -> Chunk {
     vec![0; CHUNK_BYTES].into_boxed_slice()
 }
 
-/// Why no more could be read.
+/// The state of a pipe after a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// There may be more to read.
     More,
-    /// Nothing is there now.
+    /// Nothing can be read now.
     Empty,
     /// The other side closed the pipe.
     Closed,
 }
 
-/// Puts lines together from the pieces in which they arrive.
+/// Assembles lines from the pieces in which they arrive.
 ///
 /// As in Java's `readLine`, which upstream uses, a line ends with a line feed, a carriage return,
 /// or both.
 #[derive(Default)]
 pub(super) struct Lines {
-    /// What was read after the last line end.
+    /// The bytes after the last line end.
     buffer: Vec<u8>,
     /// The number of bytes at the start of the buffer that are known to hold no line end.
     searched: usize,
@@ -39,10 +39,10 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads one chunk without blocking. Returns all complete lines, and whether there may be more;
-    /// when the pipe is closed, an unfinished line counts as complete.
+    /// Reads one chunk without blocking. Returns all complete lines, and the state of the pipe.
+    /// When the pipe is closed, an unfinished line counts as complete.
     pub(super) fn read(&mut self, pipe: &mut impl Read, chunk: &mut [u8]) -> (Vec<String>, State) {
-        // One chunk at a time: a node that never stops writing must not keep others waiting.
+        // Read one chunk at a time, so that a node that writes without end does not delay others.
         let state = match pipe.read(chunk) {
             Ok(0) => State::Closed,
             Ok(count) => {
@@ -62,12 +62,12 @@ impl Lines {
         (lines, state)
     }
 
-    /// What was read after the last line end.
+    /// The bytes after the last line end.
     pub(super) fn unfinished(&self) -> String {
         text(&self.buffer)
     }
 
-    /// Takes the unfinished line as complete if it is longer than `max` bytes.
+    /// Ends the unfinished line if it is longer than `max` bytes, and returns it.
     pub(super) fn break_after(&mut self, max: usize) -> Option<String> {
         (self.buffer.len() > max).then(|| {
             self.searched = 0;
@@ -110,7 +110,7 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// All lines of a stream that arrives in these pieces.
+    /// Returns all lines of a stream that arrives in these pieces.
     fn lines(pieces: &[&str]) -> Vec<String> {
         let mut reader = Lines::default();
         let mut chunk = chunk();

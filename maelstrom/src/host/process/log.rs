@@ -1,4 +1,4 @@
-//! The log of a node: what it writes to standard error.
+//! The log of a node: its standard error.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The most that is kept of a node's standard error, in bytes: enough for any log that is read, and
-/// too little to fill a disk.
+/// The maximum size of a node's log in bytes: enough for any log that people read, and too little
+/// to fill a disk.
 const MAX_LOG_BYTES: u64 = 32 << 20;
 
 /// The number of last lines of a stream that are shown when a node fails.
 pub(super) const LAST_LINES: usize = 32;
 
-/// The log of one node, over all its lives.
+/// The log of one node, over all its incarnations.
 pub(super) struct NodeLog {
     path: PathBuf,
     file: File,
@@ -40,7 +40,7 @@ impl NodeLog {
         })
     }
 
-    /// Appends lines, as far as the log has room for them.
+    /// Appends lines until the log is full, and counts the bytes that do not fit.
     pub(super) fn append(&mut self, lines: &[String]) {
         remember(&mut self.last, lines);
         let mut text = String::new();
@@ -54,26 +54,26 @@ impl NodeLog {
                 self.dropped += length;
             }
         }
-        // A full disk must not end the run; the log is a convenience.
+        // A full disk must not end the run, which does not need the log.
         let _ = self.file.write_all(text.as_bytes());
     }
 
-    /// Forgets the last lines of an earlier life, whose end was reported.
-    pub(super) fn begin_life(&mut self) {
+    /// Forgets the last lines of the previous incarnation, whose end was reported.
+    pub(super) fn begin_incarnation(&mut self) {
         self.last.clear();
     }
 
-    /// The last lines, oldest first.
+    /// Returns the last lines, oldest first.
     pub(super) fn last(&self) -> &VecDeque<String> {
         &self.last
     }
 
-    /// The number of bytes that did not fit.
+    /// Returns the number of bytes that did not fit.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Where the log is.
+    /// Returns the path of the log.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_is_capped_and_says_how_much_was_left_out() {
+    fn log_is_capped_and_states_how_much_was_left_out() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("n0.log");
         let mut log = NodeLog::create(path.clone()).unwrap();

@@ -1,8 +1,8 @@
 //! Nodes as real processes.
 //!
-//! One thread does everything: pipes do not block, and `poll` waits for whichever of them is ready,
-//! or for the time of the next event, to a fraction of a millisecond. So a node that does not read
-//! its input, or that is stopped, delays no other node.
+//! One thread serves all nodes: pipes do not block, and `poll` waits until one of them is ready or
+//! the next event is due, with a resolution of less than a millisecond. So a node that does not
+//! read its input, or that is stopped, delays no other node.
 
 mod child;
 mod command;
@@ -28,13 +28,13 @@ use signals::Interrupts;
 
 pub use command::Command;
 
-/// The interval at which processes are checked for whether they have ended.
+/// The interval of the checks for processes that have ended.
 const EXIT_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The number of events after which lines for the nodes are flushed, even if more events wait.
 const EVENTS_PER_FLUSH: usize = 256;
 
-/// The longest time that killed processes are waited for when the host ends.
+/// The longest wait for killed processes when the host ends.
 const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The number of files that a node needs open: three pipes, its log, and some spare for its start.
@@ -136,7 +136,7 @@ impl ProcessHost {
 
     /// Waits for pipes until `until`, and reads those that are ready.
     fn poll(&mut self, until: Option<Duration>) -> Result<()> {
-        // Often enough to notice a process that ended but left its pipes open.
+        // Wake up often enough to notice a process that ended but left its pipes open.
         let exit_check = self.now() + EXIT_CHECK_INTERVAL * 10;
         let timeout = until.map_or(exit_check, |until| until.min(exit_check));
         let timeout = timeout.saturating_sub(self.now());
@@ -182,7 +182,7 @@ impl ProcessHost {
             return State::Closed;
         };
         match pipe {
-            // What the node is to read is flushed with every wait.
+            // The node's input is flushed with every wait.
             Pipe::Stdin => State::Empty,
             Pipe::Stdout => {
                 let (lines, state) = process.read_stdout(&mut self.chunk);
@@ -215,7 +215,7 @@ impl ProcessHost {
                 continue;
             };
             if let Ok(Some(status)) = process.try_wait() {
-                // All that it wrote before its end is still in the pipes.
+                // The pipes still hold its last output.
                 for pipe in [Pipe::Stdout, Pipe::Stderr] {
                     while self.read(number, pipe) == State::More {}
                 }
@@ -260,7 +260,7 @@ impl Host for ProcessHost {
     fn start(&mut self, node: usize) -> Result<()> {
         let node = &mut self.nodes[node];
         assert!(node.process.is_none(), "{} runs already", node.name);
-        node.log.begin_life();
+        node.log.begin_incarnation();
         let place = Place {
             directory: &self.directory,
             data: &node.data,
@@ -292,7 +292,7 @@ impl Host for ProcessHost {
             self.check_exits();
             if self.events.is_empty() {
                 if until.is_some_and(|until| until <= self.now()) {
-                    // A run that is late all the time must still read.
+                    // Read even in a run that is always late.
                     self.poll(Some(Duration::ZERO))?;
                     return Ok(self.events.pop_front().unwrap_or(Event::TimeReached));
                 }
@@ -306,8 +306,8 @@ impl Host for ProcessHost {
         let process = node.process.take();
         let mut process = process.with_context(|| format!("{} is not running", node.name))?;
         process.kill();
-        // Its log is wanted to the end. What it wrote to standard output and was not read is lost,
-        // as messages in the buffers of a machine that loses power are.
+        // Read its log to the end. Standard output that was not read is lost, like messages in the
+        // buffers of a machine that loses power.
         process.drain_stderr(&mut node.log, &mut self.chunk);
         self.dying.push(process);
         Ok(())
@@ -356,8 +356,8 @@ impl Drop for ProcessHost {
     }
 }
 
-/// Returns the directory in which nodes run: that for temporary files, as upstream, or the root if
-/// there is none.
+/// Returns the directory in which nodes run: as upstream the one for temporary files, or the root
+/// if there is none.
 fn working_directory() -> PathBuf {
     let candidates = [std::env::temp_dir(), PathBuf::from("/tmp")];
     let found = candidates.into_iter().find(|path| path.is_dir());
@@ -370,7 +370,7 @@ fn raise_file_limit(nodes: usize) {
     let mut limit = rustix::process::getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|current| current < needed) {
         limit.current = Some(limit.maximum.map_or(needed, |maximum| maximum.min(needed)));
-        // If it fails, so does the start of the node for which there is no file left.
+        // If this fails, the start of the first node without a free file reports it.
         let _ = rustix::process::setrlimit(Resource::Nofile, limit);
     }
 }

@@ -1,8 +1,8 @@
 //! Ctrl-C and SIGTERM.
 //!
-//! While a host runs, the first signal ends the run in an orderly way: the run loop sees it, and
-//! what was observed is saved. A second signal, or one that arrives while no host runs (during the
-//! analysis, say), ends this process at once, as if there were no handler.
+//! While a host runs, the first signal ends the run in an orderly way, and everything observed so
+//! far is saved. A second signal, or one that arrives while no host runs (during the analysis,
+//! say), ends this process at once, as if there were no handler.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Handlers cannot be taken back: a signal without one would be ignored from then on. So they are
-/// set once, and this decides what they do.
+/// The state of the signal handlers. Handlers cannot be removed, because the signal would be
+/// ignored from then on. So they are installed once, and this state decides what they do.
 struct Handlers {
-    /// Set by a signal.
+    /// Whether a signal arrived.
     interrupted: Arc<AtomicBool>,
     /// Whether a signal ends this process at once. Set by a signal too, for the next one.
     is_fatal: Arc<AtomicBool>,
@@ -51,7 +51,7 @@ impl Interrupts {
         Ok(Interrupts(handlers))
     }
 
-    /// Whether a signal arrived.
+    /// Returns whether a signal arrived.
     pub(super) fn arrived(&self) -> bool {
         self.0.interrupted.load(Ordering::SeqCst)
     }
@@ -72,7 +72,7 @@ impl Handlers {
         let interrupted = Arc::new(AtomicBool::new(false));
         let is_fatal = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal only makes the second one fatal.
+            // The order matters: the first signal only makes the second one fatal.
             flag::register_conditional_default(signal, is_fatal.clone())?;
             flag::register(signal, interrupted.clone())?;
             flag::register(signal, is_fatal.clone())?;

@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use super::heartbeat::Heartbeat;
 
 /// The number of times that a node may be scheduled while time stands still. A node that needs more
-/// spins: even one that receives messages from hundreds of others at one instant needs less.
+/// is spinning: even one that receives messages from hundreds of others at one instant needs fewer.
 pub(super) const MAX_POLLS: u64 = 100_000;
 
 /// Whether a node may run.
@@ -100,7 +100,7 @@ impl<F: Future> Future for Gated<F> {
         }
         self.polls += 1;
         if self.polls > MAX_POLLS {
-            // Once it is not polled any more, the host can act.
+            // Stop polling it, so that the host can act.
             self.instants.spinning.set(Some(self.node));
             return Poll::Pending;
         }

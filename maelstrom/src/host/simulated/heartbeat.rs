@@ -1,9 +1,9 @@
 //! Noticing a simulated node that never yields.
 //!
-//! A node in an endless loop without `.await` keeps its thread, and nothing can take it away from
-//! it. So one thread of this process watches all simulated hosts. When a single poll of a node lasts
-//! too long it says which node that is, and once no other simulation runs it ends the process, which
-//! would hang otherwise.
+//! A node in an endless loop without `.await` keeps its thread, and nothing can interrupt it. So
+//! one thread of this process watches all simulated hosts. When a single poll of a node lasts too
+//! long it reports the node, and once no other simulation runs it ends the process, which would
+//! otherwise hang.
 
 #![expect(
     clippy::disallowed_methods,
@@ -17,19 +17,19 @@ use std::time::{Duration, Instant};
 
 use crate::seed::Seed;
 
-/// A poll takes microseconds. One that lasts this long does not end, on any machine.
+/// The duration after which a poll is considered endless. Polls normally take microseconds.
 const MAX_POLL_TIME: Duration = Duration::from_secs(30);
 
-/// The interval at which hosts are looked at.
+/// The interval of the checks of all hosts.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The time for which no other simulation has run when the process is ended.
+/// The time without any other running simulation after which the process is ended.
 const GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-/// The exit status of a process that the watcher ends, which is that of a test that panicked.
+/// The exit status of a process that the watcher ends. It equals that of a test that panicked.
 const EXIT_STATUS: i32 = 101;
 
-/// Shows whether the nodes of one host make progress.
+/// The progress of the nodes of one host, as the watcher reads it.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     seed: Seed,
@@ -40,11 +40,11 @@ pub(super) struct Heartbeat {
     node: AtomicU64,
 }
 
-/// A host as the watcher sees it.
+/// The watcher's record of a host.
 struct Watched {
     heartbeat: Weak<Heartbeat>,
     beats: u64,
-    /// When `beats` had this value first.
+    /// The time at which `beats` was first seen with this value.
     since: Instant,
     is_stuck: bool,
 }
@@ -57,7 +57,7 @@ impl Heartbeat {
         static WATCHER: Once = Once::new();
         WATCHER.call_once(|| {
             let watcher = std::thread::Builder::new().name("eddy watcher".to_owned());
-            // Without it an endless loop hangs the process, and nothing else is wrong.
+            // Without the watcher an endless loop hangs the process, but everything else works.
             let _ = watcher.spawn(watch_all);
         });
         let heartbeat = Arc::new(Heartbeat {
@@ -92,8 +92,8 @@ impl Heartbeat {
              loop, or blocks its thread\n",
             MAX_POLL_TIME.as_secs()
         );
-        // Past the test harness, which would keep it until the test ends. A closed stderr is no
-        // reason to fail.
+        // Write directly to stderr, because the test harness keeps captured output until the test
+        // ends. Ignore a closed stderr.
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
@@ -124,7 +124,7 @@ fn watch_all() {
 }
 
 impl Watched {
-    /// Looks whether the host makes progress. Returns whether it still exists.
+    /// Checks whether the host makes progress. Returns whether it still exists.
     fn look(&mut self, now: Instant) -> bool {
         let Some(heartbeat) = self.heartbeat.upgrade() else {
             return false;
@@ -174,6 +174,6 @@ mod tests {
         heartbeat.end_poll();
         assert!(!is_stuck_after(6));
         drop(heartbeat);
-        assert!(!host.look(begin), "a host that is gone is forgotten");
+        assert!(!host.look(begin), "a dropped host is forgotten");
     }
 }

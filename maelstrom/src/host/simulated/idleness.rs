@@ -1,11 +1,11 @@
-//! Noticing that no task has anything to do.
+//! Detects that no task has anything to do.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 
-/// Notices that no task has anything to do. Tokio reports it just before it parks its thread, and
-/// would let time pass then; waking a task at that moment prevents it. (The order of the two is not
+/// Detects that no task has anything to do. Tokio reports this just before it parks its thread, and
+/// would then let time pass; waking a task at that moment prevents it. (The order of the two is not
 /// documented; a test of the simulated host fails if it changes.)
 #[derive(Default)]
 pub(super) struct Idleness {
@@ -20,7 +20,7 @@ impl Idleness {
         *self.watcher() = watcher;
     }
 
-    /// Notes that no task has anything to do.
+    /// Records that no task has anything to do.
     pub(super) fn note(&self) {
         if let Some(watcher) = self.watcher().take() {
             self.is_noted.store(true, Ordering::Relaxed);
@@ -28,7 +28,7 @@ impl Idleness {
         }
     }
 
-    /// Whether that was so since the last [`watch`](Idleness::watch).
+    /// Returns whether all tasks were idle since the last [`watch`](Idleness::watch).
     pub(super) fn is_noted(&self) -> bool {
         self.is_noted.load(Ordering::Relaxed)
     }

@@ -2,11 +2,11 @@
 //!
 //! Every node runs in one tokio runtime whose clock is paused: it stands still while any node has
 //! something to do, and jumps to the next timer when all are idle. Seconds of a run take
-//! milliseconds, and from one seed everything happens the same way each time.
+//! milliseconds, and the same seed gives the same run.
 //!
-//! Tokio's timers count whole milliseconds; the run's events come at any nanosecond. So the host
-//! keeps the exact time of the latest event beside tokio's clock, which is never more than a
-//! millisecond ahead of it.
+//! Tokio's timers count whole milliseconds, but the events of a run have times in nanoseconds. So
+//! the host keeps the exact time of the latest event beside tokio's clock, which is never more than
+//! a millisecond ahead of it.
 
 mod gate;
 mod heartbeat;
@@ -48,12 +48,12 @@ const FAR_FUTURE: Duration = Duration::from_secs(365 * 86_400);
 
 type Task = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// Makes nodes. A node that was killed is made anew when it is started again.
+/// Creates nodes. A node that was killed is created again when it is restarted.
 #[derive(Clone)]
 pub struct NodeFactory(Rc<dyn Fn(Link, Seams) -> Task>);
 
 impl NodeFactory {
-    /// Creates a factory of the nodes that `make` makes.
+    /// Creates a factory of the nodes that `make` returns.
     pub fn new<M: IntoNode + 'static>(
         make: impl Fn(&Context) -> M + Clone + 'static,
     ) -> NodeFactory {
@@ -99,14 +99,14 @@ struct Node {
     task: JoinHandle<()>,
 }
 
-/// What a node wrote, or that it ended, with the node's number and that of its start.
+/// A line that a node wrote, or its end, with the numbers of the node and of its start.
 enum Output {
     Line(usize, u64, String),
     Ended(usize, u64, Option<String>),
 }
 
 impl SimulatedHost {
-    /// A host for these nodes.
+    /// Creates a host for these nodes.
     pub fn new(factory: NodeFactory, names: &[String], seed: Seed) -> Result<SimulatedHost> {
         let idleness = Arc::new(Idleness::default());
         let on_park = idleness.clone();
@@ -150,7 +150,7 @@ impl SimulatedHost {
         self.tasks.spawn_local(script);
     }
 
-    /// Lets every task run until none has anything to do, or until a node writes something.
+    /// Lets every task run until none has anything to do, or a node writes something.
     fn settle(&mut self) -> Result<Option<Output>> {
         let SimulatedHost {
             runtime,
@@ -277,19 +277,19 @@ impl Host for SimulatedHost {
             }),
         };
         let served = (self.factory.0)(link, seams);
-        // A set of tasks of its own: what the node spawns pauses and ends with it.
-        let life = async move { LocalSet::new().run_until(served).await };
+        // Each node has its own set of tasks, so that the tasks it spawns pause and end with it.
+        let served = async move { LocalSet::new().run_until(served).await };
         let gate = Rc::new(Gate::default());
-        let life = Gated::new(
+        let gated = Gated::new(
             node,
             gate.clone(),
             self.instants.clone(),
             self.heartbeat.clone(),
-            life,
+            served,
         );
         let output = self.output.clone();
         let task = self.tasks.spawn_local(async move {
-            let problem = life.await.err().map(|error| format!("{error:#}"));
+            let problem = gated.await.err().map(|error| format!("{error:#}"));
             // The receiver is gone once the run is over.
             let _ = output.send(Output::Ended(node, number, problem));
         });
@@ -326,7 +326,7 @@ impl Host for SimulatedHost {
                     match output {
                         Some(output) => output,
                         None if until.is_none() => {
-                            bail!("nothing will ever happen: all nodes wait, and no timer is set")
+                            bail!("the run cannot continue: all nodes wait, and no timer is set")
                         }
                         None => return Ok(Event::TimeReached),
                     }
@@ -366,7 +366,7 @@ impl Host for SimulatedHost {
     }
 }
 
-/// The output of a node, which is handed over line by line.
+/// The output of a node, which is passed on line by line.
 struct Lines {
     node: usize,
     number: u64,

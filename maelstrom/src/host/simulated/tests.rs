@@ -1,7 +1,7 @@
 use super::*;
 
-/// If tokio let time pass before it reports that it parks, or the other way round in another
-/// version, simulations would not be exact any more.
+/// Simulations are exact only if tokio reports that it parks before it lets time pass, which
+/// another version may change.
 #[test]
 fn time_stands_still_while_tasks_wait_for_timers() {
     let make = NodeFactory::new(|_: &Context| Unused);

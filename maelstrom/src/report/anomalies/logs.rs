@@ -1,21 +1,6 @@
 //! The anomalies of logs: the error types of the kafka workload.
 
-use super::{Anomaly, Group};
-
-const fn anomaly(
-    name: &'static str,
-    meaning: &'static str,
-    mistake: &'static str,
-    example: &'static str,
-) -> Anomaly {
-    Anomaly {
-        name,
-        sign: None,
-        meaning,
-        mistake,
-        example,
-    }
-}
+use super::{Group, anomaly};
 
 pub(super) const LOGS: Group = Group {
     title: "Logs: kafka",
@@ -45,7 +30,7 @@ pub(super) const LOGS: Group = Group {
         ),
         anomaly(
             "duplicate",
-            "One message stands at several offsets of its key.",
+            "One message has several offsets of its key.",
             "A send was repeated after a timeout although the first attempt took effect.",
             "0 ok send k 5 → offset 3\n1 ok poll k [[3 5] [4 5]]",
         ),
@@ -90,7 +75,7 @@ pub(super) const LOGS: Group = Group {
         ),
         anomaly(
             "int-send-skip",
-            "Between two sends of one operation, messages of other clients stand in the log. This \
+            "Between two sends of one operation, the log has messages of other clients. This \
              is allowed.",
             "None: sends of different clients may interleave.",
             "0 ok txn [send k 5 → 3, send k 6 → 5]",
@@ -122,13 +107,13 @@ pub(super) const LOGS: Group = Group {
         ),
         anomaly(
             "PL-2-cycle-exists",
-            "Some cycle as in G1c exists, and the search for an example was given up.",
+            "A cycle as in G1c exists, but the search for an example reached its limit.",
             "As for G1c.",
             "many operations that come before and after each other",
         ),
         anomaly(
             "strong-PL-2-cycle-exists",
-            "Some cycle as in G1c-realtime exists, and the search for an example was given up.",
+            "A cycle as in G1c-realtime exists, but the search for an example reached its limit.",
             "As for G1c-realtime.",
             "many operations that come before and after each other",
         ),

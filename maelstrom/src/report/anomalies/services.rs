@@ -1,21 +1,6 @@
 //! The anomalies of Eddy's own workloads: leader election, orders and jobs.
 
-use super::{Anomaly, Group};
-
-const fn anomaly(
-    name: &'static str,
-    meaning: &'static str,
-    mistake: &'static str,
-    example: &'static str,
-) -> Anomaly {
-    Anomaly {
-        name,
-        sign: None,
-        meaning,
-        mistake,
-        example,
-    }
-}
+use super::{Group, anomaly};
 
 pub(super) const ELECTION: Group = Group {
     title: "Leader election",
@@ -56,7 +41,7 @@ pub(super) const ORDERS: Group = Group {
     anomalies: &[
         anomaly(
             "oversold",
-            "Accepted orders exceed all that was ever in stock.",
+            "Accepted orders exceed all goods that were ever in stock.",
             "Two nodes decide orders at the same time: without a majority, or with one that they no \
              longer have.",
             "restock p0 5\nok order p0 × 3 accepted\nok order p0 × 3 accepted",
@@ -94,7 +79,7 @@ pub(super) const ORDERS: Group = Group {
         anomaly(
             "decision-changed",
             "An order was accepted according to one answer and rejected according to another.",
-            "A repeated request is decided anew instead of being answered with the first decision.",
+            "A repeated request is decided again instead of being answered with the first decision.",
             "ok order 7 accepted\nok status 7 rejected",
         ),
         anomaly(
@@ -161,7 +146,7 @@ pub(super) const JOBS: Group = Group {
         ),
         anomaly(
             "refused-but-run",
-            "A job was refused with a definite error, and ran all the same.",
+            "A job was refused with a definite error, but it ran.",
             "A timeout is reported as a definite error. Its outcome is not certain.",
             "0 fail job 7 (temporarily unavailable)\nfinal: n1 ran job 7",
         ),

@@ -1,21 +1,6 @@
 //! The anomalies of transactions, after Adya and elle.
 
-use super::{Anomaly, Group};
-
-const fn anomaly(
-    name: &'static str,
-    meaning: &'static str,
-    mistake: &'static str,
-    example: &'static str,
-) -> Anomaly {
-    Anomaly {
-        name,
-        sign: None,
-        meaning,
-        mistake,
-        example,
-    }
-}
+use super::{Group, anomaly};
 
 pub(super) const TRANSACTIONS: Group = Group {
     title: "Transactions: txn-list-append and txn-rw-register",
@@ -30,7 +15,7 @@ pub(super) const TRANSACTIONS: Group = Group {
         ),
         anomaly(
             "G1a",
-            "A transaction read what a failed one wrote: an aborted read.",
+            "A transaction read a value that a failed one wrote: an aborted read.",
             "Writes are visible before the transaction commits, or a transaction that took effect is \
              answered with a definite error.",
             "0 fail txn [w x 1]\n1 ok   txn [r x 1]",
@@ -44,13 +29,13 @@ pub(super) const TRANSACTIONS: Group = Group {
         ),
         anomaly(
             "dirty-update",
-            "A transaction that committed builds upon the write of one that failed.",
+            "A committed transaction depends on the write of a failed one.",
             "A write is not undone when its transaction fails.",
             "0 fail txn [append x 1]\n1 ok   txn [append x 2]\n2 ok   txn [r x [1 2]]",
         ),
         anomaly(
             "future-read",
-            "A transaction read what it writes only later.",
+            "A transaction read a value that it writes later.",
             "The parts of a transaction are not executed in their order.",
             "0 ok txn [r x [1]] [append x 1]",
         ),

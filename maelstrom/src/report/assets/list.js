@@ -1,6 +1,6 @@
 'use strict';
 
-// Filters and sorts the list of runs, and leads to the comparison of two.
+// Filters and sorts the list of runs, and opens the comparison of two.
 (() => {
   const table = document.getElementById('runs');
   const filter = document.getElementById('filter');

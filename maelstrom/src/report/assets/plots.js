@@ -1,6 +1,6 @@
 'use strict';
 
-// Shows the value of the nearest point of a plot under the pointer, and leads to its operation.
+// Shows the value of the nearest point of a plot under the pointer, and links to its operation.
 
 // Reads an axis from its attribute: the function from a share of it to a value.
 function axis(text) {

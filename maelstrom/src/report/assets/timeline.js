@@ -2,7 +2,7 @@ const PITCH = 16;
 const COLUMN = 108;
 const LEFT = 76;
 const ROWS_PER_TIME = 10;
-// Browsers do not lay out elements that are much taller than this.
+// The maximum height of an element: browsers do not lay out much taller ones.
 const HEIGHT_MAX = 15e6;
 
 const by = (id) => document.getElementById(id);
@@ -46,7 +46,7 @@ class Timeline {
     this.pitch = Math.min(PITCH, HEIGHT_MAX / Math.max(1, this.rows));
   }
 
-  // The operations with a row from `from` to `to`.
+  // Returns the operations with a row from `from` to `to`.
   between(from, to) {
     const low = firstIndex(this.count, (op) => this.latest[op] >= from);
     const high = firstIndex(this.count, (op) => this.first[op] > to);
@@ -60,7 +60,7 @@ class Timeline {
   }
 }
 
-// The greatest index of an entry of any operation.
+// Returns the greatest index of an entry of any operation.
 function lastEntry(index, until) {
   let most = 0;
   for (let i = 0; i < index.length; i++) most = Math.max(most, index[i] + Math.max(0, until[i]));
@@ -150,7 +150,7 @@ class View {
     return cell;
   }
 
-  // Shows all that is known of an operation.
+  // Shows the details of an operation.
   explain(op) {
     const { timeline } = this;
     const { ops } = timeline;

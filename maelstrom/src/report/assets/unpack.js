@@ -9,7 +9,7 @@ async function unpack(id) {
   return new Response(stream).text();
 }
 
-// Undoes the encoding of a growing list as differences.
+// Decodes an ascending list from its differences.
 function sums(differences) {
   const values = new Float64Array(differences.length);
   let value = 0;
@@ -17,7 +17,7 @@ function sums(differences) {
   return values;
 }
 
-// Returns the first index from 0 to `count` for which `holds`, which is false and then true.
+// Returns the first index from 0 to `count` for which `holds` is true; it is false before and true after.
 function firstIndex(count, holds) {
   let low = 0;
   let high = count;

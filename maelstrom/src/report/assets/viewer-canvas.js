@@ -47,7 +47,7 @@ class Canvas {
     this.request();
   }
 
-  // Gives every endpoint its height on the page.
+  // Computes the vertical position of every endpoint.
   layout() {
     const { endpoints, roles, home } = this.model;
     const clients = endpoints.map((_, e) => e).filter((e) => roles[e] === 2);
@@ -261,7 +261,7 @@ class Canvas {
     if (labelled.length <= LABELS_MAX) this.drawLabels(labelled);
   }
 
-  // The line of a message; one that did not arrive ends half-way.
+  // Draws the line of a message. The line of a lost message ends half-way.
   segment(i) {
     const { m, sent, latency } = this.model;
     const [x0, y0, y1] = [this.x(sent[i]), this.y[m.s[i]], this.y[m.d[i]]];
@@ -289,7 +289,7 @@ class Canvas {
   }
 }
 
-// The fields of a body that say something, in a line.
+// Returns the informative fields of a body, in one line.
 function summary(body) {
   return body
     .slice(0, 160)

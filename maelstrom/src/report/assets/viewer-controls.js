@@ -48,7 +48,7 @@ class Controls {
     this.filter();
   }
 
-  // Goes where the address leads; without one, to what is wrong.
+  // Shows the target of the address, or by default the anomaly.
   follow() {
     const { model, canvas } = this;
     const { op, m, t, node } = readHash();
@@ -74,7 +74,7 @@ class Controls {
     let end = model.opTime[op] + Math.max(model.ops.l[op], 2000);
     for (const i of messages) end = Math.max(end, model.ends[i]);
     model.mark(op, /^(broadcast|add)$/.test(model.fs[model.ops.f[op]]) ? model.valueOf(op) : '', true);
-    // What spreads the value in the second after the operation is shown with it.
+    // Show also the messages that spread the value in the second after the operation.
     const until = end + 1e6;
     for (let i = model.marked.indexOf(1); i >= 0 && model.sent[i] < until; i = model.marked.indexOf(1, i + 1)) {
       end = Math.max(end, Math.min(model.ends[i], until));
@@ -165,7 +165,7 @@ class Controls {
   }
 }
 
-// The value of an operation, if it is one that can be searched for in bodies.
+// Returns the value of an operation, if bodies can be searched for it.
 Model.prototype.valueOf = function valueOf(op) {
   const found = /^(?:\["?[\w-]+"? )?"?([\w-]+)"?\]?$/.exec(this.ops.v[op]);
   return found && found[1] !== 'nil' ? found[1] : '';

@@ -1,6 +1,6 @@
-// What surrounds the lanes: their names, the axis of time, and the overview of the whole run.
+// The frame around the lanes: their names, the axis of time, and the overview of the whole run.
 
-// The least of 1, 2 and 5 times a power of ten that is not below a length.
+// Returns the least number not below a length that is 1, 2 or 5 times a power of ten.
 function roundStep(length) {
   const power = 10 ** Math.floor(Math.log10(length));
   return power * [1, 2, 5, 10].find((factor) => factor * power >= length * 0.999);
@@ -104,7 +104,7 @@ Object.assign(Canvas.prototype, {
     c.strokeRect(left + 0.75, 0.75, Math.max(2, right - left - 1.5), OVERVIEW - 2);
   },
 
-  // The number of messages sent in each pixel of the overview; counted anew when the filter changes.
+  // The number of messages sent in each pixel of the overview; counted again when the filter changes.
   overviewCounts() {
     const { model } = this;
     const key = `${this.width} ${model.version || 0}`;
@@ -119,7 +119,7 @@ Object.assign(Canvas.prototype, {
     return this.counts;
   },
 
-  // The message near a point, or else the operation; -1 for none.
+  // Returns the message near a point, or the operation there; -1 for none.
   hit(x, y) {
     const inLanes = y + this.scroll;
     let best = { distance: 7, message: -1, op: -1 };

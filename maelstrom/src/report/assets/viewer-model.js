@@ -1,6 +1,6 @@
-// The data of a run, and which part of it is shown.
+// The data of a run, and the part of it that is shown.
 
-// How the links of the page name what they lead to: #op=12, #m=55, #t=1.5-1.8, #node=n3.
+// The forms of links to parts of the page: #op=12, #m=55, #t=1.5-1.8, #node=n3.
 function readHash() {
   const found = {};
   for (const part of location.hash.slice(1).split('&')) {
@@ -51,7 +51,7 @@ class Model {
     return this.bodies ? this.bodies[i] : '';
   }
 
-  // The messages of a time range, as far as the filter shows them.
+  // Returns the messages of a time range that the filter shows.
   visible(from, to) {
     const low = firstIndex(this.count, (i) => this.latest[i] >= from);
     const high = firstIndex(this.count, (i) => this.sent[i] > to);

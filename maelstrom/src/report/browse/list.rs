@@ -4,14 +4,14 @@ use maud::{Markup, html};
 
 use super::run::Run;
 
-/// Filters and sorts the list, and leads to the comparison of two runs.
+/// The script that filters and sorts the list, and opens the comparison of two runs.
 pub(super) const SCRIPT: &str = include_str!("../assets/list.js");
 
 /// Returns the list of these runs.
 pub(super) fn content(runs: &[Run]) -> Markup {
     html! {
         @if runs.is_empty() {
-            p { "There are none yet." }
+            p { "There are no runs yet." }
         } @else {
             p {
                 input #filter type="search" placeholder="filter: workload, verdict, options, seed" size="36"

@@ -19,9 +19,9 @@ pub(super) struct Run {
     pub workload: String,
     /// The name of its directory, which is the time at which it began.
     pub time: String,
-    /// How it ended: `valid`, `unknown`, `invalid`, `broke off`, `died` or `running`.
+    /// The status: `valid`, `unknown`, `invalid`, `broke off`, `died` or `running`.
     pub status: &'static str,
-    /// What was run, in a line, without the seed.
+    /// The description of the run in one line, without the seed.
     pub description: String,
     /// The seed.
     pub seed: String,
@@ -71,7 +71,7 @@ impl Run {
         format!("{}/{}", self.workload, self.time)
     }
 
-    /// Returns the time at which it began as people write it: `2026-11-25 12:55:24`.
+    /// Returns the start time in the form `2026-11-25 12:55:24`.
     pub fn readable_time(&self) -> String {
         let digits: Vec<char> = self.time.chars().collect();
         let is_time = digits.len() >= 15 && digits[8] == 'T';
@@ -120,14 +120,14 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 
-/// Reads the runs of a store, and each run that is over only once.
+/// Reads the runs of a store. A finished run is read only once.
 #[derive(Default)]
 pub(super) struct Runs {
     known: Mutex<BTreeMap<PathBuf, (SystemTime, Run)>>,
 }
 
 impl Runs {
-    /// Returns all runs, the last first.
+    /// Returns all runs, the newest first.
     pub fn read(&self, root: &Path) -> Vec<Run> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut runs = Vec::new();
@@ -151,7 +151,7 @@ impl Runs {
     }
 }
 
-/// Returns the directories in a directory, without those that are only linked to.
+/// Returns the directories in a directory, without symbolic links.
 fn directories(place: &Path) -> Vec<String> {
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));

@@ -1,4 +1,4 @@
-//! The site of a small store.
+//! Tests of the site of a small store.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn get(browser: &Browser, target: &str) -> (u16, String) {
 }
 
 #[test]
-fn runs_are_listed_with_their_verdicts_the_last_first() {
+fn runs_are_listed_newest_first_with_their_verdicts() {
     let (_directory, browser) = site();
     let (status, page) = get(&browser, "/");
     assert_eq!(status, 200);
@@ -71,7 +71,7 @@ fn two_runs_of_the_store_are_compared() {
 }
 
 #[test]
-fn run_is_read_again_once_it_has_results() {
+fn unfinished_run_is_read_again_until_it_has_results() {
     let (directory, browser) = site();
     let run = directory.path().join("store/g-set/20250104T000000+0000");
     assert!(get(&browser, "/").1.contains("died</span>"));
@@ -81,7 +81,7 @@ fn run_is_read_again_once_it_has_results() {
 }
 
 #[test]
-fn a_run_shows_its_index_and_other_directories_their_files() {
+fn run_shows_its_index_and_other_directories_list_their_files() {
     let (_directory, browser) = site();
     assert_eq!(get(&browser, "/g-set/latest/").1, "the index");
     let response = browser.respond("/g-set/latest");
@@ -95,7 +95,7 @@ fn a_run_shows_its_index_and_other_directories_their_files() {
 }
 
 #[test]
-fn nothing_outside_the_store_is_shown() {
+fn paths_outside_the_store_are_refused() {
     let (_directory, browser) = site();
     for target in [
         "/../secret.txt",

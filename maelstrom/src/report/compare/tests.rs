@@ -4,7 +4,7 @@ use crate::check::tests::history;
 use crate::seed::Seed;
 use crate::workload::{GSet, Settings};
 
-/// The directory of a run of g-set with this history, judged or not.
+/// Creates the directory of a run of g-set with this history, with or without results.
 fn run(place: &std::path::Path, text: &str, rate: f64, is_judged: bool) -> RunDirectory {
     let nodes = vec!["n0".to_owned()];
     let settings = Settings {
@@ -25,7 +25,7 @@ fn run(place: &std::path::Path, text: &str, rate: f64, is_judged: bool) -> RunDi
 }
 
 #[test]
-fn options_figures_latencies_and_verdicts_stand_side_by_side() {
+fn different_options_figures_latencies_and_verdicts_are_compared() {
     let place = tempfile::tempdir().unwrap();
     let good = "0 invoke add 1\n0 ok add 1\n0 invoke read nil\n0 ok read [1]";
     let bad = "0 invoke add 1\n0 ok add 1\n0 invoke read nil\n1 invoke add 2\n1 fail add 2\n0 ok read [1]";
@@ -39,7 +39,7 @@ fn options_figures_latencies_and_verdicts_stand_side_by_side() {
     assert_eq!(values("rate"), ["5", "10"]);
     assert!(
         rows.iter().all(|row| row.name != "concurrency"),
-        "it is the same"
+        "only differences are shown"
     );
     assert_eq!(values("ok-fraction"), ["1", "0.667"]);
     assert_eq!(find("ok-fraction").change, "-33.3 %");
@@ -53,7 +53,7 @@ fn options_figures_latencies_and_verdicts_stand_side_by_side() {
 }
 
 #[test]
-fn run_without_results_is_compared_as_far_as_it_came() {
+fn run_without_results_is_compared_as_far_as_possible() {
     let place = tempfile::tempdir().unwrap();
     let text = "0 invoke add 1\n0 ok add 1";
     let a = run(&place.path().join("a"), text, 5.0, false);

@@ -1,4 +1,4 @@
-//! Cycles of transactions as drawings, with the reason why each comes before the next.
+//! Drawings of cycles of transactions, with the reason why each comes before the next.
 
 use std::f64::consts::TAU;
 
@@ -12,12 +12,12 @@ const WIDTH: f64 = 900.0;
 const BOX_WIDTH: f64 = 250.0;
 const BOX_HEIGHT: f64 = 44.0;
 
-/// The greatest number of drawings, and of transactions in one.
-const CYCLES_MAX: usize = 6;
-const TRANSACTIONS_MAX: usize = 8;
+/// The maximum number of drawings, and of transactions in one drawing.
+const MAX_CYCLES: usize = 6;
+const MAX_TRANSACTIONS: usize = 8;
 
-/// The greatest length of a transaction's text, in characters.
-const TEXT_CHARS_MAX: usize = 38;
+/// The maximum length of a transaction's text, in characters.
+const MAX_TEXT_CHARS: usize = 38;
 
 /// Draws the first cycle of each anomaly among the results of a workload; nothing without cycles.
 pub(super) fn drawings(workload: &Value) -> Markup {
@@ -31,7 +31,7 @@ pub(super) fn drawings(workload: &Value) -> Markup {
             let steps = example.get("steps")?.as_seq()?;
             draw(&name.to_string(), cycle, steps)
         });
-    let cycles: Vec<String> = cycles.take(CYCLES_MAX).collect();
+    let cycles: Vec<String> = cycles.take(MAX_CYCLES).collect();
     html! {
         @if !cycles.is_empty() {
             h2 { "Cycles" }
@@ -48,7 +48,7 @@ pub(super) fn drawings(workload: &Value) -> Markup {
 /// Draws a cycle, whose last transaction is its first; `None` if it is too long to be read.
 fn draw(name: &str, cycle: &[Value], steps: &[Value]) -> Option<String> {
     let count = cycle.len().checked_sub(1)?;
-    if !(2..=TRANSACTIONS_MAX).contains(&count) {
+    if !(2..=MAX_TRANSACTIONS).contains(&count) {
         return None;
     }
     let height = if count == 2 {
@@ -118,7 +118,7 @@ fn transaction_box(svg: &mut Svg, (x, y): (f64, f64), transaction: &Value) {
             (x, y - 5.0),
             &format!("operation {index}, process {process}"),
         );
-        svg.text("mid", (x, y + 12.0), &shortened(&value, TEXT_CHARS_MAX));
+        svg.text("mid", (x, y + 12.0), &shortened(&value, MAX_TEXT_CHARS));
     });
 }
 

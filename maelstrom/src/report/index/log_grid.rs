@@ -1,7 +1,7 @@
-//! The log of a key as a grid: who sent the message at each offset, and who polled it.
+//! The log of a key as a grid: the processes that sent and polled the message at each offset.
 //!
-//! A message that an acknowledged send put into the log and that no poll returned is a hole, and so
-//! is one that a single poll left out. The grid shows the offsets around the first one.
+//! A hole is a message of an acknowledged send that no poll returned, or one that a single poll
+//! left out. The grid shows the offsets around the first one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,16 @@ use maud::{Markup, html};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation, Process};
 
-/// The greatest number of keys that are shown.
-const KEYS_MAX: usize = 3;
+/// The maximum number of keys that are shown.
+const MAX_KEYS: usize = 3;
 
 /// The number of offsets before and after the first hole.
-const AROUND: i64 = 8;
+const OFFSETS_AROUND_HOLE: i64 = 8;
 
-/// The greatest number of processes that are shown.
-const PROCESSES_MAX: usize = 12;
+/// The maximum number of processes that are shown.
+const MAX_PROCESSES: usize = 12;
 
-/// What is known of the log of a key.
+/// The sends and polls of the log of a key.
 #[derive(Default)]
 struct Log<'a> {
     /// The acknowledged sends by offset: the message and the operation.
@@ -36,7 +36,7 @@ pub(super) fn grids(history: &History) -> Markup {
     let holed = logs
         .iter()
         .filter_map(|(key, log)| Some((*key, log, log.first_hole()?)));
-    let holed: Vec<_> = holed.take(KEYS_MAX).collect();
+    let holed: Vec<_> = holed.take(MAX_KEYS).collect();
     html! {
         @if !holed.is_empty() {
             h2 { "Logs with holes" }
@@ -130,7 +130,7 @@ impl<'a> Log<'a> {
 }
 
 fn grid(key: &Value, log: &Log<'_>, hole: i64) -> Markup {
-    let shown = hole - AROUND..=hole + AROUND;
+    let shown = hole - OFFSETS_AROUND_HOLE..=hole + OFFSETS_AROUND_HOLE;
     let offsets = log
         .sends
         .keys()
@@ -144,7 +144,7 @@ fn grid(key: &Value, log: &Log<'_>, hole: i64) -> Markup {
         .keys()
         .filter(|(offset, _)| shown.contains(offset));
     let processes: BTreeSet<Process> = processes.map(|(_, process)| *process).collect();
-    let processes: Vec<Process> = processes.into_iter().take(PROCESSES_MAX).collect();
+    let processes: Vec<Process> = processes.into_iter().take(MAX_PROCESSES).collect();
     html! {
         h3 { "Key " (key) }
         div.scroll {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn end_of_a_log_that_was_not_polled_yet_is_no_hole() {
+    fn unpolled_end_of_a_log_is_no_hole() {
         let history = history(
             "0 invoke send [[:send \"k\" 5]]
              0 ok send [[:send \"k\" [0 5]]]

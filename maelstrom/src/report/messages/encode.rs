@@ -15,21 +15,21 @@ use crate::net::Fate;
 use crate::report::faults::Interval;
 use crate::report::svg::shortened;
 
-/// The greatest number of messages on the page: a browser opens so many in about a second.
-const MESSAGES_MAX: usize = 400_000;
+/// The maximum number of messages on the page, which a browser opens in about a second.
+const MAX_MESSAGES: usize = 400_000;
 
-/// The greatest size of all bodies together, in bytes before compression.
-const BODIES_BYTES_MAX: usize = 40 << 20;
+/// The maximum size of all bodies together, in bytes before compression.
+const MAX_BODIES_BYTES: usize = 40 << 20;
 
-/// The greatest size of one body, in bytes, unless there are so many that less must do.
-const BODY_BYTES_MAX: usize = 4000;
+/// The maximum size of one body, in bytes. Bodies are shorter if there are very many.
+const MAX_BODY_BYTES: usize = 4000;
 
-/// The greatest length of an operation's value, in characters.
-const VALUE_CHARS_MAX: usize = 160;
+/// The maximum length of an operation's value, in characters.
+const MAX_VALUE_CHARS: usize = 160;
 
-/// What the page holds.
+/// The data of the page.
 pub(super) struct Encoded {
-    /// Everything but the bodies.
+    /// All columns but the bodies.
     pub columns: String,
     /// The bodies, one a line.
     pub bodies: String,
@@ -70,8 +70,8 @@ impl Encoded {
             "focus": focus,
             "end": end.as_micros() as i64,
         });
-        let budget = BODIES_BYTES_MAX / rows.len().max(1);
-        let bytes_max = budget.clamp(80, BODY_BYTES_MAX);
+        let budget = MAX_BODIES_BYTES / rows.len().max(1);
+        let bytes_max = budget.clamp(80, MAX_BODY_BYTES);
         let mut bodies = packer();
         for (number, row) in rows.iter().enumerate() {
             let body = table.body(row);
@@ -93,15 +93,15 @@ const IN_MEMORY: &str = "writing to memory cannot fail";
 
 /// Returns the rows that the page shows: all, or those around a time, or the last ones.
 fn shown(rows: &[MessageRow], focus: Option<i64>) -> Range<usize> {
-    if rows.len() <= MESSAGES_MAX {
+    if rows.len() <= MAX_MESSAGES {
         return 0..rows.len();
     }
     let middle = focus.map_or(rows.len(), |at| {
         rows.partition_point(|row| row.sent_us < at)
     });
-    let start = middle.saturating_sub(MESSAGES_MAX / 2);
-    let start = start.min(rows.len() - MESSAGES_MAX);
-    start..start + MESSAGES_MAX
+    let start = middle.saturating_sub(MAX_MESSAGES / 2);
+    let start = start.min(rows.len() - MAX_MESSAGES);
+    start..start + MAX_MESSAGES
 }
 
 fn fates() -> Vec<&'static str> {
@@ -120,7 +120,7 @@ fn role_number(name: &str) -> u8 {
     }
 }
 
-/// Encodes a growing list as differences, which compress well.
+/// Encodes an ascending list as differences, which compress well.
 fn differences(values: impl Iterator<Item = i64>) -> Vec<i64> {
     let mut last = 0;
     values
@@ -234,21 +234,21 @@ fn outcome(completion: Option<&Operation>) -> u8 {
     }
 }
 
-/// Returns what came of an operation, or what it was about, with its error.
+/// Returns the result of an operation, or its argument if there is no result, with its error.
 fn value_text(invocation: &Operation, completion: Option<&Operation>) -> String {
     let value: &Value = match completion {
         Some(completion) if completion.kind == Kind::Ok => &completion.value,
         _ => &invocation.value,
     };
-    let mut text = shortened(&value.to_string(), VALUE_CHARS_MAX);
+    let mut text = shortened(&value.to_string(), MAX_VALUE_CHARS);
     if let Some(error) = completion.and_then(|completion| completion.error.as_ref()) {
         text += "  ";
-        text += &shortened(&error.to_string(), VALUE_CHARS_MAX);
+        text += &shortened(&error.to_string(), MAX_VALUE_CHARS);
     }
     text
 }
 
-/// Returns what pages show of a fault.
+/// Returns the fields of a fault that pages show.
 pub(in crate::report) fn shown_fault(fault: &Interval) -> Json {
     json!({
         "name": fault.family.name,
@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_that_of_the_standard() {
+    fn base64_matches_the_standard() {
         for (plain, text) in [
             ("", ""),
             ("f", "Zg=="),
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn growing_list_becomes_differences() {
+    fn ascending_list_becomes_differences() {
         assert_eq!(differences([5, 7, 7, 12].into_iter()), [5, 2, 0, 5]);
     }
 }

@@ -17,8 +17,8 @@ use serde_json::value::RawValue;
 use crate::net::{EventKind, Fate, Journal};
 use crate::service;
 
-/// The greatest number of bytes of a body that a table keeps.
-const BODY_BYTES_MAX: usize = 16 * 1024;
+/// The maximum number of bytes of a body that a table keeps.
+const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// A message.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct MessageRow {
     pub src: usize,
     /// The receiver.
     pub dest: usize,
-    /// What became of it; `None` if it was still on its way at the end of the run.
+    /// Its fate; `None` if it was still in flight at the end of the run.
     pub fate: Option<Fate>,
     /// Whether the network made a second copy of it.
     pub is_duplicated: bool,
@@ -58,7 +58,8 @@ pub struct MessageTable {
     kind_names: BTreeMap<String, usize>,
     /// The row of the last request with this sender, receiver and `msg_id`.
     requests: BTreeMap<(usize, usize, u64), usize>,
-    /// The row of each message by its number, which grows: rows are numbered as they are sent.
+    /// The number of the first message. Numbers ascend in the order of sending, so they give the
+    /// rows.
     first_id: u64,
     origin_us: i64,
 }
@@ -94,12 +95,11 @@ struct Head<'a> {
 }
 
 impl MessageTable {
-    /// Reads the log of a run. A last line that is incomplete, as a killed run leaves it, is
-    /// ignored.
+    /// Reads the log of a run. An incomplete last line, as a killed run leaves it, is ignored.
     ///
     /// # Errors
     ///
-    /// The log cannot be read, or a line is none of a log.
+    /// The log cannot be read, or a line has another format.
     pub fn read(mut log: impl BufRead) -> Result<MessageTable> {
         let mut table = MessageTable::default();
         let mut line = String::new();
@@ -176,7 +176,7 @@ impl MessageTable {
             self.first_id = id;
         }
         let start = self.bodies.len();
-        let end = floor_char_boundary(body, BODY_BYTES_MAX);
+        let end = floor_char_boundary(body, MAX_BODY_BYTES);
         self.bodies.push_str(&body[..end]);
         if end < body.len() {
             self.bodies.push('…');
@@ -203,7 +203,7 @@ impl MessageTable {
         };
         match fate {
             Fate::Duplicated => row.is_duplicated = true,
-            // A copy that arrives says more than one that does not.
+            // A copy that arrives counts more than one that is lost.
             Fate::Received if row.received_us.is_none() => {
                 row.received_us = Some(at);
                 row.fate = Some(fate);
@@ -213,7 +213,7 @@ impl MessageTable {
         }
     }
 
-    /// Makes times relative to the beginning of the history.
+    /// Converts times to be relative to the beginning of the history.
     fn finish(&mut self) {
         for row in &mut self.rows {
             row.sent_us -= self.origin_us;
@@ -240,9 +240,9 @@ impl MessageTable {
         nodes
     }
 
-    /// Returns the order in which people expect endpoints: nodes, services, clients, each by letters
-    /// and then by number.
-    pub(super) fn order(&self) -> Vec<usize> {
+    /// Returns the display order of endpoints: nodes, services, clients, each by letters and then
+    /// by number.
+    pub(in crate::report) fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.endpoints.len()).collect();
         order.sort_by_key(|&endpoint| {
             let name = self.endpoints[endpoint].as_str();
@@ -252,15 +252,15 @@ impl MessageTable {
     }
 }
 
-/// What an endpoint is.
+/// The role of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum EndpointRole {
+pub(in crate::report) enum EndpointRole {
     Node,
     Service,
     Client,
 }
 
-pub(super) fn role(name: &str) -> EndpointRole {
+pub(in crate::report) fn role(name: &str) -> EndpointRole {
     if service::NAMES.contains(&name) {
         EndpointRole::Service
     } else if name.starts_with('c') {
@@ -291,7 +291,7 @@ pub(super) fn floor_char_boundary(text: &str, max: usize) -> usize {
     (0..=max.min(text.len())).rev().find(fits).unwrap_or(0)
 }
 
-/// Returns the key by which `n10` is after `n9`, and after every `m`.
+/// Returns a sort key by which `n10` comes after `n9`, and after every `m`.
 fn sort_key(name: &str) -> (&str, Option<u64>, &str) {
     let letters = name.trim_end_matches(|c: char| c.is_ascii_digit());
     (letters, name[letters.len()..].parse().ok(), name)

@@ -1,8 +1,8 @@
-//! Axes: the place of a value, and the values that are written beside an axis.
+//! Axes: the position of a value, and the values that are written beside an axis.
 
 use std::fmt;
 
-/// The number of ticks of a linear axis, about.
+/// The approximate number of ticks of a linear axis.
 const TICKS: f64 = 8.0;
 
 /// The range of an axis.
@@ -32,23 +32,24 @@ impl fmt::Display for Scale {
 pub(in crate::report) struct Tick {
     /// The value.
     pub value: f64,
-    /// Its text, unless it only helps the eye.
+    /// Its text; `None` for a line without a label.
     pub label: Option<String>,
 }
 
 impl Scale {
-    /// From 0 to `end`, which is positive.
+    /// Creates a scale from 0 to `end`, which is positive.
     pub fn linear(end: f64) -> Scale {
         Scale::Linear(end)
     }
 
-    /// From 0 to a round number that `greatest` is below.
+    /// Creates a scale from 0 to a round number above `greatest`.
     pub fn linear_above(greatest: f64) -> Scale {
         let step = round_step(greatest.max(1e-3) / TICKS);
         Scale::Linear((greatest.max(1e-3) / step).floor() * step + step)
     }
 
-    /// An axis that holds 0 and these values: the least, which may be negative, and the greatest.
+    /// Creates a scale that contains 0 and these values: the least, which may be negative, and the
+    /// greatest.
     pub fn linear_around(least: f64, greatest: f64) -> Scale {
         let Scale::Linear(to) = Scale::linear_above(greatest.max(-least / 4.0)) else {
             unreachable!("an axis from 0 is linear");
@@ -60,7 +61,7 @@ impl Scale {
         Scale::Signed((least / step).floor() * step, to)
     }
 
-    /// The value at a place from 0 to 1.
+    /// Returns the value at a position from 0 to 1.
     pub fn value(self, place: f64) -> f64 {
         match self {
             Scale::Linear(end) => place * end,
@@ -69,8 +70,8 @@ impl Scale {
         }
     }
 
-    /// The powers of ten around these values, two decades at least. Those that are not positive
-    /// have no place on such an axis, and stand at its lower end.
+    /// Creates a scale of the powers of ten around these values, at least two decades. Values that
+    /// are not positive are drawn at its lower end.
     pub fn log(values: impl Iterator<Item = f64>) -> Scale {
         let positive = values.filter(|value| *value > 0.0);
         let (least, greatest) = positive.fold((f64::INFINITY, 0.0f64), |(least, greatest), v| {
@@ -83,7 +84,7 @@ impl Scale {
         Scale::Log(from, to.max(from + 2))
     }
 
-    /// The place of a value, from 0 to 1.
+    /// Returns the position of a value, from 0 to 1.
     pub fn place(self, value: f64) -> f64 {
         let place = match self {
             Scale::Linear(end) => value / end,
@@ -96,7 +97,7 @@ impl Scale {
         place.clamp(0.0, 1.0)
     }
 
-    /// The values that are written beside the axis.
+    /// Returns the values that are written beside the axis.
     pub fn ticks(self) -> Vec<Tick> {
         match self {
             Scale::Linear(end) => {
@@ -128,7 +129,7 @@ fn labelled(value: f64, step: f64) -> Tick {
     }
 }
 
-/// A power of ten, and the lines between it and the next, unless it is the last.
+/// Returns a power of ten, and the lines between it and the next, unless it is the last.
 fn decade(power: i32, last: i32) -> impl Iterator<Item = Tick> {
     let value = 10f64.powi(power);
     let between = if power < last { 2..10 } else { 2..2 };
@@ -139,7 +140,7 @@ fn decade(power: i32, last: i32) -> impl Iterator<Item = Tick> {
     [labelled(value, value)].into_iter().chain(between)
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is not below `step`.
+/// Returns the least number not below `step` that is 1, 2 or 5 times a power of ten.
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_whole_decades_around_its_values() {
+    fn logarithmic_axis_has_whole_decades_around_its_values() {
         let scale = Scale::log([0.0, 0.3, 5012.0].into_iter());
         assert_eq!(scale, Scale::Log(-1, 4));
         assert_eq!(labels(scale), ["0.1", "1", "10", "100", "1000", "10000"]);

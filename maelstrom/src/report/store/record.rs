@@ -1,4 +1,4 @@
-//! The record of a run: what was run, written before it starts.
+//! The record of a run, which is written before it starts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::check::Availability;
 use crate::seed::Seed;
 use crate::workload::{Settings, Workload};
 
-/// What was run: enough to judge its history later, and to tell two runs apart.
+/// The parameters of a run: enough to judge its history later, and to distinguish it from other
+/// runs.
 ///
 /// It is the content of `test.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ pub struct RunRecord {
     /// The node program and its arguments; empty for simulated nodes.
     #[serde(default)]
     pub program: Vec<String>,
-    /// The seed that everything was drawn from.
+    /// The seed of all random draws.
     pub seed: u64,
     /// The names of the nodes.
     pub nodes: Vec<String>,
@@ -53,7 +54,7 @@ pub struct RunRecord {
     /// The mean time between faults, in seconds.
     #[serde(default)]
     pub fault_interval_s: Option<f64>,
-    /// The availability that was demanded: `total`, or a number from 0 to 1.
+    /// The required availability: `total`, or a number from 0 to 1.
     #[serde(default)]
     pub availability: Option<String>,
     /// The workload's own options, by name.
@@ -62,8 +63,8 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Records a run of `workload` with these settings that starts now. What settings do not hold
-    /// (the program, the shape of the latency, the faults) is left empty.
+    /// Records a run of `workload` with these settings that starts now. The parameters that
+    /// settings do not contain (the program, the shape of the latency, the faults) are left empty.
     pub fn new(workload: &str, settings: &Settings, seed: Seed) -> RunRecord {
         let options = settings.options.iter();
         RunRecord {
@@ -116,8 +117,8 @@ impl RunRecord {
         settings
     }
 
-    /// Returns the options of the run as names and values, the workload's own after the common ones.
-    /// Two runs with the same program and options differ in chance only.
+    /// Returns the options of the run as names and values, the workload's own after the common
+    /// ones. Two runs with the same program and options differ only by chance.
     pub fn options(&self) -> Vec<(String, String)> {
         let faults = match (&self.faults[..], self.fault_interval_s) {
             ([], _) => "none".to_owned(),
@@ -149,7 +150,7 @@ impl RunRecord {
     }
 }
 
-/// Returns a duration; zero for what is none, such as a negative number in a file.
+/// Returns a duration; zero for an invalid number, such as a negative one in a file.
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! `results.json`: everything about a run for programs.
+//! `results.json`: the results of a run for programs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::RunRecord;
-use crate::check::{Finding, Results, Verdict};
+use crate::check::{Finding, Results};
 use crate::history::History;
+use crate::report::style::verdict_name;
 use crate::runner::Warning;
 use crate::suite::Metrics;
 
@@ -20,20 +21,20 @@ const QUANTILES: [(&str, f64); 5] = [
     ("max", 1.0),
 ];
 
-/// A run that was judged, with everything that is known about it.
+/// A run with its results and everything else that is known about it.
 #[derive(Clone, Copy)]
 pub struct RunResults<'a> {
-    /// What the checkers say.
+    /// The results of the checkers.
     pub results: &'a Results,
-    /// What the clients saw.
+    /// The operations of the clients.
     pub history: &'a History,
-    /// What was run, if it is known.
+    /// The parameters of the run, if they are known.
     pub record: Option<&'a RunRecord>,
-    /// What the user should know whatever the verdict is.
+    /// Warnings for the user, independent of the verdict.
     pub warnings: &'a [Warning],
     /// The run's page, if there is one.
     pub page: Option<&'a Path>,
-    /// Whether the user ended the run before its time.
+    /// Whether the user ended the run early.
     pub is_interrupted: bool,
 }
 
@@ -81,7 +82,7 @@ impl RunResults<'_> {
     }
 
     fn explanation(&self) -> Json {
-        let findings = self.results.workload().findings();
+        let findings = self.results.findings();
         let text = self.results.explanation();
         if text.is_none() && findings.is_empty() {
             return Json::Null;
@@ -102,15 +103,6 @@ impl RunResults<'_> {
         let functions = self.results.stats().by_f.keys();
         let by_f: BTreeMap<&String, _> = functions.map(|f| (f, of(Some(f)))).collect();
         json!({ "unit": "ms", "all": of(None), "by-f": by_f })
-    }
-}
-
-/// Returns the name of a verdict.
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Valid => "valid",
-        Verdict::Unknown => "unknown",
-        Verdict::Invalid => "invalid",
     }
 }
 

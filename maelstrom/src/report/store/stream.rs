@@ -1,4 +1,4 @@
-//! Files that are written while a run goes on.
+//! Files that are written during a run.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// The interval at which lines reach the file. A killed program loses what came after.
+/// The interval at which lines are flushed to the file. A killed program loses later lines.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The number of items that are formatted before they are written: enough to make a write cheap.
 const ITEMS_PER_WRITE: usize = 256;
 
-/// Writes items to a file, one line each, on a thread of its own.
+/// Writes items to a file, one line each, on its own thread.
 ///
 /// [`push`](Self::push) never waits for the disk, and formats nothing: it costs the run loop a lock
-/// that is free and a move. A write that fails, on a full disk for example, ends the output but not
-/// the run: [`finish`](Self::finish) returns the first error.
+/// that is free and a move. A failed write, on a full disk for example, ends the output but not the
+/// run; [`finish`](Self::finish) returns the first error.
 #[derive(Debug)]
 pub struct LineStream<T> {
     path: PathBuf,
@@ -73,7 +73,7 @@ impl<T: Send + 'static> LineStream<T> {
         self.shared.lock().items.push(item);
     }
 
-    /// Writes what was not written yet, and closes the file.
+    /// Writes the remaining items, and closes the file.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl<T> LineStream<T> {
 
 impl<T> Drop for LineStream<T> {
     fn drop(&mut self) {
-        // `finish` reports errors; this only makes sure that nothing is lost without need.
+        // Write the remaining items if `finish` was not called, without reporting errors.
         let _ = self.close();
     }
 }
@@ -107,7 +107,7 @@ impl<T> Shared<T> {
         self.queue.lock().expect("pushing an item does not panic")
     }
 
-    /// Writes items as they come, until the queue is closed and empty.
+    /// Writes items as they arrive, until the queue is closed and empty.
     fn write_all(&self, mut file: File, line: impl Fn(&T, &mut String)) -> std::io::Result<()> {
         let mut text = String::new();
         let mut outcome = Ok(());

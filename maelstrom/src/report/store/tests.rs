@@ -42,7 +42,7 @@ fn streamed_history_of_a_killed_run_is_read_up_to_its_last_complete_line() {
 }
 
 #[test]
-fn stream_to_a_full_disk_returns_the_error_at_its_end() {
+fn stream_to_a_full_disk_returns_the_error_when_it_finishes() {
     let stream = LineStream::create(Path::new("/dev/full"), |n: &u32, line| {
         line.push_str(&n.to_string())
     })
@@ -72,7 +72,7 @@ fn run_is_running_while_its_directory_is_held_and_died_afterwards() {
     assert_eq!(other.state(), RunState::Finished);
 }
 
-/// The record as it must have been read: with the time at which it was written.
+/// Returns the expected record, with the time at which it was written.
 fn record_of(run: &RunDirectory) -> RunRecord {
     let started = run.record().unwrap().unwrap().started;
     RunRecord {
@@ -107,7 +107,7 @@ fn files_that_cannot_be_written_are_returned_with_the_reason() {
 }
 
 #[test]
-fn settings_are_those_of_the_recorded_run() {
+fn settings_equal_those_of_the_recorded_run() {
     let nodes = ["n0", "n1"].map(str::to_owned).to_vec();
     let mut settings = Settings {
         rate: 12.5,
@@ -119,13 +119,13 @@ fn settings_are_those_of_the_recorded_run() {
     let mut record = RunRecord::new("kafka", &settings, Seed(7));
     let read = record.settings(&Kafka);
     assert_eq!(format!("{read:?}"), format!("{settings:?}"));
-    // What another version wrote and this one does not accept is left at its default.
+    // Values that another version wrote and this one does not accept are left at their defaults.
     record.options.insert("key-count".into(), "many".into());
     assert_eq!(record.settings(&Kafka).options.text("key-count"), "10");
 }
 
 #[test]
-fn directory_without_a_history_says_what_was_expected() {
+fn error_about_a_directory_without_a_history_states_what_was_expected() {
     let place = tempfile::tempdir().unwrap();
     let run = RunDirectory::open(place.path());
     assert_eq!(run.record().unwrap(), None);
@@ -140,7 +140,7 @@ fn directory_without_a_history_says_what_was_expected() {
 }
 
 #[test]
-fn results_for_programs_hold_all_that_is_known_about_the_run() {
+fn results_json_contains_everything_known_about_the_run() {
     let history = history(&ECHO.replace("{:echo 1}", "{:echo 9}"));
     let results = check::check(&history, &Echo, &Settings::of_history(&Echo), None);
     let warnings = [Warning {

@@ -1,4 +1,4 @@
-//! The stores as their definitions have them, without regard to cost, as models.
+//! Models of the stores that follow their definitions, without regard to cost.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::seed::{ChaCha8Rng, Seed};
 use crate::service::{LwwKv, Merges, STATES_HELD, SeqKv, Service};
 
-/// `seq-kv` as its definition has it, with a full copy of the store per state.
+/// `seq-kv` according to its definition, with a full copy of the store for each state.
 #[derive(Default)]
 struct NaiveSeqKv {
     newest: u64,
@@ -48,7 +48,7 @@ struct NaiveLwwKv {
     merges: Merges,
 }
 
-/// Per key, when it was assigned and what.
+/// For each key, the time of its assignment and its value.
 type Entries = BTreeMap<String, (u64, Json)>;
 
 impl Service for NaiveLwwKv {
@@ -93,7 +93,7 @@ impl Service for NaiveLwwKv {
     }
 }
 
-/// The response to a request, and the store after it.
+/// Returns the response to a request, and the store after it.
 fn naive(store: &BTreeMap<String, Json>, body: &Json) -> (Json, BTreeMap<String, Json>) {
     let mut store = store.clone();
     let key = body["key"].to_string();
@@ -151,14 +151,14 @@ fn agree(mut one: impl Service, mut other: impl Service, seed: u64) {
 }
 
 #[test]
-fn seq_kv_answers_as_its_model() {
+fn seq_kv_answers_like_its_model() {
     for seed in 0..40 {
         agree(SeqKv::default(), NaiveSeqKv::default(), seed);
     }
 }
 
 #[test]
-fn lww_kv_answers_as_its_model() {
+fn lww_kv_answers_like_its_model() {
     for seed in 0..40 {
         for merges in [Merges::Lost, Merges::Kept] {
             let model = NaiveLwwKv {

@@ -1,4 +1,4 @@
-//! `seq-kv`: who may see which state.
+//! Tests of `seq-kv`: the states that each requester may see.
 
 use super::*;
 
@@ -74,7 +74,7 @@ fn change_that_the_newest_state_refuses_still_appends_a_state() {
         let mut kv = TestClient::<SeqKv>::new(seed);
         kv.write("n0", "k", 1);
         kv.write("n0", "k", 2);
-        // It would succeed on state 1 only, and is therefore judged again on state 2.
+        // It would succeed only on state 1, so it is evaluated again on state 2.
         if kv.cas("n1", "k", 1, 3) == 22 && kv.service.newest() == 3 {
             refused += 1;
             assert_eq!(kv.service.index("n1"), 3);
@@ -93,7 +93,7 @@ fn write_of_the_present_value_does_not_advance_its_requester() {
         kv.write("n0", "other", 1);
         kv.write("n0", "other", 2);
         kv.write("n1", "k", 1);
-        // Drawn state 0, the write was a change; drawn states 1 to 3, it was none.
+        // On state 0 the write is a change; on states 1 to 3 it is none.
         match kv.service.newest() {
             3 => lagging += u32::from(kv.service.index("n1") < 3),
             newest => assert_eq!((newest, kv.service.index("n1")), (4, 4)),

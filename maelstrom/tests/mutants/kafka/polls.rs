@@ -1,4 +1,4 @@
-//! Logs that are right, and shown wrongly.
+//! Logs that are stored correctly, and polled with a flaw.
 
 use glomers::prelude::*;
 
@@ -11,7 +11,7 @@ pub trait Distortion: Default + 'static {
     fn distort(found: &mut Vec<(usize, Value)>);
 }
 
-/// Keeps logs properly, and reads them with a distortion.
+/// Correct logs whose polls are distorted.
 #[derive(Default)]
 pub struct Distorted<D>(D);
 
@@ -86,7 +86,7 @@ impl Logs for GoesBack {
     }
 }
 
-/// Guesses what will be sent next, rightly, and shows it before it is sent.
+/// Shows the next message before it is sent, by a guess that is right.
 #[derive(Default)]
 pub struct ForeseesMessages;
 

@@ -1,4 +1,4 @@
-//! Logs that are stored wrongly.
+//! Logs that are stored with a flaw.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{Log, Logs, Right};
 
-/// Reads and writes as two steps, between which others do the same.
+/// Reads and writes a log in two steps, between which other nodes may write.
 #[derive(Default)]
 pub struct RepeatsOffsets;
 
@@ -24,7 +24,7 @@ impl Logs for RepeatsOffsets {
     }
 }
 
-/// Acknowledges one message in a thousand, and stores a hole.
+/// Acknowledges one message in a thousand without storing it, which leaves a hole.
 #[derive(Default)]
 pub struct LosesOneInAThousand;
 
@@ -59,7 +59,7 @@ impl Logs for RepeatsSends {
     }
 }
 
-/// Says of a send that may have succeeded that it has failed.
+/// Reports a definite error for a send that may have succeeded.
 #[derive(Default)]
 pub struct DeniesSends;
 
@@ -70,7 +70,7 @@ impl Logs for DeniesSends {
     }
 }
 
-/// Keeps logs on the first node, to which the others pass everything on, and nowhere else.
+/// Keeps logs in the memory of the first node. The other nodes forward every request to it.
 #[derive(Clone, Default)]
 pub struct KeptInMemory(Rc<RefCell<BTreeMap<String, Log>>>);
 
@@ -93,8 +93,8 @@ fn is_first(cx: &Context) -> bool {
     *cx.nodes()[0] == *cx.id()
 }
 
-/// Passes a send on to the first node.
-async fn pass_on(key: &str, msg: &Value, cx: &Context) -> Result<usize> {
+/// Forwards a send to the first node.
+async fn forward(key: &str, msg: &Value, cx: &Context) -> Result<usize> {
     #[derive(Deserialize)]
     struct SendOk {
         offset: usize,
@@ -119,7 +119,7 @@ impl Logs for KeptInMemory {
     async fn send(&self, key: &str, msg: Value, cx: &Context) -> Result<usize> {
         match is_first(cx) {
             true => Ok(self.append(key, msg)),
-            false => pass_on(key, &msg, cx).await,
+            false => forward(key, &msg, cx).await,
         }
     }
 
@@ -131,7 +131,7 @@ impl Logs for KeptInMemory {
     }
 }
 
-/// The same, with a copy in lin-kv, which is a little behind.
+/// Keeps logs in the memory of the first node, with a copy in lin-kv that lags behind.
 #[derive(Default)]
 pub struct AcknowledgesFirst(KeptInMemory);
 
@@ -145,14 +145,14 @@ impl AcknowledgesFirst {
         Ok(())
     }
 
-    /// Stores a log, soon.
+    /// Stores a log in lin-kv after a delay.
     fn store(&self, key: &str, cx: &Context) {
         let (logs, key, context) = (Rc::clone(&self.0.0), key.to_owned(), cx.clone());
         cx.spawn(async move {
             sleep(ms(300)).await;
             let log = logs.borrow()[&key].clone();
             let stored = context.lin_kv().write(&key, &log).await;
-            stored.expect("lin-kv has no errors");
+            stored.expect("lin-kv returns no errors");
         });
     }
 }

@@ -8,7 +8,7 @@ use glomers::prelude::*;
 use super::Function::{R, W};
 use super::{Database, MicroOp, Registers, last_writes, pause, perform};
 
-/// One after the other: no mutant.
+/// Executes one transaction after the other, which is correct.
 #[derive(Default)]
 pub struct Serial(RefCell<Registers>);
 
@@ -22,7 +22,7 @@ impl Database for Serial {
     }
 }
 
-/// Writes where it stands, and takes it back if the transaction fails.
+/// Writes in place, and undoes the writes if the transaction fails.
 #[derive(Default)]
 pub struct TakesBack(RefCell<Registers>);
 
@@ -44,11 +44,11 @@ impl Database for TakesBack {
                 };
             }
         }
-        Err(Error::txn_conflict("taken back"))
+        Err(Error::txn_conflict("the writes were undone"))
     }
 }
 
-/// Writes where it stands, step by step.
+/// Writes in place, step by step.
 #[derive(Default)]
 pub struct StepByStep(RefCell<Registers>);
 
@@ -82,10 +82,10 @@ impl Database for WritesFirst {
     }
 }
 
-/// Transactions read what others are about to write.
+/// Lets transactions read values that others have not yet written.
 ///
-/// That shows in the order of versions, the one thing that reads can show of the order of writes,
-/// and the only way in which this workload ever rejects a database at read uncommitted.
+/// The order of versions shows that. It is all that reads show of the order of writes, and the only
+/// reason for which this workload ever rejects a database at read uncommitted.
 #[derive(Default)]
 pub struct AboutToWrite {
     next: Cell<u64>,
@@ -126,7 +126,7 @@ impl Database for Forgetful {
     }
 }
 
-/// Reads what is committed, each register once, when it comes to it; writes at the end.
+/// Reads committed values, each register once and at the time of its first step; writes at the end.
 #[derive(Default)]
 pub struct ReadsCommitted(RefCell<Registers>);
 
@@ -149,7 +149,7 @@ impl Database for ReadsCommitted {
     }
 }
 
-/// Reads from a snapshot, and does not look whether somebody has written since.
+/// Reads from a snapshot, and does not check whether others have written since.
 #[derive(Default)]
 pub struct Careless(RefCell<Registers>);
 
@@ -182,7 +182,7 @@ impl Database for Snapshots {
             .keys()
             .any(|key| versions.get(key) != current.get(key))
         {
-            return Err(Error::txn_conflict("somebody else was first"));
+            return Err(Error::txn_conflict("another transaction committed first"));
         }
         for (key, value) in writes {
             *current.entry(key).or_default() += 1;
@@ -192,7 +192,7 @@ impl Database for Snapshots {
     }
 }
 
-/// Reads alone are answered from a copy, which is renewed now and then.
+/// Answers read-only transactions from a copy, which is renewed after every 20 transactions.
 #[derive(Default)]
 pub struct Stale {
     registers: RefCell<Registers>,

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::rig::{Reports, gossip};
 
-/// The programs that show pages without a screen.
+/// The names of browsers that can run without a screen.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
 fn browser() -> Option<PathBuf> {
@@ -15,7 +15,7 @@ fn browser() -> Option<PathBuf> {
     programs.into_iter().find(|program| program.is_file())
 }
 
-/// The document of a page once its scripts have run, and what the browser wrote to its console.
+/// Returns the document of a page after its scripts have run, and the browser's console output.
 fn open(browser: &PathBuf, reports: &Reports, page: &str) -> (String, String) {
     let profile = tempfile::tempdir().unwrap();
     let address = format!("file://{}/{page}", reports.directory().display());

@@ -1,17 +1,17 @@
-//! The links of a page, and whether they lead anywhere.
+//! Checks that the links of a page have targets.
 
 use std::collections::BTreeSet;
 
 use super::rig::Reports;
 
-/// The addresses that a page links to.
+/// Returns the addresses that a page links to.
 pub fn of(page: &str) -> BTreeSet<String> {
     let parts = page.split(" href=\"").skip(1);
     let addresses = parts.filter_map(|part| part.split_once('"'));
     addresses.map(|(address, _)| address.to_owned()).collect()
 }
 
-/// The operations that the timeline holds, by the index of their invocation.
+/// Returns the operations that the timeline holds, by the index of their invocation.
 pub fn operations(reports: &Reports) -> BTreeSet<u64> {
     let data = reports.data("timeline.html");
     let mut index = 0;
@@ -27,7 +27,8 @@ pub fn operations(reports: &Reports) -> BTreeSet<u64> {
 /// Panics unless an address of a page leads to something that exists.
 pub fn check(reports: &Reports, operations: &BTreeSet<u64>, address: &str) {
     let (file, place) = address.split_once('#').unwrap_or((address, ""));
-    // The list of runs is beyond the run; results are written after the reports.
+    // The list of runs is outside of the run's directory, and results are written after the
+    // reports.
     if matches!(file, "data:," | "../../" | "results.edn" | "results.json") {
         return;
     }

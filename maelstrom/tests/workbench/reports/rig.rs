@@ -99,7 +99,7 @@ impl Reports {
         self.directory.path()
     }
 
-    /// The data that a page holds.
+    /// Returns the data that a page holds.
     pub fn data(&self, name: &str) -> serde_json::Value {
         let text = unpack(&self.read(name), "data");
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -112,7 +112,7 @@ impl Reports {
     }
 }
 
-/// How many elements of this name have this class among theirs.
+/// Counts the elements with this name and this class.
 pub fn count(svg: &Document<'_>, name: &str, class: &str) -> usize {
     svg.descendants()
         .filter(|node| node.has_tag_name(name))
@@ -127,7 +127,7 @@ pub fn parse(svg: &str) -> Document<'_> {
     Document::parse(svg).unwrap_or_else(|error| panic!("{error}:\n{svg:.2000}"))
 }
 
-/// The text that an element of a page holds, compressed and encoded.
+/// Returns the text that an element of a page holds compressed and encoded.
 pub fn unpack(page: &str, id: &str) -> String {
     let start = format!("<script id=\"{id}\" type=\"application/octet-stream\">");
     let (_, rest) = page.split_once(&start).expect("the page has such data");

@@ -1,4 +1,4 @@
-//! A database in a few lines, that isolates transactions as well as it is told to.
+//! A small database with a selectable isolation level.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,22 +7,23 @@ use std::time::Duration;
 use eddy::edn::Value;
 use eddy::history::{History, Kind, Operation, Process};
 
-/// How a database isolates transactions from each other.
+/// The isolation level of a database.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Isolation {
-    /// Each takes place in one moment.
+    /// Each transaction takes place at one moment.
     Serial,
-    /// As `Serial`, but those that only read see the state of some transactions ago.
+    /// Like `Serial`, but read-only transactions see the state of some transactions ago.
     Stale,
-    /// Each reads the state in which it began, and commits if nobody has written its keys since.
+    /// Each transaction reads the state at its start, and commits if no other has written its keys
+    /// since.
     Snapshot,
-    /// Each read sees what is committed at the time; writes are done at the end.
+    /// Each read sees the values committed at that time; writes take effect at the end.
     ReadCommitted,
-    /// Each step is done at once, for all to see.
+    /// Each step takes effect at once and is visible to all.
     Nothing,
 }
 
-/// What is stored under the keys.
+/// The type of the values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Data {
     Lists,
@@ -32,8 +33,8 @@ pub enum Data {
 /// A step: reads or writes one of the keys in use.
 pub type Step = (bool, u64);
 
-/// All that was ever written to each key, in order, each with the commit that it came with. A
-/// register holds the last of it.
+/// All writes to each key, in order, each with the number of its commit. A register holds the last
+/// one.
 #[derive(Default)]
 struct State {
     keys: BTreeMap<u64, Vec<(u64, u64)>>,
@@ -48,7 +49,7 @@ impl State {
             .push((self.commits, value));
     }
 
-    /// What the key held after so many commits.
+    /// Returns the elements of a key after a number of commits.
     fn read(&self, key: u64, commits: u64) -> Vec<u64> {
         let all = self.keys.get(&key).into_iter().flatten();
         all.filter(|(commit, _)| *commit <= commits)
@@ -56,18 +57,18 @@ impl State {
             .collect()
     }
 
-    /// Whether the key has been written since.
+    /// Returns whether the key has been written after a number of commits.
     fn is_newer(&self, key: u64, commits: u64) -> bool {
         let last = self.keys.get(&key).and_then(|all| all.last());
         last.is_some_and(|(commit, _)| *commit > commits)
     }
 }
 
-/// A client with its transaction, if it is at one.
+/// A client, with its transaction if there is one in progress.
 struct Client {
     process: u64,
     txn: Vec<(bool, u64, u64)>,
-    /// The commits before it began.
+    /// The number of commits before it began.
     snapshot: u64,
     reads: Vec<Value>,
     step: usize,
@@ -78,14 +79,15 @@ struct Database {
     data: Data,
     state: State,
     history: History,
-    /// How often each key in use was written, counting planned writes.
+    /// The number of writes to each key in use, including planned ones.
     written: BTreeMap<u64, u64>,
     clients: Vec<Client>,
 }
 
 const CLIENTS: u64 = 5;
 
-/// Runs transactions, with `schedule` saying which client goes on next, and how transactions end.
+/// Runs transactions. `schedule` determines which client performs the next step, and how
+/// transactions end.
 pub fn run(isolation: Isolation, data: Data, txns: &[Vec<Step>], schedule: &[u8]) -> History {
     let idle = |process| Client {
         process,
@@ -115,7 +117,7 @@ pub fn run(isolation: Isolation, data: Data, txns: &[Vec<Step>], schedule: &[u8]
 }
 
 impl Database {
-    /// Whether a transaction's writes are done only at its end.
+    /// Returns whether a transaction's writes are done only at its end.
     fn is_buffered(&self) -> bool {
         matches!(
             self.isolation,
@@ -127,7 +129,7 @@ impl Database {
         let txn = steps.iter().map(|&(is_read, key)| {
             let count = self.written.entry(key).or_default();
             *count += u64::from(!is_read);
-            // A key that was written often enough is replaced by a new one.
+            // Replace a key that was written often enough by a new one.
             let (age, value) = (count.saturating_sub(1) / 16, *count);
             (is_read, key + 10 * age, value)
         });
@@ -137,7 +139,7 @@ impl Database {
         (this.txn, this.snapshot) = (txn, self.state.commits);
     }
 
-    /// Does the next step of a client's transaction, or ends it.
+    /// Performs the next step of a client's transaction, or ends it.
     fn go_on(&mut self, client: usize, luck: u8) {
         let in_one_moment = matches!(self.isolation, Isolation::Serial | Isolation::Stale);
         if in_one_moment && self.clients[client].step == 0 {

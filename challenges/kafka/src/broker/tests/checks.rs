@@ -1,4 +1,4 @@
-//! What must hold at every moment, and what must hold after the faults have ended.
+//! Invariants that hold at every moment, and those that hold after the faults have ended.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl World {
         });
     }
 
-    /// Ends all faults, and asserts that every broker then learns everything.
+    /// Ends all faults, and asserts that every broker then has all committed entries.
     pub fn assert_converges(&mut self) {
         self.rates = FaultRates::default();
         self.cuts.clear();

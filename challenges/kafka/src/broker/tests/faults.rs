@@ -17,7 +17,7 @@ pub struct FaultRates {
     pub duplication: f64,
     /// Longest delay of all but the late messages.
     pub delay_max_ms: u64,
-    /// Fraction of messages that take up to [`LATE_MAX_MS`].
+    /// Fraction of messages that take up to [`MAX_LATENESS_MS`].
     pub late: f64,
     /// Probability per millisecond that a link or a node is cut off.
     pub cuts: f64,
@@ -32,10 +32,10 @@ pub struct FaultRates {
 }
 
 /// Longest delay of a late message: long enough for a node to join in the meantime.
-const LATE_MAX_MS: u64 = 2000;
+const MAX_LATENESS_MS: u64 = 2000;
 
 /// Longest time that a killed node is down.
-const DOWN_MAX_MS: u64 = 3000;
+const MAX_DOWNTIME_MS: u64 = 3000;
 
 impl World {
     /// Draws the faults of this millisecond.
@@ -82,13 +82,13 @@ impl World {
         }
     }
 
-    /// When each copy of a message that is sent now arrives.
+    /// Returns the arrival time of each copy of a message that is sent now.
     pub fn arrivals(&mut self) -> Vec<Instant> {
         let copies = 1 + usize::from(self.rng.random_bool(self.rates.duplication));
         let mut arrivals = Vec::new();
         for _ in 0..copies {
             let delay_max_ms = match self.rng.random_bool(self.rates.late) {
-                true => LATE_MAX_MS,
+                true => MAX_LATENESS_MS,
                 false => self.rates.delay_max_ms,
             };
             let delay = Duration::from_millis(self.rng.random_range(0..=delay_max_ms));
@@ -109,13 +109,13 @@ impl World {
         if self.may_die(node) {
             self.counts.kills += 1;
             self.brokers[node] = None;
-            let down = self.rng.random_range(0..DOWN_MAX_MS);
+            let down = self.rng.random_range(0..MAX_DOWNTIME_MS);
             self.restart_at[node] = self.now + Duration::from_millis(down);
         }
     }
 
-    /// Whether each shard has a running node in sync besides this one: the promise asks for no
-    /// more.
+    /// Returns whether each shard has a running node in sync besides this one. Only then does the
+    /// README promise that a kill loses nothing.
     fn may_die(&self, node: usize) -> bool {
         let survives = |leadership: &Leadership| {
             leadership.in_sync.iter().any(|member| {

@@ -89,7 +89,7 @@ fn three_of_five_replicas_agree_under_random_faults() {
     assert_replicas_agree(0, 5, 3, FAULTS, 0.01);
 }
 
-/// A follower that commits its whole journal, and not only what a batch proves, fails on seed 189.
+/// A follower that commits its whole journal instead of what a batch proves fails on seed 189.
 #[test]
 fn three_replicas_agree_while_late_batches_cross_joins() {
     assert_replicas_agree(180, 3, 3, JOIN_FAULTS, 0.05);

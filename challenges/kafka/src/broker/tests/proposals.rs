@@ -1,4 +1,4 @@
-//! What a broker does with the outcomes of its proposals.
+//! Tests of how a broker handles the outcomes of its proposals.
 
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ fn member(node: usize) -> Member {
     }
 }
 
-/// Advances time until the broker proposes something about shard 0, in which all others are silent.
+/// Advances time until the broker makes a proposal for shard 0, in which all other members are
+/// silent.
 fn next_proposal(broker: &mut Broker, now: &mut Instant) -> Proposal {
     for _ in 0..200 {
         *now += TICK;
@@ -29,10 +30,10 @@ fn next_proposal(broker: &mut Broker, now: &mut Instant) -> Proposal {
             }
         }
     }
-    panic!("nothing was proposed");
+    panic!("the broker made no proposal");
 }
 
-/// A node that follows n0 and does not count as in sync: it inquires when n0 is silent.
+/// Creates a node that follows n0 and is not in sync, so it inquires when n0 is silent.
 fn broker_outside(now: Instant) -> Broker {
     let settings = Settings {
         replicas: 2,
@@ -49,7 +50,10 @@ fn proposal_is_repeated_after_an_error_of_lin_kv() {
     let mut broker = broker_outside(now);
     let first = next_proposal(&mut broker, &mut now);
     broker.on_proposal_failed(&first, now);
-    assert!(broker.shards[0].pending.is_some(), "it may be in force");
+    assert!(
+        broker.shards[0].pending.is_some(),
+        "the proposal may be in force"
+    );
     assert_eq!(next_proposal(&mut broker, &mut now), first);
     let in_force = first.from.with_in_sync(vec![member(0)]);
     broker.on_decided(&first, in_force.clone(), now);

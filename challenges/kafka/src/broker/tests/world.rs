@@ -34,7 +34,7 @@ struct InFlight {
     json: String,
 }
 
-/// How often what happened.
+/// Counts of the events that tests must provoke.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     pub kills: u64,

@@ -30,22 +30,22 @@ enum Stage {
 }
 
 impl Candidate {
-    /// Whether it has not yet voted for itself.
+    /// Returns whether the candidate is in the pre-vote, so it has not yet voted for itself.
     pub(super) fn is_asking(&self) -> bool {
         self.stage == Stage::PreVote
     }
 }
 
 impl Elector {
-    /// No leader was heard of, or an election has failed.
+    /// Begins a pre-vote, after this node heard of no leader or an election failed.
     pub(super) fn ask_for_pre_votes(&mut self, now: Duration) {
         let was_ignored = matches!(&self.role, Role::Candidate(candidate) if candidate.is_asking());
         self.leader = None;
         self.deferred = false;
         self.stand(now, Stage::PreVote, self.term + 1);
         if was_ignored {
-            // The node is probably cut off from a majority. When it is not any more, it hears from
-            // a leader if there is one, so there is no need to ask often.
+            // The node is probably cut off from a majority. Once it is connected again it hears
+            // from a leader, if there is one, so it need not ask often.
             self.election_at += self.timing.election_timeout * 2;
         }
     }
@@ -67,7 +67,7 @@ impl Elector {
         }
     }
 
-    /// Begins a stage: asks all others.
+    /// Begins a stage by asking all other nodes.
     fn stand(&mut self, now: Duration, stage: Stage, term: Term) {
         self.election_at = self.candidacy_later(now);
         self.role = Role::Candidate(Candidate {
@@ -82,7 +82,7 @@ impl Elector {
         let requests = self.peers().into_iter();
         let requests = requests.map(|peer| (peer, Packet { term, message }));
         self.output.messages.extend(requests);
-        // A node without peers is a majority.
+        // A node without peers is a majority by itself.
         if self.majority() == 1 {
             match stage {
                 Stage::PreVote => self.ask_for_votes(now, term),
@@ -91,7 +91,7 @@ impl Elector {
         }
     }
 
-    /// Counts a supporter in this stage and term; returns whether there is a majority now.
+    /// Counts a supporter in this stage and term. Returns whether a majority supports this node.
     fn is_supported_by(&mut self, from: &NodeId, stage: Stage, term: Term) -> bool {
         let majority = self.majority();
         match &mut self.role {
@@ -103,7 +103,8 @@ impl Elector {
         }
     }
 
-    /// Leads the current term. The lease begins with the first renewal that a majority answers.
+    /// Begins to lead the current term. The lease begins with the first renewal that a majority
+    /// answers.
     fn lead(&mut self, now: Duration) {
         self.leader = Some(self.id.clone());
         self.last_leader = self.leader.clone();

@@ -35,7 +35,8 @@ impl Leader {
         }
     }
 
-    /// The latest time such that so many voters answered renewals that were sent then or later.
+    /// Returns the latest time such that this number of voters answered renewals sent then or
+    /// later.
     fn answered_by(&self, voters: usize) -> Option<Duration> {
         let mut latest: Vec<Duration> = self.answered.values().copied().collect();
         latest.sort_unstable_by(|a, b| b.cmp(a));
@@ -44,7 +45,7 @@ impl Leader {
 }
 
 impl Elector {
-    /// The time at which the lease ends; 0 before it has begun.
+    /// Returns the time at which the lease ends; 0 before it has begun.
     pub(super) fn lease_until(&self, leader: &Leader) -> Duration {
         // The leader itself is one of the majority.
         match self.majority() - 1 {
@@ -55,7 +56,7 @@ impl Elector {
         }
     }
 
-    /// The time at which the leader resigns if it gets no further replies.
+    /// Returns the time at which the leader resigns if it gets no further replies.
     pub(super) fn resign_at(&self, leader: &Leader) -> Duration {
         let first = leader.elected_at + self.timing.lease;
         self.lease_until(leader).max(first)
@@ -67,7 +68,7 @@ impl Elector {
     /// All voters receive the first renewals of a round, so that all know the leader, but only as
     /// many as the leader needs for a majority are asked to reply: those that answered last.
     pub(super) fn renew(&mut self, now: Duration) {
-        // As precise as the renewals that carry it, so that their answers compare equal.
+        // Round to the precision of renewals, so that the times in their answers compare equal.
         let sent_at_micros = now.as_micros() as u64;
         let now = Duration::from_micros(sent_at_micros);
         let retry_at = now + self.timing.retry_interval;
@@ -117,7 +118,7 @@ impl Elector {
         }
         let latest = leader.answered.entry(from.clone()).or_default();
         *latest = sent_at.max(*latest);
-        // A majority has answered the round: there is nothing to repeat.
+        // A majority has answered the round, so no renewal is repeated.
         if leader.answered_by(needed) >= leader.round_at
             && let Some(round_at) = leader.round_at
         {
@@ -125,7 +126,8 @@ impl Elector {
         }
     }
 
-    /// Stops leading: no majority renewed the lease in time. Others go first.
+    /// Stops leading because no majority renewed the lease in time, and lets other nodes stand
+    /// first.
     pub(super) fn resign(&mut self, now: Duration) {
         self.role = Role::Follower;
         self.leader = None;

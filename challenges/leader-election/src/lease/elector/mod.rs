@@ -1,7 +1,7 @@
 //! The algorithm, without disk, network or clock.
 //!
 //! Messages enter through [`step`](Elector::step) and time through [`tick`](Elector::tick), both
-//! with the present time of the node's monotonic clock. What is to be done comes out of
+//! with the present time of the node's monotonic clock. The resulting actions come out of
 //! [`output`](Elector::output). Its contract is that of `raft`: **the term and the vote are on disk
 //! before any message of the same output is sent.**
 //!
@@ -44,16 +44,16 @@ pub struct Elector {
     leader: Option<NodeId>,
     /// The leader of the latest term that had one: its successors in the list stand first.
     last_leader: Option<NodeId>,
-    /// The node votes for no other node than the leader before this time.
+    /// The time before which the node votes for no node but the leader.
     promise_until: Duration,
-    /// The node asks for an election at this time, unless it leads.
+    /// The time at which the node stands for election, unless it leads.
     election_at: Duration,
     /// Whether the node has left the next election to a candidate that asked for a pre-vote.
     deferred: bool,
     output: Output,
 }
 
-/// What a node wants done.
+/// The actions that a node requests from its driver.
 #[derive(Debug, Default)]
 pub struct Output {
     /// The term and the vote, if they changed. They must be on disk before the messages are sent.
@@ -73,8 +73,8 @@ impl Elector {
     /// Creates a node that finds this term and vote on its disk; `term` is 0 on an empty disk.
     /// `now` is the present time of the node's clock.
     ///
-    /// A node does not remember its promises, only that it may have made some. So a restarted node
-    /// keeps the longest promise that it may have made before it votes.
+    /// A node keeps its promises in memory only. So a restarted node waits for the end of the
+    /// longest promise that it may have made before it votes.
     pub fn new(
         id: NodeId,
         nodes: &[NodeId],
@@ -107,8 +107,9 @@ impl Elector {
         elector
     }
 
-    /// The leader and its term at this time, as far as the node knows. A node names itself only
-    /// while its lease lasts, and another node until it stands for election or enters a new term.
+    /// Returns the leader and its term at this time, as far as the node knows. A node names itself
+    /// only while its lease lasts, and another node until it stands for election or enters a new
+    /// term.
     pub fn leader(&self, now: Duration) -> Option<(NodeId, Term)> {
         let knows = match &self.role {
             Role::Leader(leader) => now < self.lease_until(leader),
@@ -119,12 +120,12 @@ impl Elector {
         Some((leader, self.term))
     }
 
-    /// The latest term that the node has seen.
+    /// Returns the latest term that the node has seen.
     pub fn term(&self) -> Term {
         self.term
     }
 
-    /// When [`tick`](Self::tick) is due, if no message comes before.
+    /// Returns the time at which [`tick`](Self::tick) is due, if no message comes before.
     pub fn deadline(&self) -> Duration {
         match &self.role {
             Role::Leader(leader) => leader.renew_at.min(self.resign_at(leader)),
@@ -132,7 +133,7 @@ impl Elector {
         }
     }
 
-    /// Does what is due at this time.
+    /// Performs the actions that are due at this time.
     pub fn tick(&mut self, now: Duration) {
         match &self.role {
             Role::Leader(leader) if now >= self.resign_at(leader) => self.resign(now),
@@ -144,7 +145,7 @@ impl Elector {
         }
     }
 
-    /// Takes a message that another node sent. Messages of unknown nodes are ignored.
+    /// Handles a message from another node. Messages from unknown nodes are ignored.
     pub fn step(&mut self, now: Duration, from: &NodeId, packet: Packet) {
         let Packet { term, message } = packet;
         if *from == self.id || !self.nodes.contains(from) {
@@ -169,7 +170,7 @@ impl Elector {
         }
     }
 
-    /// Takes what is to be done.
+    /// Takes the actions that have accumulated since the last call.
     pub fn output(&mut self) -> Output {
         std::mem::take(&mut self.output)
     }
@@ -207,19 +208,20 @@ impl Elector {
         }
     }
 
-    /// When the node stands for election if the leader's lease ends at this time: one node after
-    /// the other, in the order of the list, beginning behind the last leader.
+    /// Returns the time at which the node stands for election if the leader's lease ends at `end`.
+    /// Nodes stand one after the other, in the order of the list, beginning after the last leader.
     fn candidacy_after(&self, end: Duration) -> Duration {
         end + self.timing.stagger * (self.rank(&self.id) + 1)
     }
 
-    /// When the node stands for election after it gave way to another node, or failed.
+    /// Returns the time at which the node stands for election after it gave way to another node or
+    /// failed to be elected.
     fn candidacy_later(&mut self, now: Duration) -> Duration {
         let least = self.timing.election_timeout;
         now.max(self.promise_until) + self.rng.random_range(least..least * 2)
     }
 
-    /// A node's distance in the list from the last leader.
+    /// Returns a node's distance in the list from the last leader.
     fn rank(&self, node: &NodeId) -> u32 {
         let position = |node: &NodeId| self.nodes.iter().position(|other| other == node);
         let after = self.last_leader.as_ref().and_then(position);

@@ -1,4 +1,4 @@
-//! Three electors whose messages and clocks are moved by hand.
+//! Tests of three electors whose messages and clocks the test moves.
 
 use super::*;
 use crate::lease::timing::CLOCK_RATE_ERROR;
@@ -16,7 +16,7 @@ fn elector(position: usize, disk: (Term, Option<NodeId>), now: Duration) -> Elec
     Elector::new(node(position), &nodes, Timing::default(), 1, disk, now)
 }
 
-/// Passes messages on until there are none, in no time at all; except those to or from `cut`.
+/// Delivers messages without delay until there are none, except those to or from `cut`.
 fn settle(electors: &mut [Elector; 3], now: Duration, cut: Option<usize>) {
     loop {
         let mut sent = Vec::new();
@@ -37,7 +37,7 @@ fn settle(electors: &mut [Elector; 3], now: Duration, cut: Option<usize>) {
     }
 }
 
-/// Three nodes, of which the first leads from 1 s on.
+/// Creates three nodes, of which the first leads from 1 s on.
 fn cluster() -> [Elector; 3] {
     let mut electors = [0, 1, 2].map(|position| elector(position, (0, None), ms(0)));
     electors[0].tick(ms(1000));
@@ -50,7 +50,7 @@ fn packet(term: Term, message: Message) -> Packet {
     Packet { term, message }
 }
 
-/// Whether the elector's output grants its vote.
+/// Returns whether the elector's output grants its vote.
 fn grants(elector: &mut Elector) -> bool {
     let messages = elector.output().messages.into_iter();
     messages
@@ -60,7 +60,7 @@ fn grants(elector: &mut Elector) -> bool {
 }
 
 #[test]
-fn leader_is_known_to_itself_for_a_lease_and_to_others_until_they_stand_for_election() {
+fn leader_names_itself_for_a_lease_and_others_name_it_until_they_stand() {
     let electors = cluster();
     for elector in &electors {
         assert_eq!(elector.leader(ms(1999)), Some((node(0), 1)));
@@ -72,7 +72,7 @@ fn leader_is_known_to_itself_for_a_lease_and_to_others_until_they_stand_for_elec
 }
 
 #[test]
-fn lease_counts_from_the_sending_of_the_renewal_and_not_from_its_answer() {
+fn lease_counts_from_the_sending_of_the_renewal() {
     let mut electors = cluster();
     let renew_at = electors[0].deadline();
     electors[0].tick(renew_at);
@@ -83,10 +83,10 @@ fn lease_counts_from_the_sending_of_the_renewal_and_not_from_its_answer() {
     assert!(electors[0].leader(renew_at + lease).is_none());
 }
 
-/// The edge of the assumption. The leader's clock is slow and the voter's is right; a vote is asked
-/// for at the moment when the promise ends, which is the worst that a schedule can do.
+/// Checks both sides of the limit on clock rates. The leader's clock is slow and the voter's is
+/// right. The worst schedule asks for a vote at the moment when the promise ends.
 #[test]
-fn vote_comes_after_the_lease_exactly_if_clocks_run_one_percent_apart_or_less() {
+fn vote_follows_the_lease_if_and_only_if_clock_rates_differ_by_at_most_one_percent() {
     let overlaps = |ratio: f64| {
         let mut electors = cluster();
         let voter = &mut electors[1];
@@ -169,7 +169,7 @@ fn leader_without_a_majority_resigns_and_another_is_elected() {
 }
 
 #[test]
-fn messages_of_strangers_and_of_the_node_itself_are_ignored() {
+fn messages_from_unknown_nodes_and_from_itself_are_ignored() {
     let mut voter = elector(0, (0, None), ms(0));
     for stranger in ["n0", "n9", "c1"] {
         voter.step(ms(5), &stranger.into(), packet(4, Message::Vote));

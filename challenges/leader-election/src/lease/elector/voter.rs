@@ -1,4 +1,4 @@
-//! What a node does for others: it votes, follows a leader and keeps its promise to it.
+//! The part of a voter: it votes, follows a leader and keeps its promise to that leader.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::Term;
 use crate::lease::message::{Message, Packet};
 
 impl Elector {
-    /// Whether the node may not vote for another: it has promised so to the leader, or leads.
+    /// Returns whether the node may vote for no other node, because of its promise to the leader or
+    /// because it leads.
     fn is_bound(&self, now: Duration) -> bool {
         match &self.role {
             Role::Leader(leader) => now < self.lease_until(leader),
@@ -17,7 +18,7 @@ impl Elector {
         }
     }
 
-    /// Says whether it would vote for a candidate. A pre-vote binds neither side.
+    /// Replies whether the node would vote for a candidate. A pre-vote binds neither side.
     pub(super) fn pre_vote(&mut self, now: Duration, from: &NodeId, term: Term) {
         if term <= self.term {
             return self.send(from, Message::Refused);
@@ -32,8 +33,8 @@ impl Elector {
         self.give_way(now, from);
     }
 
-    /// Leaves an election to a candidate, but not a second one in a row: the candidate may be able
-    /// to send and not to receive. Of two candidates, only the one that comes later in the order of
+    /// Leaves an election to a candidate, but no second one in a row, because the candidate may be
+    /// able to send but not to receive. Of two candidates, only the later one in the order of
     /// succession gives way.
     fn give_way(&mut self, now: Duration, to: &NodeId) {
         let gives_way = match &self.role {
@@ -64,7 +65,7 @@ impl Elector {
         }
         match &self.voted_for {
             None => self.persist(term, Some(from.clone())),
-            // The request has come twice, or the reply was lost.
+            // The request arrived twice, or the reply was lost.
             Some(candidate) if candidate == from => {}
             Some(_) => return,
         }
@@ -72,8 +73,8 @@ impl Elector {
         self.send(from, Message::VoteGranted);
     }
 
-    /// Follows the leader of a term and promises to vote for no other. Returns whether it does: not
-    /// if the leader is of an earlier term.
+    /// Follows the leader of a term and promises to vote for no other node. Returns false, without
+    /// a promise, if the term is an earlier one.
     ///
     /// A promise to the leader of an earlier term is no obstacle. A majority has elected the new
     /// leader, so some voter of every lease of the old one was free to vote: the leases are over.
@@ -82,10 +83,8 @@ impl Elector {
             self.send(leader, Message::Refused);
             return false;
         }
-        if term > self.term {
-            // Whoever is led in a term has no vote left in it.
-            self.persist(term, Some(leader.clone()));
-        } else if self.voted_for.is_none() {
+        if term > self.term || self.voted_for.is_none() {
+            // On disk before the reply, so the node cannot vote in this term after a restart.
             self.persist(term, Some(leader.clone()));
         }
         self.role = Role::Follower;

@@ -22,6 +22,11 @@ impl<'a> Job<'a> {
         let done = self.completion.filter(|done| done.kind == Kind::Ok)?;
         done.value.get("worker")?.as_str()
     }
+
+    /// The time of the last that is known of the job: its end, or else its arrival.
+    pub fn end(&self) -> Duration {
+        self.completion.unwrap_or(self.invocation).time
+    }
 }
 
 /// What clients sent, and what workers executed.
@@ -144,14 +149,22 @@ impl<'a> Faults<'a> {
         kills.any(|kill| kill.nodes.contains(node) && kill.from >= from)
     }
 
-    /// How many times slower than usual the node was at a moment.
-    pub fn slowness(&self, node: &str, at: Duration) -> f64 {
-        let slow = self
-            .0
-            .iter()
-            .filter(|fault| fault.from <= at && at < fault.to);
-        let factors = slow.filter_map(|fault| fault.slowness.get(node));
-        factors.copied().fold(1.0, f64::max)
+    /// How many times slower than usual the node was when it began a job that takes `service` at full
+    /// speed, arrived at `arrival` and was answered at `answer`. Only the end is known: the job may have
+    /// begun while the node was slow if, at that speed, it began after its arrival and in the fault.
+    pub fn slowness(
+        &self,
+        node: &str,
+        service: Duration,
+        arrival: Duration,
+        answer: Duration,
+    ) -> f64 {
+        let slow = self.0.iter().filter_map(|fault| {
+            let factor = *fault.slowness.get(node)?;
+            let begin = answer.checked_sub(service.mul_f64(factor))?;
+            (begin >= arrival && fault.from <= begin && begin < fault.to).then_some(factor)
+        });
+        slow.fold(1.0, f64::max)
     }
 }
 

@@ -4,6 +4,7 @@
 //! killed worker ran is not held against the cluster. Times are judged by what is certain: a job that
 //! takes 20 ms and was answered after 25 ms ran at least from the 5th to the 20th.
 
+mod central;
 mod evidence;
 mod ideal;
 mod slots;
@@ -31,10 +32,15 @@ const CHART_STEP: Duration = Duration::from_millis(500);
 pub struct JobsAnalysis {
     verdict: Verdict,
     findings: Vec<Finding>,
-    /// The slowdown of each job that was answered, sorted.
+    /// The slowdown of each job, sorted. A job without an answer counts as if the end of the run had
+    /// been its answer.
     slowdowns: Vec<f64>,
+    /// The number of jobs without an answer, and of refused ones.
+    unanswered: usize,
     /// The slowdown that each job has under the ideal scheduler, sorted.
     ideal: Vec<f64>,
+    /// The 99th percentile of the slowdown under the best central scheduler that interrupts no job.
+    central: Option<f64>,
     /// Per worker the share of its slots that was used.
     used: BTreeMap<String, f64>,
     charts: Vec<Chart>,
@@ -63,17 +69,21 @@ pub(super) fn check(history: &History, settings: &Settings) -> JobsAnalysis {
         (true, false) => Verdict::Valid,
         (true, true) => Verdict::Unknown,
     };
-    let mut slowdowns: Vec<f64> = answered
-        .iter()
-        .filter_map(|job| slowdown(job, &capacities, &faults))
+    let end = record.jobs.values().map(Job::end).max().unwrap_or_default();
+    let mut slowdowns: Vec<f64> = record
+        .jobs
+        .values()
+        .filter_map(|job| slowdown(job, end, &capacities, &faults))
         .collect();
     slowdowns.sort_by(f64::total_cmp);
     JobsAnalysis {
         verdict,
         findings,
         ideal: ideal::slowdowns(&record, &capacities),
+        central: central::slowdown_p99(&record, &capacities),
         used: used(&answered, &capacities),
         charts: charts(&answered, &capacities, &slowdowns),
+        unanswered: record.jobs.len() - answered.len(),
         slowdowns,
     }
 }
@@ -87,20 +97,25 @@ fn capacities(settings: &Settings) -> BTreeMap<String, Capacity> {
 }
 
 /// The time from a job's arrival to its answer as a multiple of its own service time, at the speed
-/// that its worker had.
+/// that its worker had when it began. A job without an answer has waited at least until the end of the
+/// run, and takes as long as on any worker at full speed. `None` if the answer names no worker.
 fn slowdown(
     job: &Job<'_>,
+    end: Duration,
     capacities: &BTreeMap<String, Capacity>,
     faults: &Faults<'_>,
 ) -> Option<f64> {
-    let capacity = capacities.get(job.worker()?)?;
-    let done = job.completion?;
-    // The job began at the latest when its service time was left.
-    let service = capacity.service_time(job.units).as_secs_f64();
-    let begun = done.time.saturating_sub(capacity.service_time(job.units));
-    let slower = faults.slowness(job.worker()?, begun);
-    let latency = done.time.saturating_sub(job.invocation.time).as_secs_f64();
-    Some((latency / (service * slower)).max(1.0))
+    let arrival = job.invocation.time;
+    let (service, answer) = match job.worker() {
+        Some(worker) => {
+            let full_speed = capacities.get(worker)?.service_time(job.units);
+            let slower = faults.slowness(worker, full_speed, arrival, job.end());
+            (full_speed.mul_f64(slower), job.end())
+        }
+        None => (capacities.values().next()?.service_time(job.units), end),
+    };
+    let latency = answer.saturating_sub(arrival);
+    Some((latency.as_secs_f64() / service.as_secs_f64()).max(1.0))
 }
 
 /// Per worker the work of its answered jobs, as a share of what its slots can do in the time.
@@ -195,6 +210,17 @@ impl JobsAnalysis {
         Some(self.slowdown(0.99)? / self.ideal_slowdown(0.99)?)
     }
 
+    /// The 99th percentile of the slowdown as a multiple of that under the best central scheduler that
+    /// interrupts no job.
+    pub fn ratio_to_central(&self) -> Option<f64> {
+        Some(self.slowdown(0.99)? / self.central?)
+    }
+
+    /// The number of jobs that no worker answered for: without an answer, or refused.
+    pub fn unanswered(&self) -> usize {
+        self.unanswered
+    }
+
     /// Per worker the share of its slots that answered jobs used.
     pub fn used(&self) -> &BTreeMap<String, f64> {
         &self.used
@@ -240,11 +266,14 @@ impl Analysis for JobsAnalysis {
         };
         vec![
             Figure::new("jobs", self.slowdowns.len() as f64),
+            Figure::new("unanswered", self.unanswered as f64),
             optional("slowdown-median", self.slowdown(0.5)),
             optional("slowdown-p95", self.slowdown(0.95)),
             optional("slowdown-p99", self.slowdown(0.99)),
             optional("ideal-slowdown-p99", self.ideal_slowdown(0.99)),
             optional("ratio-to-ideal", self.ratio_to_ideal()),
+            optional("central-slowdown-p99", self.central),
+            optional("ratio-to-central", self.ratio_to_central()),
         ]
     }
 

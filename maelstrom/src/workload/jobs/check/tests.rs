@@ -143,3 +143,27 @@ fn slowdown_is_measured_at_the_speed_that_the_worker_had() {
     let run = job(0, "j1", 4, "n1", 0, 200) + &account("n1", "[\"j1\" 1]");
     assert_eq!(judge(&(slow.to_owned() + &run)).slowdown(0.5), Some(2.0));
 }
+
+#[test]
+fn job_that_began_slowly_and_ended_after_the_recovery_is_measured_at_the_slow_speed() {
+    let slow = "nemesis info slow :one :time 0\nnemesis info slow {\"n1\" 5} :time 0\n";
+    let recovery = "nemesis info recover-speed :all :time 150000000\n\
+                    nemesis info recover-speed {\"n1\" 1} :time 150000000\n";
+    let accounts = account("n1", "[\"j1\" 1]");
+    // It holds its slot for 100 ms, from 100 to 200 ms.
+    let run = slow.to_owned() + &job(0, "j1", 4, "n1", 0, 200) + recovery + &accounts;
+    assert_eq!(judge(&run).slowdown(0.5), Some(2.0));
+    // Too late to have begun before the recovery.
+    let run = slow.to_owned() + &job(0, "j1", 4, "n1", 0, 260) + recovery + &accounts;
+    assert_eq!(judge(&run).slowdown(0.5), Some(13.0));
+}
+
+#[test]
+fn job_without_an_answer_has_waited_until_the_end_of_the_run() {
+    let lost = "0 invoke job {:job \"j1\" :units 2 :node \"n0\"} :time 0\n\
+                0 info job {:job \"j1\" :units 2 :node \"n0\"} :time 1000000\n";
+    let other = job(1, "j2", 2, "n1", 400, 410) + &account("n1", "[\"j2\" 1]");
+    let analysis = judge(&(lost.to_owned() + &other));
+    assert_eq!(analysis.unanswered(), 1);
+    assert_eq!(analysis.slowdowns, [1.0, 41.0]);
+}

@@ -1,7 +1,7 @@
 //! The operations that did not end ok, by outcome.
 //!
 //! A thousand failed compare-and-sets are ordinary, and the one timeout among them matters. So
-//! operations are grouped by function, outcome and kind of error, and each group names its first
+//! operations are grouped by function, outcome and kind of error, and each group lists its first
 //! members.
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
 use crate::report::svg::shortened;
 
-/// How many members of a group are named.
-const NAMED_MAX: usize = 5;
-/// How many groups are shown.
-const GROUPS_MAX: usize = 40;
-/// How much of an error is shown, in characters.
-const ERROR_MAX: usize = 200;
+/// The maximum number of members of a group that are listed.
+const MAX_LISTED_MEMBERS: usize = 5;
+/// The maximum number of groups.
+const MAX_GROUPS: usize = 40;
+/// The maximum length of an error, in characters.
+const MAX_ERROR_CHARS: usize = 200;
 
 /// Function, outcome, and kind of error.
 type What = (String, Option<Kind>, String);
@@ -41,17 +41,17 @@ fn groups(history: &History) -> Vec<(What, Group<'_>)> {
         let group = groups.entry(what).or_default();
         group.count += 1;
         group.error = group.error.or(error);
-        if group.first.len() < NAMED_MAX {
+        if group.first.len() < MAX_LISTED_MEMBERS {
             group.first.push(invocation);
         }
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    // The rarest first, since it is the least expected.
+    // Sort the rarest first, since it is the least expected.
     groups.sort_by_key(|(_, group)| group.count);
     groups
 }
 
-/// What an error is called, without the text that says more: the name in `[name text]`.
+/// Returns the kind of an error without its details: the name in `[name text]`.
 fn kind_of(error: Option<&Value>) -> String {
     match error {
         None => String::new(),
@@ -65,7 +65,7 @@ fn kind_of(error: Option<&Value>) -> String {
     }
 }
 
-/// The groups as a table; nothing, if every operation ended ok.
+/// Returns the groups as a table, or nothing if every operation ended ok.
 pub(super) fn table(history: &History) -> Markup {
     let groups = groups(history);
     html! {
@@ -74,10 +74,10 @@ pub(super) fn table(history: &History) -> Markup {
             div.scroll { table {
                 tr { th { "operation" } th { "outcome" } th.n { "count" } th { "first at" }
                      th { "error of the first" } }
-                @for (what, group) in groups.iter().take(GROUPS_MAX) { (row(what, group)) }
+                @for (what, group) in groups.iter().take(MAX_GROUPS) { (row(what, group)) }
             } }
-            @if groups.len() > GROUPS_MAX {
-                p.quiet { (groups.len() - GROUPS_MAX) " further kinds are not shown." }
+            @if groups.len() > MAX_GROUPS {
+                p.quiet { (groups.len() - MAX_GROUPS) " further kinds are not shown." }
             }
         }
     }
@@ -102,7 +102,7 @@ fn row((f, outcome, _): &What, group: &Group<'_>) -> Markup {
             }
             td {
                 @if let Some(error) = group.error {
-                    code { (shortened(&error.to_string(), ERROR_MAX)) }
+                    code { (shortened(&error.to_string(), MAX_ERROR_CHARS)) }
                 }
             }
         }
@@ -115,7 +115,7 @@ mod tests {
     use crate::check::tests::history;
 
     #[test]
-    fn operations_are_grouped_by_what_became_of_them_the_rarest_first() {
+    fn operations_are_grouped_by_outcome_with_the_rarest_first() {
         let history = history(
             "0 invoke cas [1 2]
              0 fail cas [1 2] :error [:precondition-failed \"expected 1, had 3\"]
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn without_such_operations_there_is_no_table() {
+    fn history_without_failed_operations_has_no_table() {
         let history = history("2 invoke read nil\n2 ok read 3");
         assert_eq!(table(&history).into_string(), "");
     }
