@@ -205,6 +205,7 @@ fn log_grows_on_after_rewrite_from_snapshot() {
     recovered.persistent.replay(Record::Snapshot(Snapshot {
         last_included_index: 2,
         last_included_term: 2,
+        voters: Some(Rc::from(["n1".into(), "n2".into()])),
         data: Rc::from("state"),
     }));
     let records = recovered.persistent.records();
