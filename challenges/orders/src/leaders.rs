@@ -122,12 +122,12 @@ impl<R: Replicas> ShopNode<R> {
         })
     }
 
-    /// Returns the node to ask: the leader if one is known, else one member after the other.
+    /// Returns the node to ask: the leader if one is known, else one contact after the other.
     fn presumed_leader(&self, cx: &Context, shard: ShardId, attempt: usize) -> NodeId {
         let known = self.replicas().leader(cx, shard);
         let known = known.or_else(|| self.remembered_leader(shard));
-        let members = &self.members()[&shard];
-        known.unwrap_or_else(|| members[attempt % members.len()].clone())
+        let contacts = &self.contacts()[&shard];
+        known.unwrap_or_else(|| contacts[attempt % contacts.len()].clone())
     }
 
     async fn attempt(
@@ -183,7 +183,7 @@ impl<R: Replicas> ShopNode<R> {
                 known_in_time(confirmed, deadline).await?;
                 self.finish(cx, shard, &order, deadline).await?;
                 let state = self.replicas().view(shard, |shard| state_of(shard, &order));
-                let (status, payment) = state.unwrap_or((OrderStatus::Unknown, None));
+                let (status, payment) = state.ok_or_else(no_replica)?;
                 Ok(Answer::Order(status, payment))
             }
             Ask::Product(product) => {
@@ -192,13 +192,16 @@ impl<R: Replicas> ShopNode<R> {
                 };
                 known_in_time(confirmed, deadline).await?;
                 let product = self.replicas().view(shard, |shard| shard.product(&product));
-                Ok(Answer::Product(product.unwrap_or_default()))
+                Ok(Answer::Product(product.ok_or_else(no_replica)?))
             }
         }
     }
 
     fn not_leader(&self, cx: &Context, shard: ShardId) -> Answer {
-        let leader = self.replicas().leader(cx, shard);
+        let leader = match self.replicas().view(shard, |_| ()) {
+            Some(()) => self.replicas().leader(cx, shard),
+            None => self.remembered_leader(shard),
+        };
         let other = leader.filter(|leader| **leader != *cx.id());
         Answer::NotLeader(other.map(|leader| leader.to_string()))
     }
@@ -241,6 +244,11 @@ fn state_of(shard: &Shard, order: &str) -> (OrderStatus, Option<String>) {
             payment => (OrderStatus::Paid, payment.cloned()),
         },
     }
+}
+
+/// Returns the error of a node that has lost its replica since it was asked.
+fn no_replica() -> Error {
+    Error::timeout("the shard has left this node")
 }
 
 /// Waits for an outcome.

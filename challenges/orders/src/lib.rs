@@ -13,6 +13,7 @@ mod consensus;
 mod leaders;
 mod node;
 mod orders;
+mod placement;
 mod primary;
 mod replicas;
 mod ring;
@@ -30,15 +31,13 @@ pub use ring::{POINTS, Ring};
 
 use crate::consensus::Groups;
 use crate::node::ShopNode;
+use crate::placement::Placement;
 use crate::primary::Copies;
 use crate::replicas::Replicas;
 use crate::shop::{PaymentStatus, ShardId};
 
 /// Default time after which a request fails. The clients of the workload wait for five seconds.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Number of replicas of a shard.
-const REPLICAS: usize = 3;
 
 /// Settings of a node.
 #[derive(Clone, Debug)]
@@ -47,6 +46,11 @@ pub struct Options {
     pub shards: u32,
     /// Time after which a client's request fails. Should be less than the client's own timeout.
     pub request_timeout: Duration,
+    /// Number of nodes, the last ones, that hold no shards at first; the same on all nodes.
+    pub spares: usize,
+    /// Time after which another node takes the places of one that does not answer; `None` leaves its
+    /// places to it.
+    pub replace_after: Option<Duration>,
     /// Size of the log file below which no snapshots are taken, in bytes.
     pub log_bytes_min: u64,
 }
@@ -56,6 +60,8 @@ impl Default for Options {
         Self {
             shards: 8,
             request_timeout: REQUEST_TIMEOUT,
+            spares: 0,
+            replace_after: None,
             log_bytes_min: 1024 * 1024,
         }
     }
@@ -154,9 +160,15 @@ impl Orders {
     ///
     /// The disk cannot be read, or what is on it is damaged.
     pub fn sharded(cx: &Context, disk: impl Disk, options: &Options) -> Result<Self> {
-        let members = members_by_ring(cx, options.shards);
-        let groups = Groups::new(cx, disk, &members, options.log_bytes_min)?;
-        let node = ShopNode::new(groups, members, options);
+        let placements = Placement::of_shards(options.shards, cx.nodes(), options.spares);
+        let contacts = placements.iter();
+        let contacts = contacts.map(|(shard, it)| match options.replace_after {
+            Some(_) => (*shard, it.all()),
+            None => (*shard, it.first.clone()),
+        });
+        let contacts = contacts.collect();
+        let groups = Groups::new(cx, disk, placements, options)?;
+        let node = ShopNode::new(groups, contacts, options);
         Ok(Self(Strategy::Consensus(node)))
     }
 
@@ -173,23 +185,14 @@ impl Orders {
     /// Creates a node that leads the shards in whose list of replicas it is the first live one.
     /// Oversells in a partition and loses what it has not copied yet in a crash.
     pub fn ring(cx: &Context, options: &Options) -> Self {
-        let members = members_by_ring(cx, options.shards);
+        let placements = Placement::of_shards(options.shards, cx.nodes(), 0);
+        let members = placements.into_iter().map(|(shard, it)| (shard, it.first));
+        let members: BTreeMap<ShardId, _> = members.collect();
         let copies = Copies::with_first_live(cx, members.clone());
         Self(Strategy::PrimaryCopy(ShopNode::new(
             copies, members, options,
         )))
     }
-}
-
-/// Assigns shards to nodes.
-fn members_by_ring(cx: &Context, shards: u32) -> BTreeMap<ShardId, Vec<NodeId>> {
-    let nodes = Ring::new(cx.nodes());
-    let members = |shard| {
-        let owners = nodes.owners(&format!("shard{shard}"), REPLICAS);
-        let owners = owners.iter().map(|node| cx.nodes()[*node as usize].clone());
-        (shard, owners.collect())
-    };
-    (0..shards).map(members).collect()
 }
 
 impl Node for Orders {
@@ -199,7 +202,7 @@ impl Node for Orders {
     async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         match (&self.0, request) {
             (Strategy::Consensus(node), Request::Raft(message)) => {
-                node.replicas().receive(cx.sender(), message);
+                node.replicas().receive(cx, message);
                 Ok(None)
             }
             (Strategy::PrimaryCopy(node), Request::Bully(message)) => {

@@ -24,6 +24,16 @@ struct Arguments {
     #[arg(long, default_value_t = Options::default().shards, value_parser = clap::value_parser!(u32).range(1..=1024))]
     shards: u32,
 
+    /// Number of nodes, the last ones, that hold no shards at first, in the sharded strategy. All nodes
+    /// need the same number.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    spares: usize,
+
+    /// Time after which another node takes the places of one that does not answer, spares first, in the
+    /// sharded strategy. By default a node keeps its places.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    replace_after: Option<u64>,
+
     /// Time after which a request fails.
     #[arg(long, value_name = "MS", default_value_t = REQUEST_TIMEOUT.as_millis() as u64)]
     request_timeout: u64,
@@ -43,6 +53,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let options = Options {
         shards: arguments.shards,
+        spares: arguments.spares,
+        replace_after: arguments.replace_after.map(Duration::from_secs),
         request_timeout: Duration::from_millis(arguments.request_timeout),
         ..Options::default()
     };

@@ -29,7 +29,7 @@ struct Inner<R> {
     replicas: R,
     /// The shards, as owners of products and orders.
     ring: Ring,
-    members: BTreeMap<ShardId, Vec<NodeId>>,
+    contacts: BTreeMap<ShardId, Vec<NodeId>>,
     /// The node that last answered for each shard.
     leaders: RefCell<BTreeMap<ShardId, NodeId>>,
     recovery: Recovery,
@@ -38,16 +38,17 @@ struct Inner<R> {
 }
 
 impl<R: Replicas> ShopNode<R> {
-    /// Creates a node. `members` lists the nodes that have a replica of each shard.
+    /// Creates a node. `contacts` lists the nodes that may have a replica of each shard, those that have
+    /// one at first before the others.
     pub(crate) fn new(
         replicas: R,
-        members: BTreeMap<ShardId, Vec<NodeId>>,
+        contacts: BTreeMap<ShardId, Vec<NodeId>>,
         options: &Options,
     ) -> Self {
         Self(Rc::new(Inner {
             replicas,
-            ring: Ring::new(members.keys().map(|shard| format!("shard{shard}"))),
-            members,
+            ring: Ring::new(contacts.keys().map(|shard| format!("shard{shard}"))),
+            contacts,
             leaders: RefCell::default(),
             recovery: Recovery::default(),
             statistics: Statistics::default(),
@@ -67,9 +68,9 @@ impl<R: Replicas> ShopNode<R> {
         &self.0.statistics
     }
 
-    /// Returns the nodes that have a replica of each shard.
-    pub(crate) fn members(&self) -> &BTreeMap<ShardId, Vec<NodeId>> {
-        &self.0.members
+    /// Returns the nodes that may have a replica of each shard.
+    pub(crate) fn contacts(&self) -> &BTreeMap<ShardId, Vec<NodeId>> {
+        &self.0.contacts
     }
 
     /// Returns the node that last answered for a shard.

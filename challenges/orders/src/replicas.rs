@@ -22,8 +22,12 @@ pub(crate) trait Replicas: 'static {
     /// does not lead the shard.
     fn read(&self, cx: &Context, shard: ShardId) -> Option<oneshot::Receiver<()>>;
 
-    /// Looks at the state of a shard as this node has it; `None` if it has no replica.
+    /// Looks at the state of a shard as this node has it; `None` if it has no replica, or has one no
+    /// longer.
     fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T>;
+
+    /// Returns the nodes with a replica of a shard, as far as this node knows.
+    fn members(&self, shard: ShardId) -> Vec<NodeId>;
 
     /// Returns the leader of a shard, as far as this node knows.
     fn leader(&self, cx: &Context, shard: ShardId) -> Option<NodeId>;

@@ -113,7 +113,7 @@ impl<R: Replicas> ShopNode<R> {
 
     fn led_shards(&self, cx: &Context) -> Vec<ShardId> {
         let mut led = Vec::new();
-        for shard in self.members().keys() {
+        for shard in self.contacts().keys() {
             let leader = self.replicas().leader(cx, *shard);
             match leader.is_some_and(|leader| *leader == *cx.id()) {
                 true => led.push(*shard),
@@ -126,7 +126,8 @@ impl<R: Replicas> ShopNode<R> {
     /// Sends a node what it does not know of these shards, if there is anything.
     fn send_sales(&self, cx: &Context, peer: &NodeId, led: &[ShardId]) {
         let mut by_shard = Vec::new();
-        for shard in led.iter().filter(|it| !self.members()[it].contains(peer)) {
+        let has_replica = |shard: ShardId| self.replicas().members(shard).contains(peer);
+        for shard in led.iter().filter(|shard| !has_replica(**shard)) {
             let sales = |shard: &Shard| {
                 let products = shard.products();
                 products

@@ -9,7 +9,8 @@
 //!
 //! 1. `message`, `log`, `persistent`: what servers say to each other and what they store.
 //! 2. `server`: the algorithm, [`Raft`], without disk, network or clock. Start with its `mod.rs`,
-//!    then `step`, `election`, `replication`; afterwards `snapshot`, `reads` and `heartbeat`. An
+//!    then `step`, `election`, `replication`; afterwards `snapshot`, `reads`, `heartbeat` and
+//!    `membership`. An
 //!    [`Output`] says what is to be done, of which the records must be durable before anything else.
 //! 3. `wal`, `disk`: [`Wal`] makes records durable on a [`Disk`]: a [`FileDisk`], or one of the
 //!    simulated [`Disks`], which lose unsynced bytes in a crash.
@@ -97,9 +98,11 @@ mod wal;
 pub use self::disk::{Disk, Disks, FileDisk, MemoryDisk, Written, data_dir};
 pub use self::exact_json::ExactJson;
 pub use self::log::Log;
-pub use self::message::{Appended, Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term};
+pub use self::message::{
+    Appended, Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term, Voters,
+};
 pub use self::persistent::{Persistent, Record};
 pub use self::replica::{LogCommand, Message, Options, Replica, StateMachine};
-pub use self::server::{Config, NotLeader, Output, Raft};
+pub use self::server::{ChangeRefused, Config, NotLeader, Output, Raft};
 pub use self::session::{Sessions, Stamped};
 pub use self::wal::{Recovered, Wal};

@@ -1,6 +1,6 @@
 //! The replicated log in memory: consecutive entries, the first of which a snapshot may replace.
 
-use crate::message::{Appended, Command, Entry, Index, Term};
+use crate::message::{Appended, Command, Entry, Index, Term, Voters};
 
 /// A log without the entries up to `last_included_index`, which a snapshot replaces.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct Log<C> {
     last_included_term: Term,
     /// The element at position *i* has index `last_included_index + 1 + i`.
     entries: Vec<Entry<C>>,
+    /// The configurations in `entries`, by index in ascending order.
+    configurations: Vec<(Index, Voters)>,
 }
 
 impl<C> Default for Log<C> {
@@ -17,6 +19,7 @@ impl<C> Default for Log<C> {
             last_included_index: 0,
             last_included_term: 0,
             entries: Vec::new(),
+            configurations: Vec::new(),
         }
     }
 }
@@ -59,6 +62,13 @@ impl<C: Clone> Log<C> {
         self.get(index).map(|entry| entry.term)
     }
 
+    /// Returns the last configuration at or before an index, with its index, if an entry after the
+    /// snapshot holds it.
+    pub fn configuration_at(&self, index: Index) -> Option<&(Index, Voters)> {
+        let mut latest_first = self.configurations.iter().rev();
+        latest_first.find(|(at, _)| *at <= index)
+    }
+
     /// Returns entries from `index` on, as many as fit in `bytes_max` bytes, but at least one if
     /// there is one.
     pub fn from(&self, index: Index, bytes_max: usize) -> Vec<Entry<C>>
@@ -86,6 +96,14 @@ impl<C: Clone> Log<C> {
         let place = place.expect("an entry that a snapshot includes is never replaced") as usize;
         assert!(place <= self.entries.len(), "a log has no gaps");
         self.entries.truncate(place);
+        while self
+            .configurations
+            .pop_if(|(index, _)| *index >= entry.index)
+            .is_some()
+        {}
+        let configuration = entry.voters.iter().cloned();
+        self.configurations
+            .extend(configuration.map(|voters| (entry.index, voters)));
         self.entries.push(entry);
     }
 
@@ -98,8 +116,11 @@ impl<C: Clone> Log<C> {
         if self.term_at(last_included_index) == Some(last_included_term) {
             let included = (last_included_index - self.last_included_index) as usize;
             self.entries.drain(..included);
+            self.configurations
+                .retain(|(index, _)| *index > last_included_index);
         } else {
             self.entries.clear();
+            self.configurations.clear();
         }
         self.last_included_index = last_included_index;
         self.last_included_term = last_included_term;
@@ -160,6 +181,7 @@ mod tests {
                 index,
                 term,
                 command,
+                voters: None,
             });
         }
         log
@@ -184,8 +206,35 @@ mod tests {
             index: 2,
             term: 3,
             command: None,
+            voters: None,
         });
         assert_eq!(terms(&log), [1, 3]);
+    }
+
+    #[test]
+    fn configuration_leaves_the_log_with_its_entry() {
+        let configuration = |index, term| Entry {
+            index,
+            term,
+            command: None,
+            voters: Some(Voters::from([])),
+        };
+        let at = |log: &Log<char>, index| Some(log.configuration_at(index)?.0);
+        let mut log = log(&[1]);
+        log.store(configuration(2, 1));
+        log.store(configuration(3, 1));
+        assert_eq!(
+            [1, 2, 9].map(|index| at(&log, index)),
+            [None, Some(2), Some(3)]
+        );
+        let mut compacted = log.clone();
+        compacted.compact(2, 1);
+        assert_eq!([2, 3].map(|index| at(&compacted, index)), [None, Some(3)]);
+        log.store(Entry {
+            voters: None,
+            ..configuration(3, 2)
+        });
+        assert_eq!(at(&log, 9), Some(2));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::rc::Rc;
 
+use glomers::NodeId;
 use serde::{Deserialize, Serialize};
 
 /// Number of a term: a period with at most one leader. A server's term never decreases.
@@ -18,6 +19,10 @@ pub type Index = u64;
 /// Identifier of a read that waits for its index; unique among all reads of the server that asks.
 pub type ReadId = u64;
 
+/// The configuration of a cluster: the servers that vote, of which a majority elects leaders and
+/// commits entries. The order has no meaning.
+pub type Voters = Rc<[NodeId]>;
+
 /// A message from one server to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet<C> {
@@ -27,15 +32,19 @@ pub struct Packet<C> {
     pub rpc: Rpc<C>,
 }
 
-/// A log entry: a command and the term in which the leader received it.
+/// A log entry: a command, a configuration or neither, and the term in which the leader received it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry<C> {
     /// Position in the log.
     pub index: Index,
     /// Term of the leader that appended the entry.
     pub term: Term,
-    /// Command for the state machine; `None` for the entry that each new leader appends.
+    /// Command for the state machine; `None` for the entry that each new leader appends and for a
+    /// configuration.
     pub command: Option<C>,
+    /// The configuration from this entry on; `None` if the entry does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voters: Option<Voters>,
 }
 
 /// The requests and replies between servers.
@@ -54,6 +63,9 @@ pub enum Rpc<C> {
     PreVoteReply {
         /// True means that the candidate may hold its election.
         granted: bool,
+        /// The configuration of the sender, if the candidate does not vote in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        voters: Option<Voters>,
     },
     /// Invoked by candidates to gather votes (§5.2).
     RequestVote {
@@ -95,6 +107,9 @@ pub enum Rpc<C> {
         last_included_index: Index,
         /// Term of that entry.
         last_included_term: Term,
+        /// The configuration at that entry; `None` if it is still the first one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        voters: Option<Voters>,
         /// Where this chunk is positioned in the snapshot, in bytes.
         offset: usize,
         /// The chunk, starting at `offset`.
@@ -157,6 +172,9 @@ pub struct Snapshot {
     pub last_included_index: Index,
     /// Term of that entry.
     pub last_included_term: Term,
+    /// The configuration at that entry; `None` if it is still the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voters: Option<Voters>,
     /// The state as the state machine serialises it.
     pub data: Rc<str>,
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::log::Log;
-use crate::message::{Entry, Snapshot, Term};
+use crate::message::{Entry, Index, Snapshot, Term, Voters};
 
 /// A change to the persistent state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,17 @@ impl<C: Clone> Persistent<C> {
                 self.snapshot = Some(snapshot);
             }
         }
+    }
+
+    /// Returns the last configuration at or before an index, with the index of its entry, or the
+    /// index of the snapshot that includes it. `None` means the first configuration of the cluster.
+    /// The index must not lie before the end of the snapshot.
+    pub fn configuration_at(&self, index: Index) -> Option<(Index, Voters)> {
+        let in_log = self.log.configuration_at(index).cloned();
+        in_log.or_else(|| {
+            let snapshot = self.snapshot.as_ref()?;
+            Some((snapshot.last_included_index, snapshot.voters.clone()?))
+        })
     }
 
     /// Returns the shortest list of records that leads to this state.

@@ -24,6 +24,7 @@ fn entry(index: Index, term: Term) -> Record<Op> {
         index,
         term,
         command,
+        voters: None,
     })
 }
 
@@ -144,6 +145,7 @@ fn intact_frame_of_another_program_is_refused() {
         index: 1,
         term: 1,
         command: Some(Foreign("x".into())),
+        voters: None,
     });
     block_on(wal.write(vec![record])).expect("memory can be written");
     let error = reopen(&disks).err().expect("it is refused");
@@ -203,6 +205,7 @@ fn log_grows_on_after_rewrite_from_snapshot() {
     recovered.persistent.replay(Record::Snapshot(Snapshot {
         last_included_index: 2,
         last_included_term: 2,
+        voters: Some(Rc::from(["n1".into(), "n2".into()])),
         data: Rc::from("state"),
     }));
     let records = recovered.persistent.records();

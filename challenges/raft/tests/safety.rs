@@ -1,13 +1,13 @@
 //! The five properties of the paper's Figure 3 and the freshness of reads, under random schedules:
-//! lost, duplicated and reordered messages, diverging clocks, slow writes, crashes at any moment, and
-//! snapshots.
+//! lost, duplicated and reordered messages, diverging clocks, slow writes, crashes at any moment,
+//! snapshots, and changes of the configuration.
 
 mod cluster;
 
 use std::time::Duration;
 
 use cluster::{Cluster, Invariants, Op};
-use raft::Config;
+use raft::{Config, Raft};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -22,19 +22,23 @@ struct Schedule {
     reads: u64,
     counts: Counts,
     weights: Weights,
+    /// For each server, the side of the partition on which it is.
+    sides: Vec<bool>,
 }
 
 /// The probabilities of events, drawn for each schedule: a fixed mixture would miss bugs that need
 /// an unusual one.
 struct Weights {
     /// Relative frequency of deliveries, clock ticks, commands, reads, crashes, and restarts or
-    /// snapshots.
-    steps: [u32; 6],
+    /// snapshots, and changes of the configuration.
+    steps: [u32; 7],
     /// Maximum length of a clock tick. Above the election timeout, every tick starts an election.
     tick_max_ms: u64,
     in_order: f64,
     duplicated: f64,
     lost: f64,
+    /// Probability of a new partition, or the end of one, in each step.
+    partition: f64,
     /// Probability that a server puts out what it has after a step.
     put_out: f64,
     /// Probability that the write of an output is still in progress at the next step.
@@ -42,7 +46,7 @@ struct Weights {
 }
 
 impl Weights {
-    fn draw(rng: &mut ChaCha8Rng) -> Self {
+    fn draw(rng: &mut ChaCha8Rng, changes_voters: bool) -> Self {
         let mut weight = |most: u32| rng.random_range(1..=most);
         let steps = [
             100,
@@ -51,6 +55,7 @@ impl Weights {
             weight(20),
             weight(8),
             weight(40),
+            if changes_voters { weight(60) } else { 0 },
         ];
         Self {
             steps,
@@ -58,6 +63,7 @@ impl Weights {
             in_order: rng.random_range(0.3..1.0),
             duplicated: rng.random_range(0.0..0.2),
             lost: rng.random_range(0.0..0.2),
+            partition: [0.0, 0.003, 0.02][rng.random_range(0..3)],
             put_out: rng.random_range(0.5..1.0),
             slow_write: [0.0, 0.2, 0.8][rng.random_range(0..3)],
         }
@@ -73,10 +79,15 @@ struct Counts {
     restored: usize,
     prompt_messages: usize,
     interrupted_writes: usize,
+    /// Committed configurations.
+    configurations: usize,
+    /// Leaders that removed themselves.
+    removed_leaders: usize,
 }
 
 impl Schedule {
-    fn new(size: usize, seed: u64) -> Self {
+    /// Creates a schedule for `size` servers. If `first_voters` are fewer, the configuration changes.
+    fn new(size: usize, first_voters: usize, seed: u64) -> Self {
         let config = Config {
             message_bytes_max: 12,
             pipeline_max: 8,
@@ -84,13 +95,14 @@ impl Schedule {
         };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
-            cluster: Cluster::new(size, config, seed),
+            cluster: Cluster::new(size, first_voters, config, seed),
             invariants: Invariants::default(),
-            weights: Weights::draw(&mut rng),
+            weights: Weights::draw(&mut rng, first_voters < size),
             rng,
             proposed: 0,
             reads: 0,
             counts: Counts::default(),
+            sides: vec![false; size],
         }
     }
 
@@ -99,6 +111,11 @@ impl Schedule {
     }
 
     fn step(&mut self) {
+        if self.rng.random_bool(self.weights.partition) {
+            let is_cut = self.rng.random_bool(0.7);
+            let sides = self.sides.iter_mut();
+            sides.for_each(|side| *side = is_cut && self.rng.random_bool(0.5));
+        }
         let weights = self.weights.steps;
         let mut dice = self.rng.random_range(0..weights.iter().sum());
         let mut is = |kind: usize| {
@@ -119,8 +136,10 @@ impl Schedule {
             self.read()
         } else if is(4) {
             self.crash()
-        } else {
+        } else if is(5) {
             self.restart_or_compact()
+        } else {
+            self.change_voters()
         };
         self.counts.prompt_messages += match self.cluster.servers[i].writing {
             Some(_) => self.cluster.send_promptly(i),
@@ -190,7 +209,8 @@ impl Schedule {
             network.drain(..100);
         }
         let to = message.to;
-        if !self.rng.random_bool(self.weights.lost) {
+        let is_cut = self.sides[message.from] != self.sides[to];
+        if !is_cut && !self.rng.random_bool(self.weights.lost) {
             self.cluster.deliver(message);
         }
         to
@@ -219,7 +239,47 @@ impl Schedule {
         i
     }
 
-    /// Restarts all servers and delivers all messages: the cluster must then commit a command.
+    /// Lets a leader add a learner, make the learner a voter, or remove a voter. Most attempts are
+    /// refused.
+    fn change_voters(&mut self) -> usize {
+        let (first, other) = (self.random_server(), self.random_server());
+        let count = self.cluster.servers.len();
+        let leads = |i: &usize| {
+            let raft = self.cluster.servers[*i].raft.as_ref();
+            raft.is_some_and(Raft::is_leader)
+        };
+        let mut from_first = (0..count).map(|i| (first + i) % count);
+        let i = from_first.find(leads).unwrap_or(first);
+        let id = self.cluster.names[other].clone();
+        let is_removal = self.rng.random_bool(0.5);
+        if let Some(raft) = &mut self.cluster.servers[i].raft {
+            if is_removal {
+                let is_removed = raft.remove_voter(&id).is_ok();
+                self.counts.removed_leaders += usize::from(is_removed && i == other);
+            } else if let Some(learner) = raft.learner().cloned() {
+                let is_added = raft.add_voter(&learner).is_ok();
+                if !is_added && self.rng.random_bool(0.1) {
+                    raft.drop_learner();
+                }
+            } else {
+                // A voter is refused; that is not an error here.
+                let _ = raft.add_learner(&id);
+            }
+        }
+        i
+    }
+
+    /// Returns the servers that vote in the last configuration that any server has committed.
+    fn voters(&self) -> Vec<usize> {
+        let latest = self.invariants.configurations.values().next_back();
+        match latest {
+            Some(voters) => voters.iter().map(|it| self.cluster.number(it)).collect(),
+            None => (0..self.cluster.first_voters).collect(),
+        }
+    }
+
+    /// Restarts all servers and delivers all messages: the cluster must then commit a command, and every
+    /// server must learn whether it votes.
     fn recover(&mut self) {
         for i in 0..self.cluster.servers.len() {
             if self.cluster.servers[i].raft.is_none() {
@@ -243,30 +303,38 @@ impl Schedule {
                 self.cluster.deliver(message);
                 self.put_out(to);
             }
-            let states = self.cluster.servers.iter().map(|server| &server.state);
-            if proposed && states.clone().all(|state| state.contains(&last)) {
+            let voters = self.voters();
+            let has_last = |i: &usize| self.cluster.servers[*i].state.contains(&last);
+            let knows_place = |i: usize| {
+                let raft = self.cluster.servers[i].raft.as_ref();
+                raft.is_some_and(|raft| raft.is_member() == voters.contains(&i))
+            };
+            let is_recovered = voters.iter().all(has_last);
+            if proposed && is_recovered && (0..self.cluster.servers.len()).all(knows_place) {
                 return;
             }
             // The leader may have been replaced before it replicated the command.
-            let lost = self.cluster.servers.iter().all(|server| {
+            let lost = voters.iter().all(|i| {
+                let server = &self.cluster.servers[*i];
                 let log = &server.raft.as_ref().expect("all run").persistent().log;
-                !server.state.contains(&last)
-                    && !log
-                        .entries()
-                        .iter()
-                        .any(|e| e.command == Some(Op(last.clone())))
+                let mut commands = log.entries().iter().filter_map(|it| it.command.as_ref());
+                !server.state.contains(&last) && !commands.any(|op| op.0 == last)
             });
             proposed &= !lost;
         }
-        panic!("the cluster does not recover");
+        let voters = self.voters();
+        let states = self.cluster.servers.iter().map(|it| (&it.raft, it.applied));
+        let states: Vec<_> = states.collect();
+        panic!("the cluster does not recover: voters {voters:?}, {states:?}");
     }
 }
 
-fn run_schedules(sizes: &[usize], seeds: u64) -> Counts {
+/// Runs schedules for clusters of these sizes, each with the number of servers that vote at first.
+fn run_schedules(sizes: &[(usize, usize)], seeds: u64) -> Counts {
     let mut total = Counts::default();
-    for &size in sizes {
+    for &(size, first_voters) in sizes {
         for seed in 0..seeds {
-            let mut schedule = Schedule::new(size, seed);
+            let mut schedule = Schedule::new(size, first_voters, seed);
             for _ in 0..STEPS {
                 schedule.step();
             }
@@ -278,6 +346,8 @@ fn run_schedules(sizes: &[usize], seeds: u64) -> Counts {
             total.restored += counts.restored;
             total.prompt_messages += counts.prompt_messages;
             total.interrupted_writes += counts.interrupted_writes;
+            total.removed_leaders += counts.removed_leaders;
+            total.configurations += schedule.invariants.configurations.len();
         }
     }
     total
@@ -290,7 +360,7 @@ fn seeds() -> u64 {
 
 #[test]
 fn random_schedules_preserve_safety_in_clusters_of_three_and_five() {
-    let total = run_schedules(&[3, 5], seeds());
+    let total = run_schedules(&[(3, 3), (5, 5)], seeds());
     eprintln!("{total:?}");
     assert!(
         total.committed > 1_000 && total.reads_served > 100,
@@ -305,10 +375,24 @@ fn random_schedules_preserve_safety_in_clusters_of_three_and_five() {
 
 #[test]
 fn random_schedules_preserve_safety_in_clusters_of_one_two_and_four() {
-    let total = run_schedules(&[1, 2, 4], seeds());
+    let total = run_schedules(&[(1, 1), (2, 2), (4, 4)], seeds());
     eprintln!("{total:?}");
     assert!(
         total.committed > 1_000 && total.reads_served > 100,
+        "{total:?}"
+    );
+}
+
+#[test]
+fn random_schedules_preserve_safety_while_the_configuration_changes() {
+    let total = run_schedules(&[(3, 1), (4, 2), (5, 3), (6, 4)], seeds());
+    eprintln!("{total:?}");
+    assert!(
+        total.committed > 1_000 && total.reads_served > 100,
+        "{total:?}"
+    );
+    assert!(
+        total.configurations > 100 && total.removed_leaders > 10,
         "{total:?}"
     );
 }

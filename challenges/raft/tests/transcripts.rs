@@ -8,7 +8,7 @@ mod cluster;
 use std::fmt::Write;
 use std::time::Duration;
 
-use cluster::{Cluster, InFlight, Invariants, Op, describe};
+use cluster::{Cluster, InFlight, Invariants, Op, describe, describe_voters};
 use datadriven::{TestCase, walk};
 use raft::{Appended, Config, Entry, Record, Rpc};
 
@@ -22,13 +22,13 @@ struct Scenario {
 }
 
 impl Scenario {
-    fn new(size: usize, message_bytes_max: usize) -> Self {
+    fn new(size: usize, first_voters: usize, message_bytes_max: usize) -> Self {
         let config = Config {
             message_bytes_max,
             ..Config::default()
         };
         Self {
-            cluster: Cluster::new(size, config, 0),
+            cluster: Cluster::new(size, first_voters, config, 0),
             invariants: Invariants::default(),
             cut: Vec::new(),
             transcript: String::new(),
@@ -58,13 +58,24 @@ impl Scenario {
                     index,
                     term,
                     command,
+                    voters: None,
                 }) => {
                     let command = command.as_ref().map_or("nothing", |op| &op.0);
                     format!("stores {index}:{term} {command}")
                 }
+                Record::Entry(Entry {
+                    index,
+                    term,
+                    voters,
+                    ..
+                }) => {
+                    let voters = describe_voters(voters.as_ref());
+                    format!("stores {index}:{term}{voters}")
+                }
                 Record::Snapshot(snapshot) => {
                     let (index, term) = (snapshot.last_included_index, snapshot.last_included_term);
-                    format!("stores the snapshot {index}:{term}")
+                    let voters = describe_voters(snapshot.voters.as_ref());
+                    format!("stores the snapshot {index}:{term}{voters}")
                 }
             };
             self.note(&format!("{name} {text}"));
@@ -174,6 +185,7 @@ impl Scenario {
                 index,
                 term,
                 command,
+                voters: None,
             })
         }));
         self.cluster.servers[i].disk = disk;
@@ -241,6 +253,24 @@ impl Scenario {
         self.put_out(i);
     }
 
+    /// Changes the configuration at a server, by the servers named.
+    fn change_voters(&mut self, i: usize, directive: &str, values: &[String]) {
+        for value in values {
+            let id = value.as_str().into();
+            let raft = self.cluster.raft(i);
+            let outcome = match directive {
+                "add-learner" => raft.add_learner(&id),
+                "add-voter" => raft.add_voter(&id).map(drop),
+                _ => raft.remove_voter(&id).map(drop),
+            };
+            if let Err(e) = outcome {
+                let name = self.cluster.names[i].clone();
+                self.note(&format!("{name} returns {e:?}"));
+            }
+        }
+        self.put_out(i);
+    }
+
     fn compact(&mut self, i: usize) {
         self.cluster.compact(i);
         let name = self.cluster.names[i].clone();
@@ -252,7 +282,13 @@ impl Scenario {
     }
 
     fn isolate(&mut self, i: usize) {
-        for other in (0..self.cluster.names.len()).filter(|other| *other != i) {
+        let others = (0..self.cluster.names.len()).filter(|other| *other != i);
+        self.cut(i, others.collect());
+    }
+
+    /// Cuts the links between a server and others.
+    fn cut(&mut self, i: usize, others: Vec<usize>) {
+        for other in others {
             self.cut.extend([(i, other), (other, i)]);
         }
     }
@@ -320,7 +356,15 @@ impl Scenario {
                 self.put_out(i);
             }
             "compact" => self.compact(i),
+            "add-learner" | "add-voter" | "remove-voter" => {
+                self.change_voters(i, directive, &values);
+            }
             "isolate" => self.isolate(i),
+            "cut" => {
+                let others = values.iter().map(|name| self.cluster.number(name));
+                let others: Vec<usize> = others.collect();
+                self.cut(i, others);
+            }
             other => panic!("there is no directive {other}"),
         }
     }
@@ -337,7 +381,8 @@ fn transcripts_match_behaviour() {
                     value.map_or(default, |value| value[0].parse().expect("a number"))
                 };
                 let (size, bytes) = (number("servers", 3), number("message_bytes", 65_536));
-                scenario = Some(Scenario::new(size, bytes));
+                let first_voters = number("voters", size);
+                scenario = Some(Scenario::new(size, first_voters, bytes));
                 return "ok\n".to_owned();
             }
             let scenario = scenario.as_mut().expect("a scenario begins with a cluster");

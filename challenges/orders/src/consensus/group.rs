@@ -14,6 +14,7 @@ use raft::{Index, Output as Work, Packet, Raft, ReadId, Record, Rpc, Term};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::replacement::Replacement;
 use crate::shop::{Command, Output, Shard, ShardId};
 
 /// Time without requests after which a group goes to sleep. Failover takes longer in a sleeping
@@ -47,10 +48,13 @@ pub(super) struct Group {
     is_asleep: bool,
     /// Followers that sleep, as the leader knows.
     sleeping: BTreeSet<NodeId>,
+    /// How silent voters are replaced, if they are. Then the group never sleeps, since a sleeping group
+    /// does not notice that a voter is dead.
+    replacement: Option<Replacement>,
 }
 
 impl Group {
-    pub(super) fn new(id: ShardId, raft: Raft<Command>) -> Self {
+    pub(super) fn new(id: ShardId, raft: Raft<Command>, replacement: Option<Replacement>) -> Self {
         Self {
             id,
             raft,
@@ -63,6 +67,7 @@ impl Group {
             used_at: Duration::ZERO,
             is_asleep: false,
             sleeping: BTreeSet::new(),
+            replacement,
         }
     }
 
@@ -127,10 +132,20 @@ impl Group {
         }
     }
 
-    /// Returns what is to be done in this turn, if there is anything.
-    pub(super) fn turn(&mut self, now: Duration, is_tick: bool) -> Option<Work<Command>> {
+    /// Returns what is to be done in this turn, if there is anything. Passes notes for the node's log
+    /// to `log`.
+    pub(super) fn turn(
+        &mut self,
+        now: Duration,
+        is_tick: bool,
+        log: impl Fn(&str),
+    ) -> Option<Work<Command>> {
         if is_tick && !self.is_asleep {
             self.raft.tick(now);
+            let replacement = self.replacement.as_mut();
+            if let Some(note) = replacement.and_then(|it| it.advance(&mut self.raft)) {
+                log(&format!("shard {}: {note}", self.id));
+            }
             self.reads.retain(|_, reader| !reader.is_closed());
             self.has_input = true;
         }
@@ -139,7 +154,7 @@ impl Group {
 
     /// Returns the leader's request to sleep, with which it accompanies its messages.
     pub(super) fn ask_to_sleep(&self, now: Duration) -> Option<Sleep> {
-        let is_unused = now >= self.used_at + SLEEP_AFTER;
+        let is_unused = now >= self.used_at + SLEEP_AFTER && self.replacement.is_none();
         // The leader brings open orders to their end, so it must be missed if it fails.
         let may_sleep = is_unused && self.raft.is_leader() && self.raft.is_quiet();
         (may_sleep && self.shard.open_orders().next().is_none()).then(|| self.sleep())

@@ -2,6 +2,7 @@
 //! node: everything that happens in one turn is one frame on disk and one message per destination.
 
 mod group;
+mod replacement;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,13 +13,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::prelude::*;
-use raft::{Config, Disk, Output as Work, Packet, Persistent, Raft, ReadId, Record, Wal};
+use raft::{Config, Disk, Output as Work, Packet, Persistent, Raft, ReadId, Record, Rpc, Wal};
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::group::{Group, Sleep};
+use self::replacement::Replacement;
+use crate::Options;
+use crate::placement::Placement;
 use crate::replicas::Replicas;
 use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
 
@@ -56,6 +60,8 @@ enum Outgoing<'a> {
 /// The Raft groups of a node.
 pub(crate) struct Groups {
     groups: RefCell<BTreeMap<ShardId, Group>>,
+    placements: BTreeMap<ShardId, Placement>,
+    replace_after: Option<Duration>,
     wal: Cell<Option<Wal>>,
     last_read: Cell<ReadId>,
     /// Requests to sleep that this node has followed and not yet answered.
@@ -65,7 +71,8 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// Creates the groups of this node: `members` lists the nodes of each of them.
+    /// Creates the groups of this node: those that it holds at first, and those on its disk, which it
+    /// has joined.
     ///
     /// # Errors
     ///
@@ -73,38 +80,72 @@ impl Groups {
     pub(crate) fn new(
         cx: &Context,
         disk: impl Disk,
-        members: &BTreeMap<ShardId, Vec<NodeId>>,
-        log_bytes_min: u64,
+        placements: BTreeMap<ShardId, Placement>,
+        options: &Options,
     ) -> Result<Self> {
         let mut recovered: BTreeMap<ShardId, Persistent<Command>> = BTreeMap::new();
         let replay = |(shard, record): GroupRecord| {
             recovered.entry(shard).or_default().replay(record);
         };
-        let (wal, remark) = Wal::recover_records(Box::new(disk), log_bytes_min, replay)?;
+        let (wal, remark) = Wal::recover_records(Box::new(disk), options.log_bytes_min, replay)?;
         if let Some(remark) = remark {
             cx.log(&remark);
         }
-        let id = NodeId::from(cx.id());
-        let mut groups = BTreeMap::new();
-        for (&shard, members) in members.iter().filter(|(_, it)| it.contains(&id)) {
-            let persistent = recovered.remove(&shard).unwrap_or_default();
-            let seed = cx.rng().random();
-            let raft = Raft::new(id.clone(), members, Config::default(), seed, persistent);
-            groups.insert(shard, Group::new(shard, raft));
-        }
-        Ok(Self {
-            groups: RefCell::new(groups),
+        let groups = Self {
+            groups: RefCell::default(),
+            placements,
+            replace_after: options.replace_after,
             wal: Cell::new(Some(wal)),
             last_read: Cell::new(0),
             consents: RefCell::default(),
             arrived: Notify::new(),
             start: Instant::now(),
-        })
+        };
+        for (&shard, placement) in &groups.placements {
+            let is_first = placement.first.iter().any(|node| **node == *cx.id());
+            let persistent = recovered.remove(&shard);
+            if is_first || persistent.is_some() {
+                groups.add(cx, shard, persistent.unwrap_or_default());
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Creates the replica of a shard on this node. Shards that no node should hold are ignored.
+    fn add(&self, cx: &Context, shard: ShardId, persistent: Persistent<Command>) {
+        let Some(placement) = self.placements.get(&shard) else {
+            return;
+        };
+        let (id, first, seed) = (cx.id().into(), &placement.first, cx.rng().random());
+        let raft = Raft::new(id, first, Config::default(), seed, persistent);
+        let replacement = self.replace_after.map(|replace_after| Replacement {
+            replace_after,
+            size: first.len(),
+            candidates: placement.replacements.clone(),
+            next: 0,
+        });
+        let group = Group::new(shard, raft, replacement);
+        self.groups.borrow_mut().insert(shard, group);
+    }
+
+    /// Creates the replicas of shards whose leader, the sender of a message, makes this node a learner.
+    fn join(&self, cx: &Context, message: &Message) {
+        for (shard, packet) in &message.packets {
+            let is_known = self.groups.borrow().contains_key(shard);
+            let is_of_leader = matches!(
+                packet.rpc,
+                Rpc::AppendEntries { .. } | Rpc::InstallSnapshot { .. }
+            );
+            if is_of_leader && !is_known {
+                self.add(cx, *shard, Persistent::default());
+            }
+        }
     }
 
     /// Handles a message from another node.
-    pub(crate) fn receive(&self, from: &str, message: Message) {
-        let (now, from) = (self.start.elapsed(), NodeId::from(from));
+    pub(crate) fn receive(&self, cx: &Context, message: Message) {
+        self.join(cx, &message);
+        let (now, from) = (self.start.elapsed(), NodeId::from(cx.sender()));
         let mut groups = self.groups.borrow_mut();
         for (shard, packet) in message.packets {
             if let Some(group) = groups.get_mut(&shard) {
@@ -137,7 +178,7 @@ impl Groups {
                 yield_now().await;
                 tick_at = Instant::now() + TICK_INTERVAL;
             }
-            let mut work = self.take_work(is_tick);
+            let mut work = self.take_work(cx, is_tick);
             let records = take_records(&mut work);
             self.during_write(cx, wal.write(records)).await?;
             self.send(cx, &mut work);
@@ -197,11 +238,12 @@ impl Groups {
         send(cx, &messages);
     }
 
-    fn take_work(&self, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
+    fn take_work(&self, cx: &Context, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
         let now = self.start.elapsed();
         let mut work = Vec::new();
         for (shard, group) in &mut *self.groups.borrow_mut() {
-            work.extend(group.turn(now, is_tick).map(|work| (*shard, work)));
+            let turn = group.turn(now, is_tick, |note| cx.log(note));
+            work.extend(turn.map(|work| (*shard, work)));
         }
         work
     }
@@ -250,16 +292,21 @@ impl Replicas for Groups {
 
     fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T> {
         let groups = self.groups.borrow();
-        groups.get(&shard).map(|group| view(group.shard()))
+        let group = groups.get(&shard).filter(|it| it.raft().is_member());
+        group.map(|group| view(group.shard()))
+    }
+
+    fn members(&self, shard: ShardId) -> Vec<NodeId> {
+        let groups = self.groups.borrow();
+        groups
+            .get(&shard)
+            .map_or(Vec::new(), |group| group.raft().voters().to_vec())
     }
 
     fn leader(&self, _: &Context, shard: ShardId) -> Option<NodeId> {
-        self.groups
-            .borrow()
-            .get(&shard)?
-            .raft()
-            .leader_id()
-            .cloned()
+        let groups = self.groups.borrow();
+        let group = groups.get(&shard).filter(|it| it.raft().is_member());
+        group?.raft().leader_id().cloned()
     }
 
     fn suspect_leader(&self, shard: ShardId) {

@@ -305,6 +305,10 @@ impl Replicas for Copies {
         replicas.get(&shard).map(|replica| view(replica.shard()))
     }
 
+    fn members(&self, shard: ShardId) -> Vec<NodeId> {
+        self.0.members[&shard].clone()
+    }
+
     fn leader(&self, cx: &Context, shard: ShardId) -> Option<NodeId> {
         self.0.leader(cx, shard)
     }

@@ -3,5 +3,7 @@
 mod cluster;
 mod copies;
 mod cost;
+mod elastic;
+mod restart;
 mod sharded;
 mod swarm;

@@ -15,18 +15,23 @@ fn swarm() -> Swarm {
         .time_limit(secs(15), secs(4))
 }
 
-/// Logs are short, so that snapshots are frequent, and disks lose what was not synced.
+/// Logs are short, so that snapshots are frequent, and disks lose what was not synced. In half of the runs,
+/// nodes that do not answer are replaced, also if they only were slow.
 fn run(drawn: &Configuration) -> Run {
     let mut rng = drawn.rng();
     let sync = ms(rng.random_range(0..10));
     let options = Options {
         shards: rng.random_range(1..=16),
         log_bytes_min: rng.random_range(1_000..50_000),
+        spares: rng.random_range(0..=2),
+        replace_after: rng
+            .random_bool(0.5)
+            .then(|| ms(rng.random_range(200..4_000))),
         ..Options::default()
     };
     let note = format!(
-        "syncs of {sync:?}, {} shards, logs from {} bytes",
-        options.shards, options.log_bytes_min
+        "syncs of {sync:?}, {} shards, logs from {} bytes, {} spares, replacement after {:?}",
+        options.shards, options.log_bytes_min, options.spares, options.replace_after
     );
     let nodes = nodes(Strategy::Sharded, options, Disks::new(sync));
     let simulation = drawn.simulation().nodes(drawn.nodes, nodes).note(note);

@@ -14,13 +14,15 @@ use std::collections::BTreeSet;
 use glomers::NodeId;
 use rand::RngExt;
 
-use super::progress::Leader;
+use super::progress::{Leader, Progress};
 use super::{Raft, Role};
-use crate::message::{Command, Index, Rpc, Term};
+use crate::message::{Command, Index, Rpc, Term, Voters};
 
 /// The supporters of a candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Candidate {
+    /// Servers that were asked for a pre-vote since the last election timeout.
+    asked: BTreeSet<NodeId>,
     /// Servers that would vote for it in the next term.
     pre_votes: BTreeSet<NodeId>,
     /// Servers that voted for it in the current term. Empty if it has requested no votes in this
@@ -33,21 +35,36 @@ impl<C: Command> Raft<C> {
     pub(super) fn ask_for_election(&mut self) {
         self.leader_id = None;
         self.reset_election_deadline();
+        if !self.may_campaign() {
+            self.role = Role::Follower;
+            return;
+        }
         let mut candidate = match std::mem::replace(&mut self.role, Role::Follower) {
             Role::Candidate(candidate) => candidate,
             _ => Candidate::default(),
         };
         candidate.pre_votes.insert(self.id.clone());
+        candidate.asked = BTreeSet::from([self.id.clone()]);
         self.role = Role::Candidate(candidate);
+        let peers = self.peers.clone();
+        self.ask_for_pre_votes(&peers);
+        self.count_pre_votes();
+    }
+
+    /// Asks servers for a pre-vote that were not asked since the last election timeout.
+    fn ask_for_pre_votes(&mut self, servers: &[NodeId]) {
         let (last_log_index, last_log_term) = (self.log().last_index(), self.log().last_term());
-        for peer in self.peers.clone() {
+        for server in servers {
             let request = Rpc::PreVote {
                 last_log_index,
                 last_log_term,
             };
-            self.send(&peer, request);
+            if let Role::Candidate(candidate) = &mut self.role
+                && candidate.asked.insert(server.clone())
+            {
+                self.send(server, request);
+            }
         }
-        self.count_pre_votes();
     }
 
     /// Grants a pre-vote to a candidate that could be elected, unless there is a working leader.
@@ -57,10 +74,16 @@ impl<C: Command> Raft<C> {
         });
         let granted =
             !has_leader && !self.is_leader() && self.is_up_to_date(last_log_index, last_log_term);
-        self.send(from, Rpc::PreVoteReply { granted });
+        let voters = (!self.is_voter(from)).then(|| self.voters().clone());
+        self.send(from, Rpc::PreVoteReply { granted, voters });
+        self.inform_removed(from);
     }
 
-    pub(super) fn pre_vote_reply(&mut self, from: &NodeId, granted: bool) {
+    /// Counts a pre-vote. A server that has missed its removal learns where its leader may be: it asks
+    /// the voters of other configurations, too, and the leader among them [informs](Self::inform_removed)
+    /// it.
+    pub(super) fn pre_vote_reply(&mut self, from: &NodeId, granted: bool, voters: Option<Voters>) {
+        self.ask_for_pre_votes(voters.as_deref().unwrap_or_default());
         if let (Role::Candidate(candidate), true) = (&mut self.role, granted) {
             candidate.pre_votes.insert(from.clone());
             self.count_pre_votes();
@@ -70,7 +93,7 @@ impl<C: Command> Raft<C> {
     /// Starts an election once a majority has granted the pre-vote (Figure 2, candidates rule 1).
     fn count_pre_votes(&mut self) {
         match &self.role {
-            Role::Candidate(candidate) if candidate.pre_votes.len() >= self.majority() => {}
+            Role::Candidate(it) if self.count_voters(&it.pre_votes) >= self.majority() => {}
             _ => return,
         }
         let id = self.id.clone();
@@ -78,6 +101,7 @@ impl<C: Command> Raft<C> {
         self.matched = 0;
         self.incoming = None;
         self.role = Role::Candidate(Candidate {
+            asked: BTreeSet::new(),
             pre_votes: BTreeSet::new(),
             votes: BTreeSet::from([id]),
         });
@@ -131,7 +155,7 @@ impl<C: Command> Raft<C> {
     /// Candidates rule 2: votes from a majority make a leader.
     fn count_votes(&mut self) {
         match &self.role {
-            Role::Candidate(candidate) if candidate.votes.len() >= self.majority() => {
+            Role::Candidate(it) if self.count_voters(&it.votes) >= self.majority() => {
                 self.become_leader();
             }
             _ => {}
@@ -191,11 +215,10 @@ impl<C: Command> Raft<C> {
             return;
         };
         let timeout = self.config.election_timeout.end;
-        let answering = leader
-            .followers
-            .values()
-            .filter(|follower| self.now < follower.heard_at + timeout);
-        if answering.count() + 1 < self.majority() {
+        let is_answering = |(_, follower): &(_, &Progress)| self.now < follower.heard_at + timeout;
+        let answering = leader.followers.iter().filter(is_answering);
+        let answering = answering.map(|(id, _)| id).chain([&self.id]);
+        if self.count_voters(answering) < self.majority() {
             self.become_follower(self.current_term());
         }
     }

@@ -18,10 +18,12 @@
 //! | `heartbeat` | what may be sent while the disk is busy |
 //! | `snapshot` | what replaces old entries (§7) |
 //! | `reads` | reads without log entries (§8) |
+//! | `membership` | which servers vote, and how that changes (dissertation, chapter 4) |
 //! | `quiet` | when a group with nothing to do may stop its timers |
 
 mod election;
 mod heartbeat;
+mod membership;
 mod progress;
 mod quiet;
 mod reads;
@@ -39,10 +41,11 @@ use rand_chacha::ChaCha8Rng;
 
 use self::election::Candidate;
 use self::heartbeat::Stable;
+pub use self::membership::ChangeRefused;
 use self::progress::Leader;
 use self::snapshot::IncomingSnapshot;
 use crate::log::Log;
-use crate::message::{Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term};
+use crate::message::{Command, Entry, Index, Packet, ReadId, Rpc, Snapshot, Term, Voters};
 use crate::persistent::{Persistent, Record};
 
 /// Timeouts and sizes of the protocol.
@@ -111,6 +114,13 @@ pub struct NotLeader(pub Option<NodeId>);
 /// A Raft server. The fields have the names of Figure 2.
 pub struct Raft<C> {
     id: NodeId,
+    /// The configuration of a log without one.
+    first_voters: Voters,
+    /// The configuration in force: the last one in the log.
+    voters: Voters,
+    /// Index of its entry; 0 for the first configuration.
+    configuration_index: Index,
+    /// The other voters.
     peers: Vec<NodeId>,
     config: Config,
     rng: ChaCha8Rng,
@@ -155,11 +165,12 @@ enum Role {
 }
 
 impl<C: Command> Raft<C> {
-    /// Creates a server from the state found on its disk. `members` are all servers including this
-    /// one, in the same order on each of them; `seed` differs from server to server.
+    /// Creates a server from the state found on its disk. `first_voters` is the configuration in which
+    /// the cluster began, in the same order on every server, also on one that joins later; `seed`
+    /// differs from server to server.
     pub fn new(
         id: NodeId,
-        members: &[NodeId],
+        first_voters: &[NodeId],
         config: Config,
         seed: u64,
         persistent: Persistent<C>,
@@ -167,7 +178,10 @@ impl<C: Command> Raft<C> {
         let is_new = persistent.current_term == 0;
         let last_included_index = persistent.log.last_included_index();
         let mut raft = Self {
-            peers: members.iter().filter(|m| **m != id).cloned().collect(),
+            first_voters: first_voters.into(),
+            voters: first_voters.into(),
+            configuration_index: 0,
+            peers: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             now: Duration::ZERO,
             commit_index: last_included_index,
@@ -188,9 +202,10 @@ impl<C: Command> Raft<C> {
             config,
             persistent,
         };
+        raft.adopt_configuration();
         raft.output.snapshot = raft.persistent.snapshot.clone();
         raft.reset_election_deadline();
-        if is_new && members.first() == Some(&raft.id) {
+        if is_new && first_voters.first() == Some(&raft.id) {
             // In a new cluster the first server does not compete with a leader, so it need not wait
             // for the full timeout.
             raft.election_deadline = raft.config.election_timeout.start / 2;
@@ -223,6 +238,7 @@ impl<C: Command> Raft<C> {
     pub fn output(&mut self) -> Output<C> {
         self.begin_write();
         self.replicate();
+        self.resign_if_removed();
         let committed = (self.last_applied + 1..=self.commit_index).map(|index| {
             let entry = self.persistent.log.get(index);
             entry.expect("committed entries are in the log").clone()
@@ -244,7 +260,7 @@ impl<C: Command> Raft<C> {
         self.leader_id.as_ref()
     }
 
-    /// Returns the other servers of the cluster.
+    /// Returns the other voters.
     pub fn peers(&self) -> &[NodeId] {
         &self.peers
     }
@@ -264,12 +280,6 @@ impl<C: Command> Raft<C> {
         &self.persistent
     }
 
-    /// Returns the number of servers that form a majority.
-    fn majority(&self) -> usize {
-        let members = self.peers.len() + 1;
-        members / 2 + 1
-    }
-
     fn log(&self) -> &Log<C> {
         &self.persistent.log
     }
@@ -280,6 +290,9 @@ impl<C: Command> Raft<C> {
 
     fn persist(&mut self, record: Record<C>) {
         self.persistent.replay(record.clone());
+        if self.affects_configuration(&record) {
+            self.adopt_configuration();
+        }
         self.output.records.push(record);
     }
 

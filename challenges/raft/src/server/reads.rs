@@ -14,6 +14,7 @@
 //! three these two servers are a majority, so the leader needs no round.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use glomers::NodeId;
 
@@ -76,7 +77,8 @@ impl<C: Command> Raft<C> {
     /// Begins a round for reads that arrived since the last one, unless the leader and the asking
     /// follower are already a majority.
     pub(super) fn begin_round_for_reads(&mut self) {
-        let enough_without = self.majority();
+        let voters = Rc::clone(&self.voters);
+        let (majority, leader_votes) = (self.majority(), usize::from(self.is_member()));
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
@@ -84,8 +86,8 @@ impl<C: Command> Raft<C> {
         let mut needed = false;
         for read in leader.reads.iter_mut().filter(|read| read.round.is_none()) {
             read.round = Some(next_round);
-            let known = 1 + usize::from(read.from.is_some());
-            needed |= known < enough_without;
+            let asker_votes = read.from.as_ref().is_some_and(|it| voters.contains(it));
+            needed |= leader_votes + usize::from(asker_votes) < majority;
         }
         if needed {
             leader.round = next_round;
@@ -94,7 +96,9 @@ impl<C: Command> Raft<C> {
 
     /// Answers the reads that a majority has confirmed and whose index is committed.
     pub(super) fn release_reads(&mut self) {
-        let (majority, commit_index) = (self.majority(), self.commit_index);
+        let voters = Rc::clone(&self.voters);
+        let (majority, leader_votes) = (self.majority(), usize::from(self.is_member()));
+        let commit_index = self.commit_index;
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
@@ -102,12 +106,13 @@ impl<C: Command> Raft<C> {
         let (ready, waiting): (VecDeque<_>, _) =
             reads.into_iter().partition(|read: &PendingRead| {
                 let confirms = |id: &NodeId, answered: u64| {
-                    read.from.as_ref() == Some(id)
-                        || read.round.is_some_and(|round| answered >= round)
+                    let is_asker = read.from.as_ref() == Some(id);
+                    let has_answered = read.round.is_some_and(|round| answered >= round);
+                    (is_asker || has_answered) && voters.contains(id)
                 };
                 let confirming = leader.followers.iter();
                 let confirming = confirming.filter(|(id, it)| confirms(id, it.answered_round));
-                read.index <= commit_index && confirming.count() + 1 >= majority
+                read.index <= commit_index && leader_votes + confirming.count() >= majority
             });
         leader.reads = waiting;
         for PendingRead {

@@ -12,7 +12,7 @@ use glomers::NodeId;
 
 use super::progress::Progress;
 use super::{NotLeader, Raft, Role};
-use crate::message::{Appended, Command, Entry, Index, Rpc, Term};
+use crate::message::{Appended, Command, Entry, Index, Rpc, Term, Voters};
 use crate::persistent::Record;
 
 /// Commands enter the leader's log.
@@ -45,7 +45,8 @@ impl<C: Command> Raft<C> {
             }
             let index = self.append(Some(command));
             // In a small cluster followers learn of a commit by themselves: `commit_with_leader`.
-            if let (Role::Leader(leader), true) = (&mut self.role, self.peers.len() > 2) {
+            let learns = self.are_majority(&self.id, from);
+            if let (Role::Leader(leader), false) = (&mut self.role, learns) {
                 leader.forwarded.insert(index, from.clone());
             }
         }
@@ -53,11 +54,16 @@ impl<C: Command> Raft<C> {
 
     /// Appends an entry of the current term. A leader never removes or replaces entries (§5.3).
     pub(super) fn append(&mut self, command: Option<C>) -> Index {
+        self.append_entry(command, None)
+    }
+
+    pub(super) fn append_entry(&mut self, command: Option<C>, voters: Option<Voters>) -> Index {
         let (index, term) = (self.log().last_index() + 1, self.current_term());
         self.persist(Record::Entry(Entry {
             index,
             term,
             command,
+            voters,
         }));
         self.advance_commit_index();
         index
@@ -71,6 +77,10 @@ impl<C: Command> Raft<C> {
         self.begin_round_for_reads();
         for peer in self.peers.clone() {
             self.replicate_to(&peer);
+        }
+        self.dismiss_removed();
+        for nonvoter in self.nonvoters() {
+            self.replicate_to(&nonvoter);
         }
         self.release_reads();
     }
@@ -132,7 +142,7 @@ impl<C: Command> Raft<C> {
 
     /// Sends one AppendEntries request, with entries from `next_index` on if `with_entries`. Returns
     /// the number of entries.
-    fn send_entries(
+    pub(super) fn send_entries(
         &mut self,
         peer: &NodeId,
         next_index: Index,
@@ -211,7 +221,10 @@ impl<C: Command> Raft<C> {
     /// In return, the leader's own `commit_index` may be lower than what a follower's client has
     /// seen; [`reads`](super::reads) takes this into account.
     fn commit_with_leader(&mut self) {
-        if self.majority() == 2 && self.log().term_at(self.matched) == Some(self.current_term()) {
+        let with_leader = self.leader_id.as_ref();
+        if with_leader.is_some_and(|leader| self.are_majority(leader, &self.id))
+            && self.log().term_at(self.matched) == Some(self.current_term())
+        {
             self.commit_to(self.matched);
         }
     }
@@ -229,6 +242,7 @@ impl<C: Command> Raft<C> {
                 follower.match_index = follower.match_index.max(match_index);
                 follower.next_index = follower.next_index.max(match_index + 1);
                 follower.probing = false;
+                self.note_learner_progress(from);
                 self.advance_commit_index();
             }
             Appended::Conflict {
@@ -282,21 +296,29 @@ impl<C: Command> Raft<C> {
         let Role::Leader(leader) = &self.role else {
             return;
         };
-        let mut match_indices: Vec<Index> = leader
-            .followers
-            .values()
-            .map(|follower| follower.match_index)
-            .chain([self.log().last_index()])
-            .collect();
+        let match_index = |voter: &NodeId| match leader.followers.get(voter) {
+            Some(follower) => follower.match_index,
+            None => self.log().last_index(),
+        };
+        let mut match_indices: Vec<Index> = self.voters.iter().map(match_index).collect();
         match_indices.sort_unstable_by(|a, b| b.cmp(a));
         let index = match_indices[self.majority() - 1];
         if index <= self.commit_index || self.log().term_at(index) != Some(self.current_term()) {
             return;
         }
+        let configuration_index = self.configuration_index;
+        let changes_configuration =
+            self.commit_index < configuration_index && configuration_index <= index;
         self.commit_to(index);
         let Role::Leader(leader) = &mut self.role else {
             return;
         };
+        if changes_configuration {
+            // A leader that is removed does not live to the next heartbeat.
+            for follower in leader.followers.values_mut() {
+                follower.owed_commit = true;
+            }
+        }
         let uncommitted = leader.forwarded.split_off(&(index + 1));
         for owner in std::mem::replace(&mut leader.forwarded, uncommitted).into_values() {
             if let Some(follower) = leader.followers.get_mut(&owner) {

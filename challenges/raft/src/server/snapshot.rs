@@ -6,7 +6,7 @@ use std::rc::Rc;
 use glomers::NodeId;
 
 use super::{Raft, Role};
-use crate::message::{Command, Index, Rpc, Snapshot, Term};
+use crate::message::{Command, Index, Rpc, Snapshot, Term, Voters};
 use crate::persistent::Record;
 
 /// A snapshot of which some chunks have arrived.
@@ -34,9 +34,11 @@ impl<C: Command> Raft<C> {
         );
         if last_included_index > self.log().last_included_index() {
             let term = self.log().term_at(last_included_index);
+            let configuration = self.persistent.configuration_at(last_included_index);
             self.persistent.replay(Record::Snapshot(Snapshot {
                 last_included_index,
                 last_included_term: term.expect("applied entries are in the log"),
+                voters: configuration.map(|(_, voters)| voters),
                 data,
             }));
         }
@@ -66,6 +68,7 @@ impl<C: Command> Raft<C> {
         let request = Rpc::InstallSnapshot {
             last_included_index: snapshot.last_included_index,
             last_included_term: snapshot.last_included_term,
+            voters: snapshot.voters.clone(),
             offset,
             data: snapshot.data[offset..end].into(),
             done: end == snapshot.data.len(),
@@ -78,6 +81,7 @@ impl<C: Command> Raft<C> {
     pub(super) fn install_snapshot(
         &mut self,
         place: (Index, Term),
+        voters: Option<Voters>,
         offset: usize,
         data: &str,
         done: bool,
@@ -101,6 +105,7 @@ impl<C: Command> Raft<C> {
                 let snapshot = Snapshot {
                     last_included_index,
                     last_included_term,
+                    voters,
                     data: incoming.data.into(),
                 };
                 let received = snapshot.data.len();

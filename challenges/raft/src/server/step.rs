@@ -16,9 +16,6 @@ impl<C: Command> Raft<C> {
     /// started.
     pub fn step(&mut self, now: Duration, from: &NodeId, packet: Packet<C>) {
         self.advance_clock(now);
-        if !self.peers.contains(from) {
-            return;
-        }
         // Rules for all servers (§5.1): a higher term makes a follower.
         if packet.term > self.current_term() {
             self.become_follower(packet.term);
@@ -31,7 +28,7 @@ impl<C: Command> Raft<C> {
                 last_log_index,
                 last_log_term,
             } => self.pre_vote(from, last_log_index, last_log_term),
-            Rpc::PreVoteReply { granted } => self.pre_vote_reply(from, granted),
+            Rpc::PreVoteReply { granted, voters } => self.pre_vote_reply(from, granted, voters),
             Rpc::RequestVote {
                 last_log_index,
                 last_log_term,
@@ -55,13 +52,15 @@ impl<C: Command> Raft<C> {
             Rpc::InstallSnapshot {
                 last_included_index,
                 last_included_term,
+                voters,
                 offset,
                 data,
                 done,
             } => {
                 self.follow(from);
                 let place = (last_included_index, last_included_term);
-                let (received, installed) = self.install_snapshot(place, offset, &data, done);
+                let (received, installed) =
+                    self.install_snapshot(place, voters, offset, &data, done);
                 let reply = Rpc::InstallSnapshotReply {
                     last_included_index,
                     received,
@@ -85,7 +84,10 @@ impl<C: Command> Raft<C> {
     /// they do not depend on one.
     fn refuse_old_term(&mut self, from: &NodeId, rpc: Rpc<C>) {
         match rpc {
-            Rpc::PreVote { .. } => self.send(from, Rpc::PreVoteReply { granted: false }),
+            Rpc::PreVote { .. } => {
+                let (granted, voters) = (false, None);
+                self.send(from, Rpc::PreVoteReply { granted, voters });
+            }
             Rpc::RequestVote { .. } => {
                 let vote_granted = false;
                 self.send(from, Rpc::RequestVoteReply { vote_granted });

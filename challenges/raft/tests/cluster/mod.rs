@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use glomers::NodeId;
-use raft::{Command, Config, Index, Output, Packet, Persistent, Raft, ReadId, Record, Rpc, Term};
+use raft::{
+    Command, Config, Index, Output, Packet, Persistent, Raft, ReadId, Record, Rpc, Term, Voters,
+};
 use serde::{Deserialize, Serialize};
 
 /// A command with a name.
@@ -47,6 +49,8 @@ pub struct Server {
 /// A cluster of servers `n1`, `n2`, ….
 pub struct Cluster {
     pub names: Vec<NodeId>,
+    /// Number of servers in the first configuration.
+    pub first_voters: usize,
     pub servers: Vec<Server>,
     pub network: Vec<InFlight>,
     pub config: Config,
@@ -54,8 +58,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts servers with empty disks.
-    pub fn new(size: usize, config: Config, seed: u64) -> Self {
+    /// Starts servers with empty disks, of which the first `first_voters` are the first configuration.
+    pub fn new(size: usize, first_voters: usize, config: Config, seed: u64) -> Self {
         let server = |_| Server {
             raft: None,
             disk: Vec::new(),
@@ -67,6 +71,7 @@ impl Cluster {
         };
         let mut cluster = Self {
             names: (1..=size).map(|i| NodeId::from(format!("n{i}"))).collect(),
+            first_voters,
             servers: (0..size).map(server).collect(),
             network: Vec::new(),
             config,
@@ -88,7 +93,8 @@ impl Cluster {
         server.starts += 1;
         let seed = self.seed + 100 * i as u64 + server.starts;
         let (id, config) = (self.names[i].clone(), self.config.clone());
-        server.raft = Some(Raft::new(id, &self.names, config, seed, persistent));
+        let first_voters = &self.names[..self.first_voters];
+        server.raft = Some(Raft::new(id, first_voters, config, seed, persistent));
         server.now = Duration::ZERO;
         server.state.clear();
         server.applied = 0;
@@ -219,14 +225,25 @@ impl Cluster {
     }
 }
 
+/// What is known of a committed entry.
+struct Committed {
+    /// The term of the entry.
+    term: Term,
+    /// The term of the first server that knew of the commit. The entry was committed in that term, or
+    /// before.
+    committed_in: Term,
+}
+
 /// The safety properties of Figure 3, checked after every step.
 #[derive(Default)]
 pub struct Invariants {
     leaders: BTreeMap<Term, usize>,
-    /// By index and term: the term of the preceding entry, and the command.
-    entries: BTreeMap<(Index, Term), (Option<Term>, Option<Op>)>,
-    pub committed: BTreeMap<Index, Term>,
+    /// By index and term: the term of the preceding entry, the command, and the configuration.
+    entries: BTreeMap<(Index, Term), (Option<Term>, Option<Op>, Option<Voters>)>,
+    committed: BTreeMap<Index, Committed>,
     applied: BTreeMap<Index, Vec<String>>,
+    /// The committed configurations.
+    pub configurations: BTreeMap<Index, Voters>,
     /// For each read: the highest index known to be committed anywhere when it was asked.
     reads: BTreeMap<ReadId, Index>,
 }
@@ -247,16 +264,26 @@ impl Invariants {
     pub fn check(&mut self, cluster: &Cluster, i: usize, output: &Output<Op>) {
         let server = &cluster.servers[i];
         let Some(raft) = &server.raft else { return };
-        self.election_safety(raft, i);
-        self.log_matching(raft);
+        // The only voter of a cluster elects itself and commits alone. If it crashes before that is on
+        // disk, its term may have another leader and other entries. No message has left it before.
+        if !(raft.is_member() && raft.voters().len() == 1) {
+            self.election_safety(raft, i);
+            self.log_matching(raft);
+        }
         for entry in &output.committed {
-            let term = *self.committed.entry(entry.index).or_insert(entry.term);
+            let committed = self.committed.entry(entry.index).or_insert(Committed {
+                term: entry.term,
+                committed_in: raft.current_term(),
+            });
             assert_eq!(
-                term, entry.term,
+                committed.term, entry.term,
                 "two entries are committed at {}",
                 entry.index
             );
+            let voters = entry.voters.iter().map(|it| (entry.index, it.clone()));
+            self.configurations.extend(voters);
         }
+        self.configuration_safety(cluster);
         self.leader_completeness(raft);
         let state = self.applied.entry(server.applied);
         let state = state.or_insert_with(|| server.state.clone());
@@ -289,12 +316,24 @@ impl Invariants {
             let before = log.term_at(entry.index - 1);
             let key = (entry.index, entry.term);
             let known = self.entries.entry(key);
-            let known = known.or_insert_with(|| (before, entry.command.clone()));
-            assert_eq!(
-                *known,
-                (before, entry.command.clone()),
-                "log matching at {key:?}"
-            );
+            let content = (before, entry.command.clone(), entry.voters.clone());
+            let known = known.or_insert_with(|| content.clone());
+            assert_eq!(*known, content, "log matching at {key:?}");
+        }
+    }
+
+    /// Committed configurations differ from the one before by one server, so that any two majorities
+    /// share a server.
+    fn configuration_safety(&self, cluster: &Cluster) {
+        let first = Voters::from(&cluster.names[..cluster.first_voters]);
+        let mut before = &first;
+        for (index, voters) in &self.configurations {
+            let in_one = |of: &Voters, other: &Voters| {
+                of.iter().filter(|voter| !other.contains(voter)).count()
+            };
+            let changed = in_one(before, voters) + in_one(voters, before);
+            assert_eq!(changed, 1, "{before:?} becomes {voters:?} at {index}");
+            before = voters;
         }
     }
 
@@ -303,12 +342,12 @@ impl Invariants {
             return;
         }
         let log = &raft.persistent().log;
-        for (&index, &term) in self.committed.range(log.last_included_index() + 1..) {
-            // A leader that does not know yet that its term is over may lack entries of later terms.
-            if term <= raft.current_term() {
+        for (&index, committed) in self.committed.range(log.last_included_index() + 1..) {
+            // A leader that does not know yet that its term is over may lack what later terms commit.
+            if committed.committed_in <= raft.current_term() {
                 assert_eq!(
                     log.term_at(index),
-                    Some(term),
+                    Some(committed.term),
                     "leader completeness at {index}"
                 );
             }
@@ -323,7 +362,10 @@ pub fn describe(packet: &Packet<Op>) -> String {
             last_log_index,
             last_log_term,
         } => format!("PreVote, last entry {last_log_index}:{last_log_term}"),
-        Rpc::PreVoteReply { granted } => format!("PreVote reply, {}", yes(*granted)),
+        Rpc::PreVoteReply { granted, voters } => {
+            let voters = describe_voters(voters.as_ref());
+            format!("PreVote reply, {}{voters}", yes(*granted))
+        }
         Rpc::RequestVote {
             last_log_index,
             last_log_term,
@@ -340,7 +382,10 @@ pub fn describe(packet: &Packet<Op>) -> String {
         } => {
             let entries: Vec<String> = entries
                 .iter()
-                .map(|entry| format!("{}:{}", entry.index, entry.term))
+                .map(|entry| {
+                    let voters = describe_voters(entry.voters.as_ref());
+                    format!("{}:{}{voters}", entry.index, entry.term)
+                })
                 .collect();
             let entries = match entries.is_empty() {
                 true => "nothing".to_owned(),
@@ -354,6 +399,7 @@ pub fn describe(packet: &Packet<Op>) -> String {
         Rpc::InstallSnapshot {
             last_included_index,
             last_included_term,
+            voters,
             offset,
             data,
             done,
@@ -361,7 +407,8 @@ pub fn describe(packet: &Packet<Op>) -> String {
             let last = if *done { ", the last" } else { "" };
             let end = offset + data.len();
             format!(
-                "InstallSnapshot {last_included_index}:{last_included_term}, bytes {offset}..{end}{last}"
+                "InstallSnapshot {last_included_index}:{last_included_term}{}, bytes {offset}..{end}{last}",
+                describe_voters(voters.as_ref())
             )
         }
         Rpc::InstallSnapshotReply {
@@ -377,6 +424,13 @@ pub fn describe(packet: &Packet<Op>) -> String {
         Rpc::ReadIndexReply { id, index } => format!("ReadIndex reply {id}, apply {index}"),
     };
     format!("term {}, {what}", packet.term)
+}
+
+/// Describes a configuration, after a space; the text is empty if there is none.
+pub fn describe_voters(voters: Option<&Voters>) -> String {
+    voters.map_or(String::new(), |voters| {
+        format!(" voters({})", voters.join(", "))
+    })
 }
 
 fn yes(it: bool) -> &'static str {

@@ -1,0 +1,119 @@
+//! Nodes that die for good, and spares that take their places.
+
+use std::time::Duration;
+
+use eddy::edn::Value;
+use eddy::history::Kind;
+use eddy::nemesis::{Fault, Kill, Partition, Target};
+use eddy::simulation::{Run, Simulation, for_seeds, secs};
+use orders::Options;
+use raft::Disks;
+
+use crate::cluster::{LATENCY, SYNC, Strategy, load, nodes};
+use eddy::net::Latency;
+
+/// Five nodes hold the shards, two are spares.
+const NODES: usize = 7;
+
+/// The end of the main phase. Dead nodes restart then, and are asked like all others.
+const END: Duration = secs(24);
+
+/// The two nodes that die, and when. Without replacement, a shard with both of them is lost, and one of
+/// eight shards at least has both.
+const DEAD: [(usize, Duration); 2] = [(0, secs(3)), (1, secs(12))];
+
+fn run(seed: eddy::seed::Seed, replace_after: Option<Duration>) -> Run {
+    let options = Options {
+        spares: 2,
+        replace_after,
+        ..Options::default()
+    };
+    let mut simulation = Simulation::new(seed)
+        .nodes(NODES, nodes(Strategy::Sharded, options, Disks::new(SYNC)))
+        .latency(Latency::constant(LATENCY));
+    for (node, at) in DEAD {
+        let kill = Kill::of(Target::Node(node)).between(at, END);
+        simulation = simulation.nemesis(kill);
+    }
+    simulation.run(load().time_limit(END).fault_free_tail(secs(0)))
+}
+
+/// The operations of the main phase at nodes that live throughout, from a time on.
+#[derive(Debug, Default)]
+struct AtLiveNodes {
+    all: usize,
+    ok: usize,
+    longest: Duration,
+}
+
+impl AtLiveNodes {
+    fn of(run: &Run, from: Duration) -> Self {
+        let dead = DEAD.map(|(node, _)| Value::from(format!("n{node}")));
+        let mut operations = Self::default();
+        for (invocation, completion) in run.history().pairs() {
+            let is_live = invocation
+                .value
+                .get("node")
+                .is_some_and(|it| !dead.contains(it));
+            let is_late = invocation.time >= from;
+            if invocation.is_final() || !is_live || !is_late {
+                continue;
+            }
+            operations.all += 1;
+            if let Some(done) = completion.filter(|done| done.kind == Kind::Ok) {
+                operations.ok += 1;
+                operations.longest = operations.longest.max(done.time - invocation.time);
+            }
+        }
+        operations
+    }
+}
+
+#[test]
+fn nodes_that_die_one_after_the_other_are_replaced_by_spares() {
+    for_seeds(3, |seed| {
+        let run = run(seed, Some(secs(2)));
+        run.assert_valid();
+        assert_eq!(run.kills(), DEAD.len());
+        let operations = AtLiveNodes::of(&run, Duration::ZERO);
+        eprintln!("{operations:?}");
+        assert!(operations.all > 500, "{operations:?}");
+        assert!(
+            operations.ok as f64 >= 0.99 * operations.all as f64,
+            "{operations:?}"
+        );
+        assert!(operations.longest < secs(3), "{operations:?}");
+    });
+}
+
+/// The twin of the test above: it is the replacement that keeps the shards available.
+#[test]
+fn shards_without_replacement_are_lost_with_their_second_node() {
+    let run = run(eddy::seed::Seed(1), None);
+    run.assert_safe();
+    let operations = AtLiveNodes::of(&run, DEAD[1].1 + secs(3));
+    eprintln!("{operations:?}");
+    assert!(
+        (operations.ok as f64) < 0.95 * operations.all as f64,
+        "{operations:?}"
+    );
+}
+
+/// A node that is only cut off is replaced too, and must not disturb or mislead anyone when it is back.
+#[test]
+fn node_that_returns_after_its_replacement_answers_correctly() {
+    for_seeds(3, |seed| {
+        let options = Options {
+            spares: 1,
+            replace_after: Some(secs(1)),
+            ..Options::default()
+        };
+        let run = Simulation::new(seed)
+            .nodes(5, nodes(Strategy::Sharded, options, Disks::new(SYNC)))
+            .latency(Latency::constant(LATENCY))
+            .nemesis(Partition::one().every(secs(6)))
+            .run(load().time_limit(secs(24)));
+        run.assert_valid();
+        assert!(run.net().dropped > 0, "no message was dropped");
+    });
+}
