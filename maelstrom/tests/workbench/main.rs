@@ -3,6 +3,7 @@
 mod console;
 mod processes;
 mod reports;
+mod shards;
 mod simulation;
 mod starters;
 mod suites;
