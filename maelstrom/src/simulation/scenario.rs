@@ -179,7 +179,7 @@ impl Scenario {
             "scenario": format!("{}: {}", self.heading, self.name),
             "shard": Shard::from_env().to_string(),
             "runs": tally.runs,
-            "virtual_s": tally.virtual_time.as_secs(),
+            "virtual_s": tally.virtual_time.as_secs_f64(),
             "wall_s": wall.as_secs_f64(),
             "failure": failure,
         });
