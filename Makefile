@@ -6,8 +6,11 @@ BENCH ?= eddy
 REPEAT ?= 1
 SEEDS ?= 200
 ARGS ?=
+SHARD ?=
+RESULTS ?=
 
 EDDY := target/release/eddy
+SHARDED = EDDY_SHARD=$(SHARD) $(if $(RESULTS),EDDY_RESULTS=$(abspath $(RESULTS)))
 SUITE = $(EDDY) suite --bench $(BENCH) --repeat $(REPEAT)
 
 .DEFAULT_GOAL := help
@@ -24,6 +27,7 @@ help: ## Lists the targets
 	@echo
 	@echo 'For test-NAME:  BENCH=eddy|maelstrom|both  REPEAT=10  ARGS="--seed 7 --nemesis partition"'
 	@echo 'For sim:       SEEDS=1000, or SEED=7 for a single seed'
+	@echo '               SHARD=3/16 RESULTS=FILE for one of sixteen machines, see scripts/shards/'
 
 .PHONY: test
 test: lint ## Checks format and lints, and runs all tests
@@ -71,10 +75,10 @@ test-list-append: test-txn-list-append ## The same as test-txn-list-append
 
 .PHONY: sim
 sim: ## Runs every simulated scenario over SEEDS seeds
-	@EDDY_SEEDS=$(SEEDS) $(if $(SEED),EDDY_SEED=$(SEED)) scripts/simulate
+	@EDDY_SEEDS=$(SEEDS) $(SHARDED) $(if $(SEED),EDDY_SEED=$(SEED)) scripts/simulate
 
 sim-%: ## Runs the simulated scenarios of one challenge, such as sim-broadcast
-	@EDDY_SEEDS=$(SEEDS) $(if $(SEED),EDDY_SEED=$(SEED)) scripts/simulate $*
+	@EDDY_SEEDS=$(SEEDS) $(SHARDED) $(if $(SEED),EDDY_SEED=$(SEED)) scripts/simulate $*
 
 .PHONY: bench
 bench: build ## Measures the runtime and the workbench; ARGS="echo --rounds 3" for less

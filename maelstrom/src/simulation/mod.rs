@@ -35,6 +35,7 @@ mod reduction;
 mod run;
 mod scenario;
 mod seeds;
+mod shard;
 mod shrink;
 mod story;
 mod swarm;

@@ -9,7 +9,9 @@ use std::sync::Once;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
+use super::shard::Shard;
 use super::shrink::Smallest;
 use super::story::abridged;
 use super::tally::Totals;
@@ -127,6 +129,12 @@ impl Scenario {
 
     /// Writes the scenario's line, and the paragraph of its failure.
     pub(super) fn end(&self, tally: &Totals, wall: Duration, failure: Option<Failure>) {
+        if let Some(path) = std::env::var_os("EDDY_RESULTS") {
+            let line = self.result(tally, wall, failure.as_ref());
+            if let Err(error) = append(Path::new(&path), &line) {
+                panic!("EDDY_RESULTS, {}: {error}", path.display());
+            }
+        }
         let replay = failure.as_ref().map(|failure| {
             let replay = format!("replay: {}", self.replay(failure.seed));
             match failure.smallest {
@@ -155,6 +163,35 @@ impl Scenario {
             tell(&format!("\n{}\n\n", paragraph(&failure, &replay)));
         }
     }
+}
+
+impl Scenario {
+    /// Returns the outcome as a line of JSON, which `scripts/merge-seeds` reads.
+    fn result(&self, tally: &Totals, wall: Duration, failure: Option<&Failure>) -> String {
+        let failure = failure.map(|failure| {
+            json!({
+                "seed": failure.seed.0,
+                "message": failure.message,
+                "replay": self.replay(failure.seed),
+            })
+        });
+        let line = json!({
+            "scenario": format!("{}: {}", self.heading, self.name),
+            "shard": Shard::from_env().to_string(),
+            "runs": tally.runs,
+            "virtual_s": tally.virtual_time.as_secs(),
+            "wall_s": wall.as_secs_f64(),
+            "failure": failure,
+        });
+        format!("{line}\n")
+    }
+}
+
+/// Appends a line to a file, in one write: several programs may use the file.
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new();
+    let mut file = file.create(true).append(true).open(path)?;
+    file.write_all(line.as_bytes())
 }
 
 /// Returns the paragraph of a failure, indented.

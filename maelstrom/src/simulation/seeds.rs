@@ -1,17 +1,18 @@
 //! Many seeds of one scenario.
 //!
-//! `EDDY_SEED=7319` replays one, `EDDY_SEEDS=1000` widens; the default is a small fixed range. Seeds run in
-//! parallel on all cores. A failure names its seed and the command that replays it.
+//! `EDDY_SEED=7319` replays one, `EDDY_SEEDS=1000` widens; the default is a small fixed range.
+//! `EDDY_SHARD=3/16` performs the third of sixteen parts, and `EDDY_RESULTS=FILE` appends the outcome of
+//! each scenario as a line of JSON. Seeds run in parallel on all cores. A failure names its seed and the command that replays it.
 
 use std::any::Any;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::reduction::Reduction;
 use super::scenario::{Failure, Scenario};
+use super::shard::Shard;
 use super::shrink::{self, Smallest};
 use super::tally::{self, Totals};
 use super::trial;
@@ -45,23 +46,26 @@ pub fn for_each_seed(scenario: impl Fn(Seed) + Sync) -> Totals {
 ///
 /// If the scenario does.
 pub fn for_seeds(count: u64, scenario: impl Fn(Seed) + Sync) -> Totals {
+    let described = Scenario::current();
     let seeds = match number_from_env("EDDY_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number_from_env("EDDY_SEEDS").unwrap_or(count),
+        Some(seed) => vec![seed],
+        None => {
+            let count = number_from_env("EDDY_SEEDS").unwrap_or(count);
+            Shard::from_env().seeds(&described.name, 0..count)
+        }
     };
     #[expect(
         clippy::disallowed_methods,
         reason = "the report shows how long a simulation takes"
     )]
     let begin = Instant::now();
-    let described = Scenario::current();
     let replayed = replayed_reduction();
     let is_replay = replayed.is_some();
     let (total, panicked) = match replayed {
         Some(reduction) => {
-            trial::with_reduction(reduction, || run_all(seeds, &described, &scenario))
+            trial::with_reduction(reduction, || run_all(&seeds, &described, &scenario))
         }
-        None => run_all(seeds, &described, &scenario),
+        None => run_all(&seeds, &described, &scenario),
     };
     let smallest = panicked
         .as_ref()
@@ -101,27 +105,25 @@ fn smallest(panicked: &Panicked, scenario: &impl Fn(Seed)) -> Option<Smallest> {
 /// Runs all seeds, or until one fails. Seeds begin in order, and those that have begun are finished,
 /// so that the failure is that of the smallest seed that fails.
 fn run_all(
-    seeds: Range<u64>,
+    seeds: &[u64],
     described: &Scenario,
     scenario: &(impl Fn(Seed) + Sync),
 ) -> (Totals, Option<Panicked>) {
-    let count = seeds.end - seeds.start;
-    let bar = described.progress_bar(count);
-    let next = AtomicU64::new(seeds.start);
+    let bar = described.progress_bar(seeds.len() as u64);
+    let next = AtomicUsize::new(0);
     let total = Mutex::new(Totals::default());
     let failure: Mutex<Option<Panicked>> = Mutex::new(None);
     let watchdog = Watchdog::default();
     let work = || {
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end
-                || failure
-                    .lock()
-                    .expect("the lock is not held while a scenario runs")
-                    .is_some()
-            {
+            let seed = seeds.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+            let has_failed = failure
+                .lock()
+                .expect("the lock is not held while a scenario runs")
+                .is_some();
+            let Some(seed) = seed.filter(|_| !has_failed) else {
                 break;
-            }
+            };
             watchdog.begin(seed);
             let outcome = catch_unwind(AssertUnwindSafe(|| scenario(Seed(seed))));
             watchdog.end(seed);
@@ -147,7 +149,7 @@ fn run_all(
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = count.min(cores as u64);
+    let workers = seeds.len().min(cores);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             if let Some(seed) = watchdog.watch() {

@@ -9,7 +9,7 @@ use crate::specimens::Specimens;
 const BEGIN: &str = "<!-- The table of mutants is written by `UPDATE_EXPECT=1 cargo test -p eddy --test mutants`. -->\n";
 const END: &str = "<!-- End of the table of mutants. -->";
 
-const ALL: [&Specimens; 12] = [
+const ALL: [&Specimens; 13] = [
     &crate::echo::SPECIMENS,
     &crate::unique_ids::SPECIMENS,
     &crate::broadcast::SPECIMENS,
