@@ -2,9 +2,10 @@
 //! after their order, and every node answers everything.
 //!
 //! A consistent-hash [`Ring`] assigns each product and each order to a shard, and each shard to three
-//! nodes. [`shop`] is the state machine of a shard, and `consensus` keeps its replicas alike: the Raft
-//! groups of a node with one log file. `node` passes requests to the leaders of shards, and `orders`
-//! drives orders through their shards: reserve, settle, decide.
+//! nodes (`placement`). [`shop`] is the state machine of a shard, and `consensus` keeps its replicas
+//! alike: the Raft groups of a node with one log file. It also gives the places of dead nodes to others.
+//! `node` passes requests to the leaders of shards, and `orders` drives orders through their shards:
+//! reserve, settle, decide.
 //!
 //! `primary` replaces the Raft groups by primary copies without consensus. Everything else stays, and
 //! the shop sells what it does not have.

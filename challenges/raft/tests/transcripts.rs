@@ -8,7 +8,7 @@ mod cluster;
 use std::fmt::Write;
 use std::time::Duration;
 
-use cluster::{Cluster, InFlight, Invariants, Op, describe, describe_voters};
+use cluster::{Cluster, InFlight, Invariants, Op, describe, describe_record};
 use datadriven::{TestCase, walk};
 use raft::{Appended, Config, Entry, Record, Rpc};
 
@@ -45,40 +45,7 @@ impl Scenario {
         let before = self.cluster.network.len();
         let output = self.cluster.put_out(i);
         for record in &output.records {
-            let text = match record {
-                Record::Term {
-                    current_term,
-                    voted_for: None,
-                } => format!("enters term {current_term}"),
-                Record::Term {
-                    current_term,
-                    voted_for: Some(candidate),
-                } => format!("votes for {candidate} in term {current_term}"),
-                Record::Entry(Entry {
-                    index,
-                    term,
-                    command,
-                    voters: None,
-                }) => {
-                    let command = command.as_ref().map_or("nothing", |op| &op.0);
-                    format!("stores {index}:{term} {command}")
-                }
-                Record::Entry(Entry {
-                    index,
-                    term,
-                    voters,
-                    ..
-                }) => {
-                    let voters = describe_voters(voters.as_ref());
-                    format!("stores {index}:{term}{voters}")
-                }
-                Record::Snapshot(snapshot) => {
-                    let (index, term) = (snapshot.last_included_index, snapshot.last_included_term);
-                    let voters = describe_voters(snapshot.voters.as_ref());
-                    format!("stores the snapshot {index}:{term}{voters}")
-                }
-            };
-            self.note(&format!("{name} {text}"));
+            self.note(&format!("{name} {}", describe_record(record)));
         }
         if let Some(snapshot) = &output.snapshot {
             self.note(&format!("{name} restores {}", snapshot.data));
