@@ -29,8 +29,11 @@ pub(super) fn stuck(
     text += &headline(key, history, stuck, states);
     text += "\n";
     if before > 0 {
-        text +=
-            &format!("The {before} operations on the key that ended before it can be ordered.\n");
+        let operations = match before {
+            1 => "operation".to_owned(),
+            count => format!("{count} operations"),
+        };
+        text += &format!("The {operations} on the key that ended before it can be ordered.\n");
     }
     if let Some(origin) = origin(key, stuck, window.as_ref()) {
         text += &(origin + "\n");

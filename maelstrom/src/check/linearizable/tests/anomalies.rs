@@ -35,6 +35,8 @@ fn a_stale_read_is_caught() {
          1 ok read 1",
         expect![[r#"
             key 0 is not linearizable: read 1 (process 1, 4.000–5.000 ms) has no place: the register could only hold 2.
+            The 2 operations on the key that ended before it can be ordered.
+            The last to set it to 1 had been write 1 (process 0, 0.000–1.000 ms).
             Whatever the register held before, these operations cannot be ordered:
                 ├─┤      write 2  process 0, 2.000–3.000 ms
                     ├─┤  read 1   process 1, 4.000–5.000 ms  <- no place
@@ -65,6 +67,8 @@ fn a_lost_cas_is_caught() {
          2 ok cas [1 3]",
         expect![[r#"
             key 0 is not linearizable: cas 1 to 3 (process 2, 3.000–5.000 ms) has no place: the register could only hold 2.
+            The 2 operations on the key that ended before it can be ordered.
+            The last to set it to 1 had been write 1 (process 0, 0.000–1.000 ms).
             Whatever the register held before, these operations cannot be ordered:
                 ├───┤    cas 1 to 2  process 1, 2.000–4.000 ms
                   ├───┤  cas 1 to 3  process 2, 3.000–5.000 ms  <- no place
@@ -95,6 +99,7 @@ fn a_denied_write_that_took_effect_is_caught() {
          0 ok read 3",
         expect![[r#"
             key 0 is not linearizable: read 3 (process 0, 4.000–5.000 ms) has no place: the register could only hold 1.
+            The operation on the key that ended before it can be ordered.
             It would fit if a failed operation had taken effect: write 3 (process 1, 2.000–3.000 ms).
             These operations, the first on the key, cannot be ordered:
                 ├─┤      write 1  process 0, 0.000–1.000 ms
@@ -135,6 +140,7 @@ fn a_write_without_an_answer_that_takes_effect_twice_is_caught() {
          0 ok read 3",
         expect![[r#"
             key 0 is not linearizable: read 3 (process 0, 8.000–9.000 ms) has no place. The register held 2, and every unanswered operation that could have changed it in time had to take effect before.
+            The 3 operations on the key that ended before it can be ordered.
             These operations, the first on the key, cannot be ordered:
                 ├─┤              write 1  process 0, 0.000–1.000 ms
                     ├─┤          read 3   process 0, 4.000–5.000 ms
@@ -181,6 +187,8 @@ fn a_split_brain_is_caught() {
          1 ok read 2",
         expect![[r#"
             key 0 is not linearizable: read 2 (process 1, 5.000–7.000 ms) has no place: the register could only hold 1.
+            The 3 operations on the key that ended before it can be ordered.
+            The last to set it to 2 had been write 2 (process 1, 1.000–3.000 ms).
             Whatever the register held before, these operations cannot be ordered:
                 ├───┤    read 1  process 0, 4.000–6.000 ms
                   ├───┤  read 2  process 1, 5.000–7.000 ms  <- no place
@@ -243,6 +251,7 @@ fn a_value_from_nowhere_is_caught() {
          1 info cas [1 2]",
         expect![[r#"
             key 0 is not linearizable: read "1" (process 0, 3.000–4.000 ms) has no place: the register could only hold 1 or 2.
+            The operation on the key that ended before it can be ordered.
             No operation sets it to "1".
             These operations, the first on the key, cannot be ordered:
                 ├─┤      write 1   process 0, 0.000–1.000 ms
