@@ -29,7 +29,7 @@ const NODE_COUNT: usize = 5;
 /// Real processes, in real time:
 ///
 /// ```no_run
-/// use eddy::nemesis::Partition;
+/// use eddy::nemesis::{Fault, Partition};
 /// use eddy::simulation::secs;
 /// use eddy::workload::Broadcast;
 ///

@@ -1,6 +1,7 @@
 //! `eddy analyze`: the checkers alone, on a run of the past or on any saved history.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -11,7 +12,9 @@ use super::{EXIT_USAGE, console};
 use crate::Workbench;
 use crate::check::{self, Availability, Results};
 use crate::history::{self, History};
-use crate::report::{self, RunDirectory, RunRecord, RunResults, RunState, RunSummary};
+use crate::report::{
+    self, MESSAGES_FILE, RunDirectory, RunRecord, RunResults, RunState, RunSummary,
+};
 use crate::workload::{AnyWorkload, Settings};
 
 /// The files of a run that are not histories, and are easily taken for one.
@@ -132,10 +135,32 @@ impl Judged {
             journal: None,
             failure: None,
         };
-        let mut unwritten = report::write(directory.path(), &summary, Some(&mut self.results));
+        let mut unwritten = self.copy_messages(directory);
+        unwritten.extend(report::write(
+            directory.path(),
+            &summary,
+            Some(&mut self.results),
+        ));
         self.page = Some(directory.file("index.html"));
         unwritten.extend(directory.write_results(&self.results, &self.to_json()));
         unwritten
+    }
+
+    /// Copies the run's messages beside the reports, which show them. Returns why that failed, if it did.
+    fn copy_messages(&self, directory: &RunDirectory) -> Vec<String> {
+        let Some(run) = &self.input.run else {
+            return Vec::new();
+        };
+        let (from, to) = (run.file(MESSAGES_FILE), directory.file(MESSAGES_FILE));
+        // The reports may be written into the run's own directory.
+        if !from.is_file() || to.exists() {
+            return Vec::new();
+        }
+        let copied = fs::copy(&from, &to);
+        let problem = copied
+            .err()
+            .map(|error| format!("not written: {}: {error}", to.display()));
+        problem.into_iter().collect()
     }
 
     fn print(&self, options: &AnalyzeOptions) {
