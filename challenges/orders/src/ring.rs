@@ -4,6 +4,8 @@
 //! Each member owns many points of a circle, and a key belongs to the member of the next point. A
 //! new member takes only keys that then belong to it.
 
+use glomers::stable_hash;
+
 /// Points of each member. With 128, the shares of members differ from the mean by about 9 % (one
 /// standard deviation, 1/√128); fewer points spread them more, more points cost memory.
 pub const POINTS: u32 = 128;
@@ -58,8 +60,7 @@ impl Ring {
 /// FNV-1a with the finaliser of MurmurHash3, since similar names differ only in the low bits of
 /// FNV-1a. It is the same in every build, unlike the hash of the standard library.
 fn hash(key: &str) -> u64 {
-    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let mut hash = key.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
+    let mut hash = stable_hash(key.as_bytes());
     for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
         hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
     }

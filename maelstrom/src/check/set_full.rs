@@ -23,7 +23,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::edn::Value;
-use crate::history::{History, Kind, Operation, Process};
+use crate::history::{History, Kind, Operation, Process, quantile};
 use crate::workload::Settings;
 
 use elements::{Element, Elements};
@@ -97,14 +97,6 @@ impl SetAnalysis {
     pub fn lost_latency(&self, q: f64) -> Option<Duration> {
         quantile(&self.lost_latencies, q)
     }
-}
-
-/// The value below which a share of `q` of the `sorted` ones lies.
-fn quantile(sorted: &[Duration], q: f64) -> Option<Duration> {
-    let index = (sorted.len() as f64 * q).floor() as usize;
-    sorted
-        .get(index.min(sorted.len().saturating_sub(1)))
-        .copied()
 }
 
 /// Follows every element that the function `add` (such as `broadcast`) adds, through all reads.

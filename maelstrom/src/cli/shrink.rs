@@ -4,12 +4,14 @@
 //! the same way in [`NEEDED`] of [`TRIALS`] runs. The search is greedy: from the smallest test so far
 //! it tries, one option at a time, fewer faults, nodes and clients, a shorter time, a lower rate and
 //! no latency, and starts again from each that fails. At the end the smallest test runs a few more
-//! times, for the confidence with which it fails.
+//! times, from seeds that the search did not use, for the confidence with which it fails ([`confidence`]).
 
 #![expect(
     clippy::disallowed_methods,
     reason = "the search takes real time, and ends after some of it"
 )]
+
+mod confidence;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ use super::values::{Concurrency, FaultNames};
 use crate::Workbench;
 use crate::net::Distribution;
 use crate::seed::Seed;
+use confidence::lower_bound;
 
 /// The runs of a smaller test, and how many of them must fail.
 const TRIALS: u64 = 3;
@@ -41,8 +44,8 @@ pub(super) struct Smallest {
     runs: u64,
 }
 
-/// Looks for the smallest test that fails as `finished` did, whose run had the seed `seed`. `None` if
-/// the user interrupted the search before there was one.
+/// Looks for the smallest test that fails as `finished` did, whose run had the seed `seed`. It is the
+/// test of that run if the search finds no smaller one.
 pub(super) fn shrink(
     plan: &TestPlan,
     seed: Seed,
@@ -73,9 +76,9 @@ pub(super) fn shrink(
             if search.is_over() {
                 break 'search;
             }
-            let trials = search.trials(&candidate, TRIALS, NEEDED);
-            say(&format!("{change}: {}", trials.text(NEEDED)));
-            if let (true, Some(failure)) = (trials.failed >= NEEDED, trials.last) {
+            let trials = search.try_out(&candidate);
+            say(&format!("{change}: {}", trials.text()));
+            if let (true, Some(failure)) = (trials.are_enough(), trials.last) {
                 smallest = candidate;
                 last = failure;
                 continue 'search;
@@ -86,9 +89,9 @@ pub(super) fn shrink(
     let mut trials = Trials::default();
     if !search.is_interrupted {
         say(&format!(
-            "nothing smaller was found; running the smallest test {FINAL_TRIALS} times"
+            "running the smallest test {FINAL_TRIALS} times, from other seeds"
         ));
-        trials = search.trials(&smallest, FINAL_TRIALS, FINAL_TRIALS);
+        trials = search.measure(&smallest);
     }
     Smallest {
         finished: trials.last.unwrap_or(last),
@@ -137,11 +140,14 @@ struct Trials {
 }
 
 impl Trials {
-    fn text(&self, needed: u64) -> String {
-        let kept = if self.failed >= needed {
-            "kept"
-        } else {
-            "not kept"
+    fn are_enough(&self) -> bool {
+        self.failed >= NEEDED
+    }
+
+    fn text(&self) -> String {
+        let kept = match self.are_enough() {
+            true => "kept",
+            false => "not kept",
         };
         format!("failed {} of {} times, {kept}", self.failed, self.count)
     }
@@ -152,30 +158,42 @@ impl Search {
         self.is_interrupted || Instant::now() >= self.deadline
     }
 
-    /// Performs up to `count` runs; no more once `needed` have failed, or can no longer fail.
-    fn trials(&mut self, plan: &TestPlan, count: u64, needed: u64) -> Trials {
+    /// Runs a smaller test until it has failed often enough, or can no longer.
+    fn try_out(&mut self, plan: &TestPlan) -> Trials {
         let mut trials = Trials::default();
-        for round in 0..count {
-            let left = count - round;
-            // The last trials, of which all should fail, are about how many do.
-            let is_decided = trials.failed >= needed || trials.failed + left < needed;
-            if self.is_interrupted || (needed < count && is_decided) {
-                break;
-            }
-            let seed = Seed(self.seed.0.wrapping_add(round));
-            self.runs += 1;
-            trials.count += 1;
-            // A run that breaks off fails in another way.
-            let Ok(finished) = perform(plan, seed, Verbosity::Quiet) else {
-                continue;
-            };
-            self.is_interrupted |= finished.is_interrupted;
-            if !finished.results.failures().is_disjoint(&self.wanted) {
-                trials.failed += 1;
-                trials.last = Some(finished);
-            }
+        while !self.is_interrupted
+            && !trials.are_enough()
+            && trials.failed + (TRIALS - trials.count) >= NEEDED
+        {
+            let offset = trials.count;
+            self.run(plan, offset, &mut trials);
         }
         trials
+    }
+
+    /// Runs the smallest test from seeds that its choice does not depend on.
+    fn measure(&mut self, plan: &TestPlan) -> Trials {
+        let mut trials = Trials::default();
+        while !self.is_interrupted && trials.count < FINAL_TRIALS {
+            let offset = TRIALS + trials.count;
+            self.run(plan, offset, &mut trials);
+        }
+        trials
+    }
+
+    fn run(&mut self, plan: &TestPlan, offset: u64, trials: &mut Trials) {
+        self.runs += 1;
+        trials.count += 1;
+        let seed = Seed(self.seed.0.wrapping_add(offset));
+        // A run that breaks off fails in another way.
+        let Ok(finished) = perform(plan, seed, Verbosity::Quiet) else {
+            return;
+        };
+        self.is_interrupted |= finished.is_interrupted;
+        if !finished.results.failures().is_disjoint(&self.wanted) {
+            trials.failed += 1;
+            trials.last = Some(finished);
+        }
     }
 }
 
@@ -238,27 +256,6 @@ fn steps(number: u64) -> Vec<u64> {
     steps
 }
 
-/// Returns the greatest p such that at least `failed` of `trials` runs fail with a probability of at
-/// most `alpha` if each fails with probability p: the lower bound of Clopper and Pearson (1934).
-fn lower_bound(failed: u64, trials: u64, alpha: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..60 {
-        let middle = (low + high) / 2.0;
-        match at_least(failed, trials, middle) <= alpha {
-            true => low = middle,
-            false => high = middle,
-        }
-    }
-    if failed == 0 { 0.0 } else { low }
-}
-
-/// Returns the probability that at least `failed` of `trials` runs fail.
-fn at_least(failed: u64, trials: u64, p: f64) -> f64 {
-    let choose = |k: u64| (0..k).fold(1.0, |c, i| c * (trials - i) as f64 / (i + 1) as f64);
-    let exactly = |k: u64| choose(k) * p.powi(k as i32) * (1.0 - p).powi((trials - k) as i32);
-    (failed..=trials).map(exactly).sum()
-}
-
 fn list(names: &BTreeSet<String>) -> String {
     names
         .iter()
@@ -277,18 +274,6 @@ mod tests {
 
     use super::*;
     use crate::cli::workload_args::parse_test;
-
-    #[test]
-    fn bound_is_that_of_clopper_and_pearson() {
-        for (failed, trials, expected) in [(5, 5, 0.549), (4, 5, 0.343), (2, 3, 0.135), (0, 5, 0.0)]
-        {
-            let bound = lower_bound(failed, trials, 0.05);
-            assert!(
-                (bound - expected).abs() < 0.001,
-                "{failed} of {trials}: {bound}"
-            );
-        }
-    }
 
     #[test]
     fn smaller_tests_differ_in_one_option() {

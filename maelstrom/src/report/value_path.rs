@@ -21,13 +21,18 @@ const MAX_STEPS: usize = 6;
 const MAX_NODES: usize = 4;
 
 /// Describes in one line the path of a value from node to node, and why it did not reach the
-/// others; `None` if no message shows its path, or if it reached every node.
+/// others; `None` if no message shows its path, if it reached every node, or if the table does not
+/// hold every body as a whole.
 pub(super) fn describe(table: &MessageTable, value: &Value) -> Option<String> {
     let wanted = value.to_plain_json();
     let text = wanted.to_string();
     let mut path = ValuePath::new(table);
     for row in &table.rows {
         let body = table.body(row);
+        if table.is_cut_off(row) {
+            // It may carry the value, so nothing can be said about where that went.
+            return None;
+        }
         if body.contains(&text) && carries(body, &wanted) {
             path.add(row);
         }

@@ -32,9 +32,8 @@ impl Node for Echo {
     }
 }
 
-/// The job that is split, by the tests below. It fails for the seed in `SHARDS_FAIL_AT`.
+/// The job that the tests below split over processes. It fails for the seed in `SHARDS_FAIL_AT`.
 #[test]
-#[ignore = "the other tests run it, in processes of their own"]
 fn small_job() {
     let failing = std::env::var("SHARDS_FAIL_AT").ok();
     for_seeds(11, |seed| {
@@ -50,7 +49,7 @@ fn small_job() {
 /// Starts the job, or a part of it.
 fn start(shard: Option<&str>, results: &Path, failing: Option<&str>) -> Child {
     let mut job = Command::new(std::env::current_exe().expect("a test has a program"));
-    job.args(["--exact", "shards::small_job", "--ignored"])
+    job.args(["--exact", "shards::small_job"])
         .env("EDDY_RESULTS", results)
         .env("EDDY_SHARD", shard.unwrap_or_default())
         .env("EDDY_SHRINK", "0")

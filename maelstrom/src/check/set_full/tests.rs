@@ -223,16 +223,6 @@ fn latencies_round_down_to_whole_milliseconds() {
 }
 
 #[test]
-fn quantiles_take_the_value_at_the_floor_of_the_rank() {
-    let sorted: Vec<_> = (0..10).map(Duration::from_secs).collect();
-    for (q, expected) in [(0.0, 0), (0.5, 5), (0.95, 9), (0.99, 9), (1.0, 9)] {
-        assert_eq!(quantile(&sorted, q), Some(Duration::from_secs(expected)));
-    }
-    assert_eq!(quantile(&sorted[..1], 0.5), Some(Duration::ZERO));
-    assert_eq!(quantile(&[], 0.5), None);
-}
-
-#[test]
 fn broadcasts_are_adds_by_another_name() {
     let text = "0 invoke broadcast 5
                 0 ok broadcast 5

@@ -227,6 +227,11 @@ impl MessageTable {
         &self.bodies[row.body.clone()]
     }
 
+    /// Returns whether the text of a message's body was shortened.
+    pub fn is_cut_off(&self, row: &MessageRow) -> bool {
+        self.body(row).ends_with('…')
+    }
+
     /// Returns the node that each operation's first request was sent to, by name.
     pub fn node_of_operations(&self) -> BTreeMap<usize, &str> {
         let mut nodes = BTreeMap::new();

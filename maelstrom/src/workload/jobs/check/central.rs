@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::super::arrivals::Capacity;
 use super::evidence::Record;
-use super::quantile;
+use crate::history::quantile;
 
 /// A long job has more units.
 const LONG_UNITS: u64 = 10;

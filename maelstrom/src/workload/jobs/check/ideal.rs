@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use super::super::arrivals::Capacity;
 use super::evidence::Record;
 
-/// The slowdown that each answered job has under the ideal scheduler, sorted.
+/// The slowdown that each job has under the ideal scheduler, sorted.
 pub(super) fn slowdowns(record: &Record<'_>, capacities: &BTreeMap<String, Capacity>) -> Vec<f64> {
     let slots: u64 = capacities.values().map(|capacity| capacity.slots).sum();
     let Some(capacity) = capacities.values().next() else {

@@ -21,7 +21,7 @@ use crate::chart::{Chart, Group, Series};
 use crate::check::findings::{Findings, to_edn};
 use crate::check::{Analysis, Figure, Finding, Verdict};
 use crate::edn::Value;
-use crate::history::History;
+use crate::history::{History, quantile};
 use crate::workload::Settings;
 
 /// The width of the intervals over which a worker's use is averaged in the chart.
@@ -187,11 +187,6 @@ fn charts(
             }],
         },
     ]
-}
-
-fn quantile(sorted: &[f64], quantile: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    Some(sorted[((sorted.len() as f64 * quantile) as usize).min(last)])
 }
 
 impl JobsAnalysis {

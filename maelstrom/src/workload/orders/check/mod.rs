@@ -1,15 +1,17 @@
 //! The checker of orders.
 //!
 //! The history is booked by id ([`ledger`]): what was asked, from when on it may have taken effect,
-//! and which answers prove it. From that follow bounds for every reading of stock ([`stock`]), rules
-//! for decisions and payments ([`decisions`]), and the agreement of all nodes in the end
-//! ([`agreement`]). Where everything is known, a search for a linearization finds the rest
+//! and which answers prove it. From that follow bounds for stock at every moment ([`movements`]), to
+//! which readings and decisions ([`stock`]) and the final answers ([`final_state`]) must keep, rules for
+//! decisions and payments ([`decisions`]), and the agreement of all nodes in the end ([`agreement`]). Where everything is known, a search for a linearization finds the rest
 //! ([`linear`]).
 
 mod agreement;
 mod decisions;
+mod final_state;
 mod ledger;
 mod linear;
+mod movements;
 mod stock;
 
 #[cfg(test)]
@@ -19,7 +21,7 @@ use std::time::Duration;
 
 use self::decisions::Contradictions;
 use self::ledger::{Decision, Ledger};
-use self::stock::Movements;
+use self::movements::Movements;
 use crate::chart::{Chart, Group, Mark, Series};
 use crate::check::findings::{Findings, to_edn};
 use crate::check::{Analysis, Figure, Finding, Verdict};
@@ -49,11 +51,11 @@ pub(super) fn check(history: &History, _: &Settings) -> OrdersAnalysis {
     let contradictions = Contradictions::of(&ledger);
     let orders_fit = contradictions.is_empty();
     contradictions.report(&mut found);
-    stock::final_stock(&mut found, &ledger, &movements);
+    final_state::stock(&mut found, &ledger, &movements);
     stock::out_of_bounds(&mut found, &ledger, &movements);
     stock::unjustified_rejections(&mut found, &ledger, &movements);
     agreement::check(&mut found, history, &ledger);
-    stock::statistics(&mut found, &ledger, &movements);
+    final_state::statistics(&mut found, &ledger, &movements);
     // What the rules have named is not searched again.
     if orders_fit {
         linear::orders(&mut found, &ledger);
