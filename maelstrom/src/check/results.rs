@@ -64,7 +64,7 @@ impl Results {
     }
 
     /// Adds sentences to the explanation, if there are any: what something other than a checker found
-    /// out, such as the way of a missing value.
+    /// out, such as the path of a missing value.
     pub fn explain_further(&mut self, sentences: Option<String>) {
         self.further.extend(sentences);
     }

@@ -2,7 +2,8 @@
 //!
 //! `EDDY_SEED=7319` replays one, `EDDY_SEEDS=1000` widens; the default is a small fixed range.
 //! `EDDY_SHARD=3/16` performs the third of sixteen parts, and `EDDY_RESULTS=FILE` appends the outcome of
-//! each scenario as a line of JSON. Seeds run in parallel on all cores. A failure names its seed and the command that replays it.
+//! each scenario as a line of JSON. Seeds run in parallel on all cores. A failure names its seed and the
+//! command that replays it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
