@@ -22,6 +22,8 @@ impl<T: Item> Star<T> {
         let link = &mut self.links[peer];
         link.ask_at = None;
         link.state = State::Suspected(Suspicion::new(now));
+        self.choose_hub();
+        self.note_change_of_links();
         if peer == hub_before {
             self.follow_next_hub(now);
         }

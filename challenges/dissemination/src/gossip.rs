@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::delta::Interval;
 use crate::log::Run;
 use crate::vector::Vector;
 
 /// A message from one node to another. Embed it in a node's requests as `Gossip(Gossip<T>)`, in an
 /// enum that is tagged with `type` and renamed to snake case.
 ///
-/// Every message with a head states in full what its sender holds, so the receiver sees at once
-/// what it lacks. A sender therefore need not remember single messages in order to repair a loss.
+/// A message with a head accounts for every change of its sender's logs in an interval of versions,
+/// so the receiver sees at once what it lacks. A sender therefore need not remember single messages
+/// in order to repair a loss.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "gossip")]
 pub struct Gossip<T> {
@@ -33,8 +35,16 @@ impl<T> Gossip<T> {
 /// The part of a message that keeps a link reliable.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Head {
-    /// What the sender holds, the items of this message included.
+    /// The versions of the sender's logs that this message accounts for. What the sender holds at
+    /// the end of the interval is what it held at the beginning, the items of this message, `have`,
+    /// and what the receiver itself has sent. `None` if the message says nothing of the logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) versions: Option<Interval>,
+    /// Items that the sender holds and that this message does not carry.
+    #[serde(default, skip_serializing_if = "Vector::is_empty")]
     pub(crate) have: Vector,
+    /// The receiver's version whose items the sender holds, all of them.
+    pub(crate) seen: u64,
     /// What the sender expects in return.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) wants: Wants,
@@ -45,6 +55,10 @@ pub(crate) struct Head {
     pub(crate) waited: u64,
     /// The incarnation of the sender, which distinguishes a restarted node from its predecessor.
     pub(crate) incarnation: u32,
+    /// The incarnation of the receiver that `have` and `seen` refer to; `None` if the sender has
+    /// heard nothing from the receiver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<u32>,
     /// A stamp: the milliseconds since the sender's start at which it sent this.
     pub(crate) at: u64,
     /// The latest stamp that the sender has seen of the receiver, and the milliseconds since.

@@ -13,10 +13,24 @@ impl<T: Item> Star<T> {
     /// Returns the node whose rounds this node takes part in. That is the node itself if it can
     /// reach no node before itself and no bridge to one.
     pub(crate) fn hub(&self) -> usize {
+        self.hub
+    }
+
+    /// Chooses the hub again, after a change of what is known of other nodes.
+    pub(crate) fn choose_hub(&mut self) {
         let reachable = |&peer: &usize| !self.links[peer].is_suspected();
-        let bridge = || (self.me + 1..self.links.len()).find(|&peer| self.is_bridge(peer));
+        let bridge = || self.links.used(self.me + 1..).find(|&peer| self.is_bridge(peer));
         let before = (0..self.me).find(reachable);
-        before.or_else(bridge).unwrap_or(self.me)
+        let hub = before.or_else(bridge).unwrap_or(self.me);
+        if hub == self.hub {
+            return;
+        }
+        self.hub = hub;
+        let direct = self.logs.direct(self.origin);
+        if hub != self.me && direct > 0 {
+            // The new hub has received this node's items as every other node did.
+            self.links[hub].outgoing.on_the_way.raise(self.origin, direct);
+        }
     }
 
     /// Returns whether a peer after this node follows a hub before this node that this node cannot
@@ -28,6 +42,23 @@ impl<T: Item> Star<T> {
         }
         let suspicion = self.links[link.hub].suspicion();
         suspicion.is_some_and(|it| link.hub_heard.is_some_and(|heard| heard >= it.since))
+    }
+
+    /// Records a change in who reaches or follows which node. It may change what is expected of any
+    /// peer.
+    pub(crate) fn note_change_of_links(&mut self) {
+        self.timers.invalidate_all();
+        self.down.settled = None;
+    }
+
+    /// Returns the peers that this node's rounds go to.
+    pub(crate) fn served(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        // A node that is no hub serves only those that have said that they follow it.
+        if self.hub() == self.me {
+            Box::new(self.peers().filter(move |&peer| self.serves(peer)))
+        } else {
+            Box::new(self.links.used(..).filter(move |&peer| self.serves(peer)))
+        }
     }
 
     /// Returns whether this node's rounds go to the peer.

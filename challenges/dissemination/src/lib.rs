@@ -71,6 +71,7 @@
 //!    peer does not answer), `repair` (what makes delivery reliable), `protocol` (events and timers).
 //! 4. This module drives the state machine from a node's runtime.
 
+mod delta;
 mod failover;
 mod gossip;
 mod hub;
@@ -83,6 +84,7 @@ mod rounds;
 mod rtt;
 mod send;
 mod star;
+mod timers;
 mod timetable;
 mod vector;
 
@@ -212,7 +214,7 @@ impl<T: Item> Dissemination<T> {
 
     /// Returns how much of every origin's log this node holds.
     pub fn vector(&self) -> Vector {
-        self.star.borrow().vector().clone()
+        self.star.borrow().logs.vector()
     }
 }
 

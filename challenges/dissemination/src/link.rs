@@ -1,24 +1,25 @@
-//! A node's state about one of its peers.
+//! A node's state about its peers.
 
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut, RangeBounds};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::delta::{Incoming, Outgoing};
 use crate::gossip::Head;
 use crate::rtt::Rtt;
-use crate::vector::Vector;
 
 /// One peer, as seen from this node.
 #[derive(Default)]
 pub(crate) struct Link {
     /// The incarnation of the peer that sent the latest message.
-    incarnation: Option<u32>,
-    /// The items that the peer said it holds.
-    pub(crate) has: Vector,
-    /// The items that the peer holds once all messages to it have arrived.
-    pub(crate) sent: Vector,
+    pub(crate) incarnation: Option<u32>,
+    /// What the peer holds of this node's logs, and this node of the peer's.
+    pub(crate) outgoing: Outgoing,
+    pub(crate) incoming: Incoming,
     /// The version of this node's logs when the peer was last sent a message.
-    pub(crate) sent_version: u64,
+    pub(crate) stated_version: u64,
     /// The hub that the peer follows, and when it said so.
     pub(crate) hub: usize,
     pub(crate) hub_heard: Option<Instant>,
@@ -40,6 +41,35 @@ pub(crate) struct Link {
     /// The last time the peer confirmed something, so that both directions worked.
     pub(crate) confirmed: Option<Instant>,
     pub(crate) state: State,
+}
+
+/// The links to all peers. A link without any state takes no memory, since a node of a large
+/// cluster exchanges messages with few of the others.
+#[derive(Default)]
+pub(crate) struct Links {
+    used: BTreeMap<usize, Link>,
+    unused: Link,
+}
+
+impl Links {
+    /// Returns the peers of this range whose links have been used.
+    pub(crate) fn used(&self, range: impl RangeBounds<usize>) -> impl Iterator<Item = usize> {
+        self.used.range(range).map(|(peer, _)| *peer)
+    }
+}
+
+impl Index<usize> for Links {
+    type Output = Link;
+
+    fn index(&self, peer: usize) -> &Link {
+        self.used.get(&peer).unwrap_or(&self.unused)
+    }
+}
+
+impl IndexMut<usize> for Links {
+    fn index_mut(&mut self, peer: usize) -> &mut Link {
+        self.used.entry(peer).or_default()
+    }
 }
 
 /// Whether a peer can be reached.
@@ -132,7 +162,8 @@ impl Link {
     pub(crate) fn take_stamp(&mut self, head: &Head, now: Instant) -> bool {
         let before = self.incarnation.replace(head.incarnation);
         if before.is_some_and(|before| before != head.incarnation) {
-            (self.has, self.sent) = Default::default();
+            self.outgoing = Outgoing::of_restarted_peer();
+            self.incoming = Incoming::default();
         } else if self.stamp_heard.is_some_and(|(at, _)| at > head.at) {
             return false;
         }
@@ -239,9 +270,9 @@ mod tests {
             incarnation: 1,
         };
         assert!(link.take_stamp(&head(1, 20), now));
-        link.has.raise(origin, 7);
+        link.outgoing.has.raise(origin, 7);
         assert!(link.take_stamp(&head(2, 3), now));
-        assert_eq!(link.has.get(origin), 0, "a restarted peer holds nothing");
+        assert!(link.outgoing.has.is_empty(), "a restarted peer holds nothing");
     }
 
     #[test]

@@ -86,81 +86,51 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
 /// One origin's log.
 struct Log<T: Item> {
     upto: u64,
-    items: BTreeMap<u64, T>,
-    /// The number of the item to which each key belongs.
-    holders: BTreeMap<T::Key, u64>,
-    /// Runs that arrived before the run they continue, by the number after which they begin.
-    early: BTreeMap<u64, Run<T>>,
+    /// The version of this node's logs at the last change of this one.
+    changed: u64,
+    /// The number up to which the origin has sent its items straight to all nodes.
+    direct: u64,
+    /// The items, in ascending order.
+    items: Vec<Held<T>>,
+}
+
+/// An item that is held.
+struct Held<T> {
+    number: u64,
+    /// The version of this node's logs with which the item came.
+    version: u64,
+    item: T,
 }
 
 /// The limit of early runs per origin. A node asks again for runs beyond it.
 const MAX_EARLY_RUNS: usize = 64;
 
 impl<T: Item> Log<T> {
-    fn new() -> Self {
-        Self {
-            upto: 0,
-            items: BTreeMap::new(),
-            holders: BTreeMap::new(),
-            early: BTreeMap::new(),
-        }
+    fn position(&self, number: u64) -> Result<usize, usize> {
+        self.items.binary_search_by_key(&number, |held| held.number)
     }
 
-    fn insert(&mut self, number: u64, item: T) {
-        let keys = item.keys();
-        self.items.insert(number, item);
-        for key in keys {
-            if let Some(former) = self.holders.insert(key, number) {
-                self.release(former);
-            }
+    fn push(&mut self, held: Held<T>) {
+        if self.items.is_empty() {
+            // In a large cluster, most logs are short.
+            self.items.reserve_exact(1);
         }
-    }
-
-    /// Drops an item if none of its keys belongs to it any more.
-    fn release(&mut self, number: u64) {
-        let Some(item) = self.items.get(&number) else {
-            return;
-        };
-        let holds = |key| self.holders.get(key) == Some(&number);
-        if !item.keys().iter().any(holds) {
-            self.items.remove(&number);
-        }
-    }
-
-    /// Adds a run, and the early runs that continue it, and collects the new items in `learnt`.
-    fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
-        if run.after > self.upto {
-            self.early.insert(run.after, run);
-            if self.early.len() > MAX_EARLY_RUNS {
-                self.early.pop_last();
-            }
-            return;
-        }
-        self.append(run, learnt);
-        while let Some(entry) = self.early.first_entry()
-            && *entry.key() <= self.upto
-        {
-            let run = entry.remove();
-            self.append(run, learnt);
-        }
-    }
-
-    fn append(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
-        for (number, item) in run.items {
-            if number > self.upto {
-                learnt.push((run.origin, item.clone()));
-                self.insert(number, item);
-            }
-        }
-        self.upto = self.upto.max(run.upto);
+        self.items.push(held);
     }
 }
 
 /// The logs of all origins.
+///
+/// Every change of a log gives the whole a new *version*, a number that names a state of this
+/// node's logs in messages.
 pub(crate) struct Logs<T: Item> {
     logs: BTreeMap<Origin, Log<T>>,
-    vector: Vector,
-    /// A number that grows with every item.
+    /// The number of the item to which each key belongs.
+    holders: BTreeMap<(Origin, T::Key), u64>,
+    /// Runs that arrived before the run they continue, by the number after which they begin.
+    early: BTreeMap<(Origin, u64), Run<T>>,
+    /// Each origin, by the version of its last change.
+    changes: BTreeMap<u64, Origin>,
     version: u64,
 }
 
@@ -168,19 +138,66 @@ impl<T: Item> Logs<T> {
     pub(crate) fn new() -> Self {
         Self {
             logs: BTreeMap::new(),
-            vector: Vector::default(),
+            holders: BTreeMap::new(),
+            early: BTreeMap::new(),
+            changes: BTreeMap::new(),
             version: 0,
         }
     }
 
     /// Returns how much is held of each origin.
-    pub(crate) fn vector(&self) -> &Vector {
-        &self.vector
+    pub(crate) fn vector(&self) -> Vector {
+        let mut vector = Vector::default();
+        for (&origin, log) in &self.logs {
+            vector.raise(origin, log.upto);
+        }
+        vector
     }
 
-    /// Returns a number that grows whenever something is added.
+    /// Returns the present version; 0 if nothing is held.
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Returns the number up to which an origin's log is held; 0 if nothing is.
+    pub(crate) fn upto(&self, origin: Origin) -> u64 {
+        self.logs.get(&origin).map_or(0, |log| log.upto)
+    }
+
+    /// Returns a number up to which an origin's log was held at a version. It is too low if items
+    /// have been replaced since.
+    pub(crate) fn upto_at(&self, origin: Origin, version: u64) -> u64 {
+        let Some(log) = self.logs.get(&origin).filter(|_| version > 0) else {
+            return 0;
+        };
+        if log.changed <= version {
+            return log.upto;
+        }
+        let count = log.items.partition_point(|held| held.version <= version);
+        let last = count.checked_sub(1).map(|last| &log.items[last]);
+        last.map_or(0, |held| held.number)
+    }
+
+    /// Returns the version of an origin's last change; 0 if nothing is held.
+    pub(crate) fn changed_at(&self, origin: Origin) -> u64 {
+        self.logs.get(&origin).map_or(0, |log| log.changed)
+    }
+
+    /// Returns the origins whose logs have changed since a version, by their last change.
+    pub(crate) fn changed_since(&self, version: u64) -> impl Iterator<Item = Origin> {
+        self.changes.range(version + 1..).map(|(_, origin)| *origin)
+    }
+
+    /// Returns the number up to which an origin has sent its items straight to all nodes.
+    pub(crate) fn direct(&self, origin: Origin) -> u64 {
+        self.logs.get(&origin).map_or(0, |log| log.direct)
+    }
+
+    /// Records that an origin has sent its items up to a number straight to all nodes.
+    pub(crate) fn note_direct(&mut self, origin: Origin, upto: u64) {
+        if let Some(log) = self.logs.get_mut(&origin) {
+            log.direct = upto.max(log.direct);
+        }
     }
 
     /// Returns the number of items that are held.
@@ -191,62 +208,118 @@ impl<T: Item> Logs<T> {
 
     /// Adds this node's own next item.
     pub(crate) fn push(&mut self, origin: Origin, item: T) {
-        let log = self.logs.entry(origin).or_insert_with(Log::new);
-        log.upto += 1;
-        log.insert(log.upto, item);
-        self.vector.raise(origin, log.upto);
-        self.version += 1;
-    }
-
-    /// Adds a run, and collects the new items in `learnt`: each once, in the order of its origin.
-    pub(crate) fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
-        let origin = run.origin;
-        let log = self.logs.entry(origin).or_insert_with(Log::new);
-        let before = log.upto;
-        log.learn(run, learnt);
-        if log.upto > before {
-            self.vector.raise(origin, log.upto);
-            self.version += 1;
-        }
-    }
-
-    /// Returns what a node that holds `vector` lacks, up to `limit` items.
-    pub(crate) fn since(&self, vector: &Vector, limit: usize) -> Vec<Run<T>> {
-        let mut runs = Vec::new();
-        let mut left = limit;
-        for &origin in self.logs.keys() {
-            let run = self.since_of(origin, vector.get(origin), left);
-            left -= run.iter().map(|run| run.items.len()).sum::<usize>();
-            runs.extend(run);
-            if left == 0 {
-                break;
-            }
-        }
-        runs
-    }
-
-    /// Returns the part of one origin's log after a number, up to `limit` items: at most one run.
-    pub(crate) fn since_of(&self, origin: Origin, after: u64, limit: usize) -> Vec<Run<T>> {
-        let Some(log) = self.logs.get(&origin).filter(|log| log.upto > after) else {
-            return Vec::new();
-        };
-        let mut rest = log.items.range(after + 1..);
-        let items = rest.by_ref().take(limit);
-        let items: Vec<(u64, T)> = items
-            .map(|(&number, item)| (number, item.clone()))
-            .collect();
-        let upto = match (rest.next(), items.last()) {
-            (Some(_), Some((last, _))) => *last,
-            (Some(_), None) => after,
-            (None, _) => log.upto,
-        };
+        let after = self.upto(origin);
         let run = Run {
             origin,
             after,
-            upto,
-            items,
+            upto: after + 1,
+            items: vec![(after + 1, item)],
         };
-        Vec::from_iter((upto > after).then_some(run))
+        self.append(run, &mut Vec::new());
+    }
+
+    /// Adds a run, and the early runs that continue it, and collects the new items in `learnt`: each
+    /// once, in the order of its origin.
+    pub(crate) fn learn(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
+        let origin = run.origin;
+        if run.after > self.upto(origin) {
+            self.keep_early(run);
+            return;
+        }
+        self.append(run, learnt);
+        while let Some((&key, _)) = self.early.range((origin, 0)..=(origin, self.upto(origin))).next() {
+            if let Some(run) = self.early.remove(&key) {
+                self.append(run, learnt);
+            }
+        }
+    }
+
+    fn keep_early(&mut self, run: Run<T>) {
+        let origin = run.origin;
+        self.early.insert((origin, run.after), run);
+        let runs = self.early.range((origin, 0)..=(origin, u64::MAX));
+        if runs.clone().count() > MAX_EARLY_RUNS
+            && let Some((&last, _)) = runs.last()
+        {
+            self.early.remove(&last);
+        }
+    }
+
+    fn append(&mut self, run: Run<T>, learnt: &mut Vec<(Origin, T)>) {
+        let origin = run.origin;
+        let upto = self.upto(origin);
+        if run.upto <= upto {
+            return;
+        }
+        self.version += 1;
+        for (number, item) in run.items {
+            if number > upto {
+                learnt.push((origin, item.clone()));
+                self.insert(origin, number, item);
+            }
+        }
+        let version = self.version;
+        let log = self.log(origin);
+        log.upto = run.upto;
+        let changed_before = std::mem::replace(&mut log.changed, version);
+        self.changes.remove(&changed_before);
+        self.changes.insert(version, origin);
+    }
+
+    fn insert(&mut self, origin: Origin, number: u64, item: T) {
+        let keys = item.keys();
+        let version = self.version;
+        self.log(origin).push(Held {
+            number,
+            version,
+            item,
+        });
+        for key in keys {
+            if let Some(former) = self.holders.insert((origin, key), number) {
+                self.release(origin, former);
+            }
+        }
+    }
+
+    /// Drops an item if none of its keys belongs to it any more.
+    fn release(&mut self, origin: Origin, number: u64) {
+        let holders = &self.holders;
+        let holds = |key| holders.get(&(origin, key)) == Some(&number);
+        if let Some(log) = self.logs.get_mut(&origin)
+            && let Ok(at) = log.position(number)
+            && !log.items[at].item.keys().into_iter().any(holds)
+        {
+            log.items.remove(at);
+        }
+    }
+
+    fn log(&mut self, origin: Origin) -> &mut Log<T> {
+        self.logs.entry(origin).or_insert_with(|| Log {
+            upto: 0,
+            changed: 0,
+            direct: 0,
+            items: Vec::new(),
+        })
+    }
+
+    /// Returns the part of one origin's log after a number, up to `limit` items.
+    pub(crate) fn run(&self, origin: Origin, after: u64, limit: usize) -> Option<Run<T>> {
+        let log = self.logs.get(&origin).filter(|log| log.upto > after)?;
+        let first = log.items.partition_point(|held| held.number <= after);
+        let rest = &log.items[first..];
+        let taken = &rest[..limit.min(rest.len())];
+        let upto = match taken.last() {
+            _ if taken.len() == rest.len() => log.upto,
+            Some(last) => last.number,
+            None => return None,
+        };
+        let items = taken.iter();
+        Some(Run {
+            origin,
+            after,
+            upto,
+            items: items.map(|held| (held.number, held.item.clone())).collect(),
+        })
     }
 }
 

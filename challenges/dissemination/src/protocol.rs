@@ -1,8 +1,8 @@
 //! The protocol as a whole: the effect of each event, and the times at which actions are due.
 //!
 //! The caller reports events ([`Star::publish`], [`Star::receive`]), takes the messages to be sent
-//! ([`Star::act`]), and comes back at [`Star::wake_at`] at the latest. Each call computes from the
-//! state what is due, so no timer has to be cancelled.
+//! ([`Star::act`]), and comes back at [`Star::wake_at`] at the latest. What is due is computed from
+//! the state, so no timer has to be cancelled.
 
 use std::time::Duration;
 
@@ -30,18 +30,21 @@ impl<T: Item> Star<T> {
     ) -> Vec<(Origin, T)> {
         let was_suspected = self.links[from].is_suspected();
         let was_asked = self.links[from].is_asked();
+        let awaited_round = self.awaits_round(from);
         let waited = Duration::from_millis(gossip.head.as_ref().map_or(0, |head| head.waited));
         let direct = gossip.head.is_none();
-        let (mut learnt, mut spread) = (Vec::new(), Vec::new());
+        let (mut learnt, mut items) = (Vec::new(), Vec::new());
         for run in gossip.news {
-            spread.push((run.origin, run.upto));
+            items.push((run.origin, run.upto));
             self.logs.learn(run, &mut learnt);
         }
-        if let Some(head) = gossip.head {
-            self.read_head(from, head, now);
+        if self.windows.direct.is_some() {
+            let own = items.iter().filter(|(origin, _)| origin.node == from);
+            own.for_each(|&(origin, upto)| self.logs.note_direct(origin, upto));
         }
-        for (origin, upto) in spread {
-            self.note_spread(from, origin, upto);
+        match gossip.head {
+            Some(head) => self.read_head(from, head, items, now),
+            None => self.read_direct(from, items),
         }
         if direct || self.is_neighbour(from) {
             // If an answer was too long for one message, ask for the rest at once.
@@ -55,27 +58,27 @@ impl<T: Item> Star<T> {
             }
             self.schedule_send_to_hub(now);
         }
+        if !awaited_round && self.awaits_round(from) {
+            self.down.settled = None;
+        }
+        self.timers.invalidate(from);
         learnt
     }
 
-    /// Records that the sender of items holds them, and that they are on their way to all nodes if
-    /// their origin sends to all.
-    fn note_spread(&mut self, from: usize, origin: Origin, upto: u64) {
-        self.links[from].has.raise(origin, upto);
-        if self.windows.direct.is_some() && origin.node == from {
-            for link in &mut self.links {
-                link.sent.raise(origin, upto);
-            }
-        } else {
-            self.links[from].sent.raise(origin, upto);
+    /// Records items that came straight from their origin.
+    fn read_direct(&mut self, from: usize, mut items: Vec<(Origin, u64)>) {
+        items.retain(|&(origin, upto)| self.logs.upto(origin) < upto);
+        if !items.is_empty() {
+            self.links[from].incoming.take_early(items);
         }
     }
 
-    fn read_head(&mut self, from: usize, head: Head, now: Instant) {
+    fn read_head(&mut self, from: usize, head: Head, items: Vec<(Origin, u64)>, now: Instant) {
         let hub_before = self.hub();
         let now_ms = self.ms(now);
-        let last = self.links.len() - 1;
+        let last = self.count - 1;
         let link = &mut self.links[from];
+        let link_before = (link.hub, link.is_suspected());
         let current = link.take_stamp(&head, now);
         if current {
             (link.hub, link.hub_heard) = (head.hub.min(last), Some(now));
@@ -85,19 +88,21 @@ impl<T: Item> Star<T> {
             Wants::Confirmation => link.owe_confirmation(now),
             Wants::Answer => link.answer_owed = true,
         }
-        if current && head.wants == Wants::Answer {
-            // The peer lacks what it does not list, even if it was sent.
-            link.sent = head.have.clone();
-            link.has = head.have;
-        } else {
-            link.has.merge(&head.have);
-            link.sent.merge(&head.have);
-        }
+        self.read_versions(from, &head, items, current);
+        let link = &mut self.links[from];
         if let Some((stamp, held_ms)) = head.echo {
             link.confirm(stamp, now);
             self.measure_rtt(from, stamp, held_ms, head.next.is_some(), now_ms);
         }
+        let link = &self.links[from];
+        let changed = link_before != (link.hub, link.is_suspected());
+        if changed || self.links[link.hub].is_suspected() {
+            self.choose_hub();
+        }
         let hub = self.hub();
+        if changed || hub != hub_before {
+            self.note_change_of_links();
+        }
         if hub != hub_before {
             self.change_hub(hub_before, now);
         }
@@ -109,6 +114,36 @@ impl<T: Item> Star<T> {
             self.read_timetable(head.next, now);
         }
         self.check_hub(from, now);
+    }
+
+    /// Records what a message says of its sender's logs and of what the sender holds of this node's.
+    fn read_versions(
+        &mut self,
+        from: usize,
+        head: &Head,
+        mut items: Vec<(Origin, u64)>,
+        current: bool,
+    ) {
+        let incarnation = self.origin.incarnation;
+        items.extend(head.have.entries());
+        let link = &mut self.links[from];
+        for &(origin, upto) in &items {
+            link.outgoing.has.raise(origin, upto);
+        }
+        if head.peer == Some(incarnation) {
+            link.outgoing.acknowledge(head.seen, &self.logs);
+        }
+        if current && head.wants == Wants::Answer {
+            // The peer lacks what it does not list, even if it was sent.
+            link.outgoing.rewind();
+        }
+        let is_meant = head.peer.is_none_or(|it| it == incarnation);
+        if current {
+            link.incoming.set_mismatched(!is_meant);
+        }
+        if let Some(versions) = head.versions.filter(|_| is_meant) {
+            link.incoming.take(versions, items, &self.logs);
+        }
     }
 
     /// Records the round-trip time that an echo proves. Only echoes that came with announced rounds
@@ -128,17 +163,46 @@ impl<T: Item> Star<T> {
     /// Performs all actions that are due, and returns the messages to be sent, with their
     /// receivers.
     pub(crate) fn act(&mut self, now: Instant) -> Vec<(usize, Gossip<T>)> {
-        for peer in self.peers() {
-            self.retry_or_suspect(peer, now);
-            self.probe(peer, now);
-            self.answer(peer, now);
-            self.confirm(peer, now);
+        self.refresh_timers();
+        loop {
+            let due = self.timers.due(now);
+            if due.is_empty() {
+                break;
+            }
+            for peer in due {
+                self.retry_or_suspect(peer, now);
+                self.probe(peer, now);
+                self.answer(peer, now);
+                self.confirm(peer, now);
+                self.timers.invalidate(peer);
+            }
+            self.refresh_timers();
         }
         self.send_hello(now);
         self.send_direct(now);
         self.send_to_hub(now);
         self.send_round(now);
+        self.settle_rounds();
+        self.refresh_timers();
         std::mem::take(&mut self.outgoing)
+    }
+
+    /// Computes again when something is due on the links that have changed.
+    fn refresh_timers(&mut self) {
+        let peers: Vec<usize> = match self.timers.take_stale() {
+            Some(stale) => stale.into_iter().collect(),
+            None => self.links.used(..).collect(),
+        };
+        for peer in peers {
+            let times = [
+                self.late_at(peer),
+                self.probe_at(peer),
+                self.answer_at(peer),
+                self.confirm_at(peer),
+            ];
+            let first = times.into_iter().flatten().min();
+            self.timers.set(peer, first);
+        }
     }
 
     /// Returns the time at which something is due if no event comes before.
@@ -148,16 +212,9 @@ impl<T: Item> Star<T> {
             self.direct_at,
             self.up.send_at,
             self.next_round_at(),
+            self.timers.first(),
         ];
-        let peers = self.peers().flat_map(|peer| {
-            [
-                self.late_at(peer),
-                self.probe_at(peer),
-                self.answer_at(peer),
-                self.confirm_at(peer),
-            ]
-        });
-        own.into_iter().chain(peers).flatten().min()
+        own.into_iter().flatten().min()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rules that make delivery reliable. Without faults they cost almost nothing.
 //!
-//! A receiver sees from the vector in each message what it lacks, and asks for it. So a sender only
+//! A receiver sees from the versions in each message what it lacks, and asks for it. So a sender only
 //! has to make sure that its *last* message arrives: the echo of that message's stamp confirms all
 //! before it. Echoes travel on messages that are sent anyway. When a link falls quiet, one message
 //! confirms the last. A peer whose confirmation is late is questioned.
@@ -24,13 +24,17 @@ const ROUND_GRACE: Duration = Duration::from_millis(50);
 const MAX_QUESTIONS: u32 = 2;
 
 impl<T: Item> Star<T> {
-    /// Compares what a peer holds with what this node holds. Missing items may be on their way,
-    /// since messages overtake each other. So the question waits for the jitter of the link, unless
-    /// the peer certainly has `more`.
+    /// Schedules a question to a peer that holds something that this node lacks. It may be on its
+    /// way, since messages overtake each other. So the question waits for the jitter of the link,
+    /// unless the peer certainly has `more`.
     pub(crate) fn look_for_gaps(&mut self, from: usize, more: bool, now: Instant) {
+        let has_gaps = self.links[from].incoming.has_gaps();
+        if !has_gaps && self.links[from].ask_at.is_none() {
+            return;
+        }
         let jitter = self.rtt(from).jitter();
         let link = &mut self.links[from];
-        if self.logs.vector().covers(&link.has) {
+        if !has_gaps {
             link.ask_at = None;
         } else if more {
             link.ask_at = Some(now);
@@ -45,8 +49,13 @@ impl<T: Item> Star<T> {
             return;
         }
         let link = &mut self.links[peer];
-        link.answer_owed = false;
-        let lacking = link.ask_at.take().is_some();
+        // Another peer may have sent what was missing.
+        link.incoming.close_gaps(&self.logs);
+        let owed = std::mem::take(&mut link.answer_owed);
+        let lacking = link.ask_at.take().is_some() && link.incoming.has_gaps();
+        if !owed && !lacking {
+            return;
+        }
         let wants = if lacking || link.is_suspected() {
             Wants::Answer
         } else {
@@ -128,7 +137,7 @@ impl<T: Item> Star<T> {
         match link.unconfirmed.map_or(0, |it| it.questions) {
             0 => {
                 // A message may have been lost, so its content is sent again.
-                link.sent = link.has.clone();
+                link.outgoing.rewind();
                 self.send_news(peer, Wants::Answer, now);
             }
             questions if questions < MAX_QUESTIONS => self.send_question(peer, now),

@@ -12,10 +12,6 @@ use crate::send::MAX_ITEMS;
 use crate::star::{Star, is_due};
 use crate::timetable::Timetable;
 
-/// The limit of items sent at a time to a node from which nothing has been heard, and to which
-/// nothing has been sent. A restarted hub would otherwise return to all nodes what they sent it.
-const MAX_UNASKED_ITEMS: u64 = 64;
-
 impl<T: Item> Star<T> {
     /// Schedules the message that sends the hub what it lacks, unless one is scheduled.
     pub(crate) fn schedule_send_to_hub(&mut self, now: Instant) {
@@ -67,16 +63,29 @@ impl<T: Item> Star<T> {
 
     /// Returns the time of the next round, if any peer needs one.
     pub(crate) fn next_round_at(&self) -> Option<Instant> {
-        let mut served = self.peers().filter(|&peer| self.serves(peer));
-        let needed = served.any(|peer| self.needs_round_message(peer));
+        if self.down.settled == Some(self.logs.version()) {
+            return None;
+        }
+        let needed = self.served().any(|peer| self.needs_round_message(peer));
         needed.then(|| self.round_possible_at())
+    }
+
+    /// Records whether no peer needs a round. So it is not computed again before that may change.
+    pub(crate) fn settle_rounds(&mut self) {
+        let settled = self.next_round_at().is_none();
+        self.down.settled = settled.then(|| self.logs.version());
+    }
+
+    /// Returns whether the next round has a message for the peer.
+    pub(crate) fn awaits_round(&self, peer: usize) -> bool {
+        self.serves(peer) && self.needs_round_message(peer)
     }
 
     /// Returns whether the next round has items or a confirmation for the peer. A peer that is
     /// questioned gets them with its answer.
     fn needs_round_message(&self, peer: usize) -> bool {
         let link = &self.links[peer];
-        let behind = link.sent_version < self.logs.version() || link.owed.is_some();
+        let behind = link.stated_version < self.logs.version() || link.owed.is_some();
         behind && link.state == State::Open
     }
 
@@ -86,16 +95,15 @@ impl<T: Item> Star<T> {
             return;
         }
         self.note_round(now);
-        for peer in self.peers() {
-            if !self.serves(peer) || !self.needs_round_message(peer) {
+        let served: Vec<usize> = self.served().collect();
+        for peer in served {
+            if !self.needs_round_message(peer) {
                 continue;
             }
-            let link = &self.links[peer];
-            let unknown = link.stamp_heard.is_none() && link.stamp_sent == 0;
-            if unknown && self.vector().lead_over(&link.sent) > MAX_UNASKED_ITEMS {
-                self.send_question(peer, now);
-            } else {
+            if !self.is_unknown(peer) {
                 self.send_news(peer, Wants::Confirmation, now);
+            } else if !self.links[peer].is_asked() {
+                self.send_question(peer, now);
             }
         }
     }
@@ -116,17 +124,11 @@ impl<T: Item> Star<T> {
         let hub = self.hub();
         let unsuspected = |&peer: &usize| peer != hub && !self.links[peer].is_suspected();
         let receivers: Vec<usize> = self.peers().filter(unsuspected).collect();
-        loop {
-            let news = self
-                .logs
-                .since_of(self.origin, self.direct_after, MAX_ITEMS);
-            let Some(run) = news.last() else {
-                return;
-            };
+        while let Some(run) = self.logs.run(self.origin, self.direct_after, MAX_ITEMS) {
             self.direct_after = run.upto;
+            self.logs.note_direct(self.origin, run.upto);
             for &peer in &receivers {
-                self.links[peer].sent.raise(self.origin, run.upto);
-                let news = news.clone();
+                let news = vec![run.clone()];
                 self.outgoing.push((peer, Gossip { news, head: None }));
             }
         }

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use crate::Windows;
 use crate::gossip::Gossip;
-use crate::link::Link;
+use crate::link::Links;
 use crate::log::{Item, Logs};
 use crate::rtt::Rtt;
+use crate::timers::Timers;
 use crate::timetable::Timetable;
-use crate::vector::{Origin, Vector};
+use crate::vector::Origin;
 
 /// The time after the start at which a node sends a hello, if it has received nothing from its hub
 /// or, as a hub, from any node. In a cluster under load, the first round comes before that, 300 ms
@@ -27,8 +28,13 @@ pub(crate) struct Star<T: Item> {
     pub(crate) origin: Origin,
     pub(crate) windows: Windows,
     pub(crate) logs: Logs<T>,
-    /// One link per node, in the order of the list of nodes; this node's own is never used.
-    pub(crate) links: Vec<Link>,
+    /// The number of nodes.
+    pub(crate) count: usize,
+    /// The links to the other nodes, by their places in the list of nodes.
+    pub(crate) links: Links,
+    pub(crate) timers: Timers,
+    /// The node whose rounds this node takes part in, see [`crate::hub`].
+    pub(crate) hub: usize,
     pub(crate) start: Instant,
     /// The round-trip time over all links, for links without samples.
     pub(crate) rtt: Rtt,
@@ -64,6 +70,8 @@ pub(crate) struct Down {
     pub(crate) round_count: u32,
     /// The time at which an item that missed the last round should depart.
     pub(crate) overdue_at: Option<Instant>,
+    /// The version of the logs at which no peer needed a round, if none has come to need one since.
+    pub(crate) settled: Option<u64>,
 }
 
 impl<T: Item> Star<T> {
@@ -82,7 +90,10 @@ impl<T: Item> Star<T> {
             },
             windows,
             logs: Logs::new(),
-            links: (0..count).map(|_| Link::default()).collect(),
+            count,
+            links: Links::default(),
+            timers: Timers::default(),
+            hub: 0,
             start: now,
             rtt: Rtt::default(),
             up: Up::default(),
@@ -98,17 +109,37 @@ impl<T: Item> Star<T> {
     /// Returns all nodes but this one.
     pub(crate) fn peers(&self) -> impl Iterator<Item = usize> + use<T> {
         let me = self.me;
-        (0..self.links.len()).filter(move |&peer| peer != me)
+        (0..self.count).filter(move |&peer| peer != me)
     }
 
-    /// Returns how much is held of each origin.
-    pub(crate) fn vector(&self) -> &Vector {
-        self.logs.vector()
+    /// Returns the number up to which a peer holds an origin's log once everything has arrived that
+    /// is on its way: from this node, or straight from the origin.
+    pub(crate) fn held_by(&self, peer: usize, origin: Origin) -> u64 {
+        let outgoing = &self.links[peer].outgoing;
+        let sent = self.logs.upto_at(origin, outgoing.sent);
+        let beyond = outgoing.has.get(origin).max(outgoing.on_the_way.get(origin));
+        // This node's own items go to its hub in messages with a head.
+        let is_direct = self.windows.direct.is_some() && (origin, peer) != (self.origin, self.hub);
+        let direct = match is_direct && !outgoing.doubts_direct {
+            true => self.logs.direct(origin),
+            false => 0,
+        };
+        sent.max(beyond).max(direct)
+    }
+
+    /// Returns the numbers of items, by origin, that a peer lacks and that are not on their way.
+    pub(crate) fn leads_over(&self, peer: usize) -> impl Iterator<Item = u64> {
+        let changed = self.logs.changed_since(self.links[peer].outgoing.sent);
+        let lead = move |origin| {
+            let upto = self.logs.upto(origin);
+            upto.saturating_sub(self.held_by(peer, origin))
+        };
+        changed.map(lead).filter(|&lead| lead > 0)
     }
 
     /// Returns whether this node holds something that the peer lacks and that is not on its way.
     pub(crate) fn exceeds(&self, peer: usize) -> bool {
-        !self.links[peer].sent.covers(self.logs.vector())
+        self.leads_over(peer).next().is_some()
     }
 
     /// Returns the round-trip time of a link; of all links together, if it has no sample.

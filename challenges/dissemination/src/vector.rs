@@ -56,20 +56,19 @@ impl Vector {
         }
     }
 
-    /// Returns whether no entry of `other` is higher.
-    pub fn covers(&self, other: &Self) -> bool {
-        other
-            .0
-            .iter()
-            .all(|(&origin, &upto)| self.get(origin) >= upto)
+    /// Returns all entries, in the order of their origins.
+    pub fn entries(&self) -> impl Iterator<Item = (Origin, u64)> {
+        self.0.iter().map(|(&origin, &upto)| (origin, upto))
     }
 
-    /// Returns the number of items that this holds and `other` does not.
-    pub fn lead_over(&self, other: &Self) -> u64 {
-        let leads = self.0.iter();
-        leads
-            .map(|(&origin, &upto)| upto.saturating_sub(other.get(origin)))
-            .sum()
+    /// Returns whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Removes the entries for which `keep` returns false.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Origin, u64) -> bool) {
+        self.0.retain(|&origin, upto| keep(origin, *upto));
     }
 }
 

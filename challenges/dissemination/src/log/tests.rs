@@ -43,19 +43,35 @@ fn item_is_dropped_once_all_its_keys_are_replaced() {
 }
 
 #[test]
+fn version_names_what_was_held() {
+    const OTHER: Origin = Origin { node: 2, ..ORIGIN };
+    let mut held = logs([5_i64, 6]);
+    held.push(OTHER, 7);
+    held.push(ORIGIN, 8);
+    assert_eq!(held.version(), 4);
+    let at_version = [0, 1, 2, 2, 3];
+    for (version, upto) in at_version.into_iter().enumerate() {
+        assert_eq!(held.upto_at(ORIGIN, version as u64), upto);
+    }
+    assert_eq!(Vec::from_iter(held.changed_since(0)), [OTHER, ORIGIN]);
+    assert_eq!(Vec::from_iter(held.changed_since(3)), [ORIGIN]);
+    assert_eq!(held.changed_since(4).count(), 0);
+}
+
+#[test]
 fn run_survives_serialization_and_omits_numbers_if_whole() {
-    let whole = logs([5_i64, 6, 7]).since(&Vector::default(), 2);
+    let whole = logs([5_i64, 6, 7]).run(ORIGIN, 0, 2).unwrap();
     let json = serde_json::to_string(&whole).unwrap();
-    assert_eq!(json, r#"[{"origin":[1,9],"after":0,"items":[5,6]}]"#);
-    assert_eq!(serde_json::from_str::<Vec<Run<i64>>>(&json).unwrap(), whole);
-    let sparse = logs([About(vec![1]), About(vec![1])]).since(&Vector::default(), 9);
+    assert_eq!(json, r#"{"origin":[1,9],"after":0,"items":[5,6]}"#);
+    assert_eq!(serde_json::from_str::<Run<i64>>(&json).unwrap(), whole);
+    let sparse = logs([About(vec![1]), About(vec![1])]).run(ORIGIN, 0, 9).unwrap();
     let json = serde_json::to_string(&sparse).unwrap();
     assert_eq!(
         json,
-        r#"[{"origin":[1,9],"after":0,"items":[[1]],"numbers":[[2],2]}]"#
+        r#"{"origin":[1,9],"after":0,"items":[[1]],"numbers":[[2],2]}"#
     );
     assert_eq!(
-        serde_json::from_str::<Vec<Run<About>>>(&json).unwrap(),
+        serde_json::from_str::<Run<About>>(&json).unwrap(),
         sparse
     );
 }
@@ -78,14 +94,14 @@ proptest! {
         let mut other = Logs::new();
         let mut learnt = Vec::new();
         for (after, limit) in cuts {
-            for run in full.since_of(ORIGIN, after, limit) {
+            if let Some(run) = full.run(ORIGIN, after, limit) {
                 other.learn(run, &mut learnt);
             }
         }
         let items: Vec<i64> = learnt.iter().map(|(_, item)| *item).collect();
         prop_assert_eq!(&items, &Vec::from_iter(0..items.len() as i64));
-        prop_assert_eq!(other.vector().get(ORIGIN), items.len() as u64);
-        for run in full.since(&other.vector().clone(), 100) {
+        prop_assert_eq!(other.upto(ORIGIN), items.len() as u64);
+        if let Some(run) = full.run(ORIGIN, other.upto(ORIGIN), 100) {
             other.learn(run, &mut learnt);
         }
         prop_assert_eq!(learnt.len(), 30);

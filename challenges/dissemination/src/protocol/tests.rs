@@ -108,8 +108,8 @@ impl<T: Item> Cluster<T> {
     }
 
     fn agree(&self) -> bool {
-        let first = self.stars[0].vector();
-        self.stars.iter().all(|star| star.vector() == first)
+        let first = self.stars[0].logs.vector();
+        self.stars.iter().all(|star| star.logs.vector() == first)
     }
 }
 
@@ -150,7 +150,7 @@ fn items_under_loss_and_reordering_arrive_once_and_in_order() {
         cluster.run_until(secs(60));
         assert!(cluster.agree(), "seed {seed}");
         for (node, learnt) in cluster.learnt.iter().enumerate() {
-            let own = cluster.stars[node].vector().get(cluster.stars[node].origin);
+            let own = cluster.stars[node].logs.vector().get(cluster.stars[node].origin);
             assert_eq!(learnt.len() as u64 + own, published);
             let mut last = BTreeMap::new();
             for (origin, item) in learnt {
