@@ -49,12 +49,14 @@
 //!
 //! * An origin numbers its items, and every node keeps every origin's log. So one number per
 //!   origin, a [`Vector`], says what a node holds.
+//! * A node also numbers the changes of its logs, its *versions*. Messages between two nodes state
+//!   what has changed since a version that both hold.
 //! * Items travel over a star: up to a *hub*, and down from it in *rounds*. A round departs as soon
 //!   as there is something to send, but not within [`Windows::round`] of the one before.
 //! * The hub announces its next round, and nodes send so as to arrive just before it.
-//! * Every message carries its sender's vector and echoes a stamp of the receiver's. The echo
-//!   confirms all messages up to that stamp; the vector shows what was lost, and a node asks for
-//!   what it lacks.
+//! * Every message names the versions that it accounts for, and echoes a stamp of the receiver's. The
+//!   echo confirms all messages up to that stamp; the versions show what was lost, and a node asks
+//!   for what it lacks.
 //! * A link that falls quiet is closed by one confirmation, after which nothing is sent.
 //! * A node that cannot reach the hub follows the next node in the list.
 //!
@@ -62,10 +64,10 @@
 //!
 //! Each module uses only those before it in this list:
 //!
-//! 1. What is exchanged: `vector` (how much a node holds), `log` (what it holds), `gossip` (the
-//!    message).
-//! 2. What is known of others: `rtt` (round-trip times), `link` (one peer), `timetable` (the hub's
-//!    rounds).
+//! 1. What is exchanged: `vector` (how much a node holds), `log` (what it holds), `delta` (what two
+//!    nodes know of each other's logs), `gossip` (the message).
+//! 2. What is known of others: `rtt` (round-trip times), `link` (one peer), `timers` (when something
+//!    is due), `timetable` (the hub's rounds).
 //! 3. One node as a state machine: `star` (its state), `hub` (the hub it follows), `pace` (when its
 //!    rounds depart), `send` (composing messages), `rounds` (how items travel), `failover` (when a
 //!    peer does not answer), `repair` (what makes delivery reliable), `protocol` (events and timers).
