@@ -64,9 +64,8 @@ impl Outgoing {
         if seen > self.acked {
             self.acked = seen;
             self.sent = self.sent.max(seen);
-            self.has.retain(|origin, upto| {
-                logs.upto(origin) < upto || logs.changed_at(origin) > seen
-            });
+            self.has
+                .retain(|origin, upto| logs.upto(origin) < upto || logs.changed_at(origin) > seen);
         }
     }
 

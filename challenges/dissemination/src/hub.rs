@@ -19,7 +19,11 @@ impl<T: Item> Star<T> {
     /// Chooses the hub again, after a change of what is known of other nodes.
     pub(crate) fn choose_hub(&mut self) {
         let reachable = |&peer: &usize| !self.links[peer].is_suspected();
-        let bridge = || self.links.used(self.me + 1..).find(|&peer| self.is_bridge(peer));
+        let bridge = || {
+            self.links
+                .used(self.me + 1..)
+                .find(|&peer| self.is_bridge(peer))
+        };
         let before = (0..self.me).find(reachable);
         let hub = before.or_else(bridge).unwrap_or(self.me);
         if hub == self.hub {
@@ -29,7 +33,10 @@ impl<T: Item> Star<T> {
         let direct = self.logs.direct(self.origin);
         if hub != self.me && direct > 0 {
             // The new hub has received this node's items as every other node did.
-            self.links[hub].outgoing.on_the_way.raise(self.origin, direct);
+            self.links[hub]
+                .outgoing
+                .on_the_way
+                .raise(self.origin, direct);
         }
     }
 

@@ -272,7 +272,10 @@ mod tests {
         assert!(link.take_stamp(&head(1, 20), now));
         link.outgoing.has.raise(origin, 7);
         assert!(link.take_stamp(&head(2, 3), now));
-        assert!(link.outgoing.has.is_empty(), "a restarted peer holds nothing");
+        assert!(
+            link.outgoing.has.is_empty(),
+            "a restarted peer holds nothing"
+        );
     }
 
     #[test]

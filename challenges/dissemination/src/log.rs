@@ -227,7 +227,11 @@ impl<T: Item> Logs<T> {
             return;
         }
         self.append(run, learnt);
-        while let Some((&key, _)) = self.early.range((origin, 0)..=(origin, self.upto(origin))).next() {
+        while let Some((&key, _)) = self
+            .early
+            .range((origin, 0)..=(origin, self.upto(origin)))
+            .next()
+        {
             if let Some(run) = self.early.remove(&key) {
                 self.append(run, learnt);
             }

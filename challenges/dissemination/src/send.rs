@@ -81,7 +81,10 @@ impl<T: Item> Star<T> {
             }
             let mut carried = self.held_by(peer, origin);
             let lacking = carried < upto && left > 0;
-            if let Some(run) = lacking.then(|| self.logs.run(origin, carried, left)).flatten() {
+            if let Some(run) = lacking
+                .then(|| self.logs.run(origin, carried, left))
+                .flatten()
+            {
                 left -= run.items.len();
                 carried = run.upto;
                 content.news.push(run);

@@ -117,7 +117,10 @@ impl<T: Item> Star<T> {
     pub(crate) fn held_by(&self, peer: usize, origin: Origin) -> u64 {
         let outgoing = &self.links[peer].outgoing;
         let sent = self.logs.upto_at(origin, outgoing.sent);
-        let beyond = outgoing.has.get(origin).max(outgoing.on_the_way.get(origin));
+        let beyond = outgoing
+            .has
+            .get(origin)
+            .max(outgoing.on_the_way.get(origin));
         // This node's own items go to its hub in messages with a head.
         let is_direct = self.windows.direct.is_some() && (origin, peer) != (self.origin, self.hub);
         let direct = match is_direct && !outgoing.doubts_direct {

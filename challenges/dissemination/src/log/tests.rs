@@ -64,16 +64,15 @@ fn run_survives_serialization_and_omits_numbers_if_whole() {
     let json = serde_json::to_string(&whole).unwrap();
     assert_eq!(json, r#"{"origin":[1,9],"after":0,"items":[5,6]}"#);
     assert_eq!(serde_json::from_str::<Run<i64>>(&json).unwrap(), whole);
-    let sparse = logs([About(vec![1]), About(vec![1])]).run(ORIGIN, 0, 9).unwrap();
+    let sparse = logs([About(vec![1]), About(vec![1])])
+        .run(ORIGIN, 0, 9)
+        .unwrap();
     let json = serde_json::to_string(&sparse).unwrap();
     assert_eq!(
         json,
         r#"{"origin":[1,9],"after":0,"items":[[1]],"numbers":[[2],2]}"#
     );
-    assert_eq!(
-        serde_json::from_str::<Run<About>>(&json).unwrap(),
-        sparse
-    );
+    assert_eq!(serde_json::from_str::<Run<About>>(&json).unwrap(), sparse);
 }
 
 #[test]
