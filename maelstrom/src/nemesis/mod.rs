@@ -21,9 +21,9 @@ pub use network::{Delays, Duplication, LatencySpike, Loss};
 pub use partition::{Partition, PartitionKind};
 pub use process::{ClockSkew, Kill, Pause, Target};
 
+use crate::decisions::Kept;
 use crate::edn::Value;
 use crate::net;
-use crate::runner::Kept;
 use crate::seed::ChaCha8Rng;
 
 /// The parts of a run that a fault can affect.
@@ -194,11 +194,6 @@ impl Nemesis {
     /// Returns how many faults were started, those that were left out included.
     pub fn start_count(&self) -> u64 {
         self.start_count
-    }
-
-    /// Returns whether there are no faults at all.
-    pub fn is_idle(&self) -> bool {
-        self.schedules.is_empty()
     }
 
     /// Returns whether no fault is in force and none will be.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::message::EndpointId;
-use crate::runner::Kept;
+use crate::decisions::Kept;
 use crate::seed::ChaCha8Rng;
 
 /// A copy of a message arrives at most this much later than the message, in milliseconds.
