@@ -27,6 +27,7 @@ use crate::net;
 use crate::seed::ChaCha8Rng;
 
 /// The parts of a run that a fault can affect.
+#[non_exhaustive]
 pub struct FaultContext<'a> {
     /// The names of the nodes; node *i* is endpoint *i* of the network.
     pub nodes: &'a [String],
@@ -42,6 +43,7 @@ pub struct FaultContext<'a> {
 
 /// An action on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Ends the node at once; its memory is lost.
     Kill(usize),
