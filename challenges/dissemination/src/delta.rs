@@ -76,6 +76,13 @@ impl Outgoing {
         self.doubts_direct = true;
     }
 
+    /// Records that the peer holds this version and no later one in full. That is less than before if
+    /// a late message of this node's former incarnation has made the peer discard its state.
+    pub(crate) fn rewind_to(&mut self, seen: u64) {
+        self.acked = self.acked.min(seen);
+        self.rewind();
+    }
+
     /// Records that everything up to a version is on its way.
     pub(crate) fn complete(&mut self, version: u64) {
         self.sent = version;

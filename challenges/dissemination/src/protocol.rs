@@ -130,12 +130,13 @@ impl<T: Item> Star<T> {
         for &(origin, upto) in &items {
             link.outgoing.has.raise(origin, upto);
         }
-        if head.peer == Some(incarnation) {
-            link.outgoing.acknowledge(head.seen, &self.logs);
+        let seen = (head.peer == Some(incarnation)).then_some(head.seen);
+        if let Some(seen) = seen {
+            link.outgoing.acknowledge(seen, &self.logs);
         }
         if current && head.wants == Wants::Answer {
             // The peer lacks what it does not list, even if it was sent.
-            link.outgoing.rewind();
+            link.outgoing.rewind_to(seen.unwrap_or(0));
         }
         let is_meant = head.peer.is_none_or(|it| it == incarnation);
         if current {

@@ -306,6 +306,35 @@ fn message_for_an_earlier_incarnation_is_not_acknowledged() {
     assert_eq!(cluster.learnt[2].len(), 10);
 }
 
+/// The old message makes the hub discard what it knows of the restarted node.
+#[test]
+fn late_message_of_an_earlier_incarnation_does_not_stop_delivery() {
+    let mut cluster = Cluster::<i64>::new(3, WINDOWS, 0);
+    cluster.run_until(secs(2));
+    cluster.publish(1, 0);
+    cluster.send();
+    let late = cluster
+        .in_flight
+        .values()
+        .find(|(from, to, _)| (*from, *to) == (1, 0));
+    let (.., late) = late.expect("node 1 sends its item to the hub").clone();
+    cluster.stars[1] = Star::new(1, 3, 8, WINDOWS, cluster.now);
+    for item in 1..5 {
+        cluster.publish(1, item);
+        cluster.publish(2, item);
+        cluster.run_until(secs(2 + item as u64));
+    }
+    cluster.stars[0].receive(1, late, cluster.now);
+    cluster.publish(1, 5);
+    cluster.publish(2, 5);
+    cluster.run_until(secs(20));
+    assert!(cluster.agree());
+    assert!(
+        !cluster.run_until(secs(1000)),
+        "the cluster is silent afterwards"
+    );
+}
+
 #[test]
 fn message_names_only_what_has_changed() {
     let mut cluster = Cluster::<i64>::new(50, WINDOWS, 0);
