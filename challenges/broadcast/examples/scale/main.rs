@@ -96,13 +96,11 @@ impl Traffic {
             if !message.body.contains(r#""type":"gossip""#) {
                 continue;
             }
-            let node = match event.kind {
-                EventKind::Send => message.src,
-                EventKind::Receive => message.dest,
-            };
-            if event.kind == EventKind::Send {
+            let is_sent = event.kind == EventKind::Send;
+            if is_sent {
                 bytes += message.body.len();
             }
+            let node = if is_sent { message.src } else { message.dest };
             let second = event.time.as_secs();
             *by_second.entry((second, node)).or_default() += 1;
         }
