@@ -3,7 +3,11 @@
 //! It does no I/O and depends only on the commands. Every command carries the id of what it changes,
 //! and the outcome stays with that id, so that applying a command again changes nothing and returns
 //! the same outcome. A node may therefore repeat any command whose outcome it does not know.
+//!
+//! Outcomes are kept for all ids that ever were. A shard does not need those in memory that no command
+//! asks for: its owner may take them out and put them back, which changes no outcome.
 
+mod record;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -13,7 +17,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-pub use shard::{Order, Product, Shard};
+pub use record::{Order, Record, order_key};
+pub use shard::{Product, Shard};
 
 /// Number of a shard, from 0 on.
 pub type ShardId = u32;
