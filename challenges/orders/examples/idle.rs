@@ -19,8 +19,11 @@ const ACTIVE: u64 = 1000;
 /// Number of requests that wait for their replies at the same time.
 const WINDOW: usize = 200;
 
-/// Time for which only the active orders are asked for. Longer than the node's `--idle`.
-const REST: u64 = 20;
+/// The node's `--idle`, in seconds. Orders of that time are active, too, while orders are made.
+const IDLE: u64 = 1;
+
+/// Time for which only the active orders are asked for, in seconds. Longer than `IDLE`.
+const REST: u64 = 10;
 
 /// A node and its pipes.
 struct Node {
@@ -40,6 +43,7 @@ impl Node {
         let mut process = Command::new(binary)
             .arg("--data-dir")
             .arg(data_dir)
+            .args(["--idle", &IDLE.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -127,12 +131,9 @@ fn measure(count: u64, data_dir: &Path) -> io::Result<f64> {
     node.ask_all((0..10).map(restock))?;
     let accepted = node.order(0..count)?;
     let active = count - ACTIVE..count;
-    let (mut accepted_again, mut peak) = (0, 0.0_f64);
-    for second in 0..REST {
+    let mut accepted_again = 0;
+    for _ in 0..REST {
         accepted_again += node.order(active.clone())?;
-        if second >= REST / 2 {
-            peak = peak.max(node.memory("VmRSS")?);
-        }
         sleep(Duration::from_secs(1));
     }
     let memory = node.memory("VmRSS")?;

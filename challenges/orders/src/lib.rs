@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn order_for_another_node_is_read_from_its_message() {
         let text = r#"{"type":"shard","shard":1,"ask":{"execute":{"begin":
-            {"order":"o1","home":1,"parts":[[0,{"p1":2}]]}}}}"#;
+            {"order":"o1","home":1,"parts":[[0,[["p1",2]]]]}}}}"#;
         let request: Result<Request, _> = serde_json::from_str(text);
         assert!(matches!(request, Ok(Request::Shard(_))));
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Part, order_key, order_of, restock_key};
-use super::{Command, Order, OrderForm, Output, PaymentStatus, Quantities, Record, ShardId};
+use super::{Command, Order, OrderForm, Output, PaymentStatus, Record, ShardId};
 
 /// A product: its stock and what was sold of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,8 +129,8 @@ impl Shard {
         if let Some(accepted) = order.accepted {
             return Output::Decided(accepted);
         }
-        let is_reserved = !form.parts.contains_key(&self.id) || self.reserve(form);
-        if form.parts.keys().all(|shard| *shard == self.id) {
+        let is_reserved = form.part(self.id).is_none() || self.reserve(form);
+        if form.shards().all(|shard| shard == self.id) {
             self.decide(&form.order, is_reserved);
             return Output::Decided(is_reserved);
         }
@@ -142,9 +142,8 @@ impl Shard {
         if let Some(part) = self.part(&form.order) {
             return matches!(part, Part::Reserved | Part::Sold);
         }
-        let none = Quantities::new();
-        let quantities = form.parts.get(&self.id).unwrap_or(&none);
-        let is_available = quantities.iter().all(|(product, quantity)| {
+        let quantities = || form.part(self.id).into_iter().flatten();
+        let is_available = quantities().all(|(product, quantity)| {
             let product = self.product(product);
             product.stock - product.reserved >= *quantity
         });
@@ -152,7 +151,7 @@ impl Shard {
             self.set_part(&form.order, Part::Refused);
             return false;
         }
-        for (product, quantity) in quantities {
+        for (product, quantity) in quantities() {
             let product = self.products.entry(product.clone()).or_default();
             product.reserved += quantity;
         }
@@ -180,7 +179,7 @@ impl Shard {
 
     /// Ends a reservation, by a sale or without one.
     fn release(&mut self, form: &OrderForm, is_sale: bool) {
-        for (product, quantity) in form.parts.get(&self.id).into_iter().flatten() {
+        for (product, quantity) in form.part(self.id).into_iter().flatten() {
             let product = self.products.entry(product.clone()).or_default();
             product.reserved -= quantity;
             if is_sale {

@@ -1,5 +1,7 @@
 //! What commands do, alone and repeated.
 
+use std::collections::BTreeMap;
+
 use eddy::seed::Seed;
 use rand::RngExt;
 

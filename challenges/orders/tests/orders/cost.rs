@@ -73,15 +73,16 @@ fn order_takes_four_messages_in_sequence_within_a_shard_and_eight_across_shards(
                 across_shards: across,
             } = Latencies::of(&run);
             let [median_within, median_across] = [&within, &across].map(|it| it[it.len() / 2]);
+            // No message between nodes. Simulated timers end at whole milliseconds, also for clients.
+            let local = run.latency_of("statistics", 0.5);
             eprintln!(
                 "syncs of {sync:?}: {} orders within a shard, median {median_within:?}; \
-                 {} across shards, median {median_across:?}; {} messages per operation",
+                 {} across shards, median {median_across:?}; local requests: {local:?}",
                 within.len(),
                 across.len(),
-                run.messages_per_op()
             );
-            assert!(median_within <= 4 * (LATENCY + sync), "{median_within:?}");
-            assert!(median_across <= 8 * (LATENCY + sync), "{median_across:?}");
+            assert!(median_within <= 4 * (LATENCY + sync) + local);
+            assert!(median_across <= 8 * (LATENCY + sync) + local);
         }
     });
 }
