@@ -19,8 +19,9 @@ const ACTIVE: u64 = 1000;
 /// Number of requests that wait for their replies at the same time.
 const WINDOW: usize = 200;
 
-/// The node's `--idle`, in seconds. Orders of that time are active, too, while orders are made.
-const IDLE: u64 = 1;
+/// The node's `--idle`, in seconds. So short that about 1,000 orders are active also while orders are
+/// made, several thousand each second.
+const IDLE: &str = "0.2";
 
 /// Time for which only the active orders are asked for, in seconds. Longer than `IDLE`.
 const REST: u64 = 10;
@@ -43,7 +44,7 @@ impl Node {
         let mut process = Command::new(binary)
             .arg("--data-dir")
             .arg(data_dir)
-            .args(["--idle", &IDLE.to_string()])
+            .args(["--idle", IDLE])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -83,18 +84,23 @@ impl Node {
         Ok(replies.into_values().collect())
     }
 
-    /// Makes or repeats orders. Returns the number of accepted ones.
-    fn order(&mut self, orders: impl Iterator<Item = u64>) -> io::Result<usize> {
+    /// Makes or repeats orders until each is accepted. An order may time out on a busy machine.
+    fn order(&mut self, orders: impl Iterator<Item = u64>) -> io::Result<()> {
         let orders = Vec::from_iter(orders);
-        let mut accepted = 0;
         for window in orders.chunks(WINDOW) {
-            let replies = self.ask_all(window.iter().map(|it| order(*it)))?;
-            accepted += replies
-                .iter()
-                .filter(|it| it["status"] == "accepted")
-                .count();
+            let mut open = window.to_vec();
+            while !open.is_empty() {
+                let replies = self.ask_all(open.iter().map(|it| order(*it)))?;
+                assert!(
+                    replies.iter().all(|it| it["status"] != "rejected"),
+                    "{replies:?}"
+                );
+                let answered = open.into_iter().zip(replies);
+                let failed = answered.filter(|(_, reply)| reply["status"] != "accepted");
+                open = failed.map(|(order, _)| order).collect();
+            }
         }
-        Ok(accepted)
+        Ok(())
     }
 
     /// Returns a value of `/proc/<pid>/status` in MiB.
@@ -129,20 +135,16 @@ fn measure(count: u64, data_dir: &Path) -> io::Result<f64> {
         json!({"type": "restock", "restock": restock, "product": product, "quantity": 1_000_000_000})
     };
     node.ask_all((0..10).map(restock))?;
-    let accepted = node.order(0..count)?;
+    node.order(0..count)?;
     let active = count - ACTIVE..count;
-    let mut accepted_again = 0;
     for _ in 0..REST {
-        accepted_again += node.order(active.clone())?;
+        node.order(active.clone())?;
         sleep(Duration::from_secs(1));
     }
     let memory = node.memory("VmRSS")?;
-    assert_eq!(accepted as u64, count, "all orders can be met");
-    assert_eq!(accepted_again as u64, REST * ACTIVE);
     // A repeated order returns from the archive and sells nothing.
     let step = (count / ACTIVE) as usize;
-    let repeated = node.order((0..count).step_by(step))?;
-    assert!(repeated as u64 >= ACTIVE);
+    node.order((0..count).step_by(step))?;
     let products = (0..10).map(|it| json!({"type": "statistics", "product": format!("p{it}")}));
     let statistics = node.ask_all(products)?;
     let sold: u64 = statistics.iter().filter_map(|it| it["sold"].as_u64()).sum();

@@ -36,8 +36,8 @@ struct Arguments {
     replace_after: Option<u64>,
 
     /// Time after which an order that no request asks for leaves memory, in the sharded strategy.
-    #[arg(long, value_name = "SECONDS", default_value_t = Options::default().idle.as_secs())]
-    idle: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    idle: Duration,
 
     /// Time after which a request fails.
     #[arg(long, value_name = "MS", default_value_t = REQUEST_TIMEOUT.as_millis() as u64)]
@@ -54,13 +54,19 @@ enum Strategy {
     Ring,
 }
 
+/// Parses seconds, also fractions.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|e| format!("not a number: {e}"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let options = Options {
         shards: arguments.shards,
         spares: arguments.spares,
         replace_after: arguments.replace_after.map(Duration::from_secs),
-        idle: Duration::from_secs(arguments.idle),
+        idle: arguments.idle,
         request_timeout: Duration::from_millis(arguments.request_timeout),
         ..Options::default()
     };

@@ -2,9 +2,9 @@
 //!
 //! An archive is a list of immutable segments, each of them a hash table in a file, so that a
 //! look-up reads two short pieces of each segment and keeps nothing in memory. New records are written as
-//! a new segment, together with the last segments if those are not much larger (a log-structured merge
-//! tree, O'Neil et al., 1996). The sizes of segments therefore grow geometrically, and their number
-//! logarithmically.
+//! a new segment. In the background, the last segments are merged if they are of similar size (a
+//! log-structured merge tree, O'Neil et al., 1996). The sizes of segments therefore grow geometrically,
+//! and their number logarithmically.
 //!
 //! An archive belongs to a snapshot. The node's log names the segments, and the snapshots beside their
 //! names lack the records in them. Segments become valid, and replaced ones invalid, with the log that
@@ -18,6 +18,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,9 +29,9 @@ use segment::{Item, Segment};
 
 use crate::shop::{Record, ShardId};
 
-/// A segment is written again together with new records if it has fewer items than this factor times
-/// those that are written. With 2, a record is written about log2(all records / new records) times; a
-/// larger factor writes more often, a smaller one leaves more segments to look through.
+/// A segment is merged with those after it if it has fewer items than this factor times theirs. With
+/// 2, a record is written about log2(all records / new records) times; a larger factor writes more
+/// often, a smaller one leaves more segments to look through.
 const GROWTH: u64 = 2;
 
 /// Number of a file. Each is used once.
@@ -73,6 +74,8 @@ pub(crate) struct Archive {
     /// The oldest first. Of several records with the same key, the one in the last segment counts.
     segments: Vec<Segment>,
     next: FileNumber,
+    /// The segments that are being merged.
+    merging: Option<Range<usize>>,
     /// Files that the log on disk still names.
     replaced: Vec<FileNumber>,
 }
@@ -81,8 +84,6 @@ pub(crate) struct Archive {
 pub(crate) struct Plan {
     pub(crate) number: FileNumber,
     pub(crate) fill: Fill,
-    /// Number of segments that stay as they are.
-    pub(crate) kept: usize,
 }
 
 impl Archive {
@@ -102,6 +103,7 @@ impl Archive {
         Ok(Self {
             segments: segments.iter().map(open).collect::<io::Result<_>>()?,
             next: segments.iter().max().map_or(1, |last| last + 1),
+            merging: None,
             replaced: Vec::new(),
             files,
         })
@@ -150,8 +152,8 @@ impl Archive {
         Ok(records)
     }
 
-    /// Plans to write records into a segment; `None` without records. The plan must be
-    /// [adopted](Self::adopt) before the next one is made.
+    /// Plans to write records into a segment; `None` without records. The caller writes it and then
+    /// [adopts](Self::adopt) it.
     ///
     /// # Errors
     ///
@@ -163,35 +165,60 @@ impl Archive {
         let records = records.into_iter();
         let items = records.map(|(shard, key, record)| Item::new(shard, key, record));
         let mut items = items.collect::<io::Result<Vec<_>>>()?;
-        if items.is_empty() {
-            return Ok(None);
-        }
         items.sort_unstable();
-        let (mut kept, mut count) = (self.segments.len(), items.len() as u64);
-        while kept > 0 && self.segments[kept - 1].count() < GROWTH * count {
-            kept -= 1;
-            count += self.segments[kept].count();
-        }
-        let older: Vec<Segment> = self.segments[kept..].to_vec();
-        let number = self.next;
-        self.next += 1;
-        let fill = move |file: &mut dyn Write| segment::write(file, &older, items, count);
-        Ok(Some(Plan {
-            number,
-            fill: Box::new(fill),
-            kept,
-        }))
+        Ok((!items.is_empty()).then(|| self.plan_of(Vec::new(), items)))
     }
 
-    /// Adopts a segment once it is written. `kept` is that of its plan. The segments that it replaces
-    /// stay on disk until the log names them no longer ([`remove_replaced`](Self::remove_replaced)).
+    /// Plans to merge the last segments, if several are of similar size and no merge is in progress. The
+    /// caller writes the merged segment and then [adopts](Self::adopt_merged) it.
+    pub(crate) fn plan_merge(&mut self) -> Option<Plan> {
+        let mut first = self.segments.len().checked_sub(1)?;
+        let mut count = self.segments[first].count();
+        while first > 0 && self.segments[first - 1].count() < GROWTH * count {
+            first -= 1;
+            count += self.segments[first].count();
+        }
+        let merged = first..self.segments.len();
+        if merged.len() < 2 || self.merging.is_some() {
+            return None;
+        }
+        let older = self.segments[merged.clone()].to_vec();
+        self.merging = Some(merged);
+        Some(self.plan_of(older, Vec::new()))
+    }
+
+    fn plan_of(&mut self, older: Vec<Segment>, items: Vec<Item>) -> Plan {
+        let number = self.next;
+        self.next += 1;
+        let fill = move |file: &mut dyn Write| segment::write(file, &older, items);
+        Plan {
+            number,
+            fill: Box::new(fill),
+        }
+    }
+
+    /// Adds a segment that is written.
     ///
     /// # Errors
     ///
     /// The file cannot be read.
-    pub(crate) fn adopt(&mut self, number: FileNumber, kept: usize) -> io::Result<()> {
+    pub(crate) fn adopt(&mut self, number: FileNumber) -> io::Result<()> {
         let segment = Segment::open(number, self.files.open(number)?)?;
-        let replaced = self.segments.splice(kept.., [segment]);
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    /// Replaces the segments of the last merge by the merged one, which is written. Their files stay
+    /// until the log names them no longer ([`remove_replaced`](Self::remove_replaced)).
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub(crate) fn adopt_merged(&mut self, number: FileNumber) -> io::Result<()> {
+        let segment = Segment::open(number, self.files.open(number)?)?;
+        // Segments that were added meanwhile come after the merged ones.
+        let merged = self.merging.take().expect("a merge was planned");
+        let replaced = self.segments.splice(merged, [segment]);
         self.replaced.extend(replaced.map(|it| it.number()));
         Ok(())
     }

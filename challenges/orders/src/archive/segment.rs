@@ -74,13 +74,9 @@ pub(super) fn hash_of(shard: ShardId, key: &str) -> u64 {
 }
 
 /// Writes a segment with items in ascending order, and with those of older segments that have other
-/// keys. `count_max` is the number of all of them.
-pub(super) fn write(
-    file: &mut dyn Write,
-    older: &[Segment],
-    items: Vec<Item>,
-    count_max: u64,
-) -> io::Result<()> {
+/// keys.
+pub(super) fn write(file: &mut dyn Write, older: &[Segment], items: Vec<Item>) -> io::Result<()> {
+    let count_max = older.iter().map(Segment::count).sum::<u64>() + items.len() as u64;
     let bits = count_max.div_ceil(BUCKET_ITEMS).next_power_of_two().ilog2();
     let mut directory = Vec::new();
     let (mut bucket, mut bytes) = (0, Vec::new());

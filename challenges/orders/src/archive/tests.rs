@@ -19,13 +19,18 @@ fn wait(written: Written) {
     written.expect("it can be written");
 }
 
-/// Writes records and adopts their segment.
+/// Writes records as a segment, and merges segments if that is due.
 fn add(archive: &mut Archive, records: &Model) {
     let records = records.iter().map(|((shard, key), it)| (*shard, key, it));
     let plan = archive.plan(records).expect("records are JSON");
-    let Plan { number, fill, kept } = plan.expect("there are records");
+    let Plan { number, fill } = plan.expect("there are records");
     wait(archive.files().create(number, fill));
-    archive.adopt(number, kept).expect("an intact file");
+    archive.adopt(number).expect("an intact file");
+    if let Some(Plan { number, fill }) = archive.plan_merge() {
+        assert!(archive.plan_merge().is_none(), "a merge is in progress");
+        wait(archive.files().create(number, fill));
+        archive.adopt_merged(number).expect("an intact file");
+    }
 }
 
 /// Draws some of 1,000 keys in each of two shards.
@@ -96,13 +101,13 @@ fn crash_before_the_log_names_a_segment_leaves_the_archive_as_it_was() {
     let model = records(0..300);
     add(&mut archive, &model);
     let (named, bytes) = (archive.segments(), files.bytes("n0"));
-    // The second segment replaces the first one, whose file stays.
+    // The second segment is merged with the first one, whose file stays.
     add(&mut archive, &records(200..700));
     assert_eq!(archive.segments().len(), 1);
     assert_ne!(archive.segments(), named);
     let archive = open(&files, &named).expect("intact files");
     assert_same(&archive, &model);
-    assert_eq!(files.bytes("n0"), bytes, "the file without a name is gone");
+    assert_eq!(files.bytes("n0"), bytes, "files without a name are gone");
 }
 
 #[test]

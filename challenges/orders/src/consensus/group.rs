@@ -31,6 +31,14 @@ pub(super) struct Sleep {
     index: Index,
 }
 
+/// Numbers of records in memory.
+pub(super) struct Counts {
+    /// Records that may leave memory, approximately.
+    pub(super) idle: usize,
+    /// Records that a command has used lately, or that must stay.
+    pub(super) in_use: usize,
+}
+
 /// A replica of a shard.
 pub(super) struct Group {
     id: ShardId,
@@ -247,15 +255,18 @@ impl Group {
         records.filter(|(key, _)| !self.used.contains_key(*key))
     }
 
-    /// Returns the approximate number of records that may leave memory, because they were not used
-    /// for `idle`.
-    pub(super) fn idle_count(&mut self, now: Duration, idle: Duration) -> usize {
-        if self.raft.is_sending_snapshot() {
-            return 0;
-        }
+    /// Counts the records in memory.
+    pub(super) fn count_records(&mut self, now: Duration, idle: Duration) -> Counts {
         self.forget_use_before(now, idle);
-        let needed = self.used.len() + self.shard.open_orders().count();
-        self.shard.record_count().saturating_sub(needed)
+        let all = self.shard.record_count();
+        let in_use = match self.raft.is_sending_snapshot() {
+            true => all,
+            false => self.used.len() + self.shard.open_orders().count(),
+        };
+        Counts {
+            in_use,
+            idle: all.saturating_sub(in_use),
+        }
     }
 
     /// Returns an order of this home shard.

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::group::{Group, Sleep};
 use self::replacement::Replacement;
-use self::storage::{Recovered, take_records};
+use self::storage::{Merged, Recovered, take_records};
 use crate::Options;
 use crate::archive::{Archive, Files};
 use crate::placement::Placement;
@@ -64,6 +64,7 @@ pub(crate) struct Groups {
     replace_after: Option<Duration>,
     wal: Cell<Option<Wal>>,
     archive: RefCell<Archive>,
+    merged: Merged,
     /// Time without commands after which a record leaves memory.
     idle: Duration,
     /// Time at which records without use are counted next.
@@ -101,6 +102,7 @@ impl Groups {
             replace_after: options.replace_after,
             wal: Cell::new(Some(wal)),
             archive: RefCell::new(archive),
+            merged: Merged::default(),
             idle: options.idle,
             idle_check_at: Cell::default(),
             last_read: Cell::new(0),

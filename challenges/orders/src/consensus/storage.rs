@@ -5,6 +5,7 @@
 //! these are differs between replicas. That has no consequences: a command's record is back in memory
 //! before the command is executed, and another node is sent the whole state.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
@@ -18,12 +19,12 @@ use super::Groups;
 use crate::archive::{Archive, FileNumber, Files, Plan};
 use crate::shop::{Command, ShardId};
 
-/// Number of records without use in memory at which they move to the archive, even if the log is
-/// short. Fewer write more often, more stay in memory while the node does little.
+/// Number of records without use up to which they stay in memory while the log is short. Fewer write
+/// the log more often, more make a difference to the memory of a node that does little.
 const MAX_IDLE_RECORDS: usize = 1000;
 
-/// Period at which records without use are counted.
-const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Period at which records without use are counted. A longer one leaves more of them in memory.
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A record of the log on disk.
 #[derive(Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub(super) fn recover(
     })
 }
 
+/// A merged segment, once it is written or that has failed.
+pub(super) type Merged = Rc<Cell<Option<(FileNumber, io::Result<()>)>>>;
+
 /// Takes the records of all groups out of their work.
 pub(super) fn take_records(work: &mut [(ShardId, Work<Command>)]) -> Vec<NodeRecord> {
     let mut all = Vec::new();
@@ -83,16 +87,21 @@ pub(super) fn take_records(work: &mut [(ShardId, Work<Command>)]) -> Vec<NodeRec
 }
 
 impl Groups {
-    /// Returns whether so many records in memory are not used that they should leave it.
+    /// Returns whether so many records in memory are not used that they should leave it: more than
+    /// those in use, which are written again whenever others leave.
     pub(super) fn has_many_idle_records(&self) -> bool {
         let now = self.start.elapsed();
         if now < self.idle_check_at.get() {
             return false;
         }
         self.idle_check_at.set(now + IDLE_CHECK_INTERVAL);
-        let mut groups = self.groups.borrow_mut();
-        let idle = groups.values_mut().map(|it| it.idle_count(now, self.idle));
-        idle.sum::<usize>() >= MAX_IDLE_RECORDS
+        let (mut idle, mut in_use) = (0, 0);
+        for group in self.groups.borrow_mut().values_mut() {
+            let counts = group.count_records(now, self.idle);
+            idle += counts.idle;
+            in_use += counts.in_use;
+        }
+        idle >= in_use.max(MAX_IDLE_RECORDS)
     }
 
     /// Moves records without use to the archive, and replaces the log by snapshots of all groups.
@@ -100,6 +109,10 @@ impl Groups {
     /// The state of a group does not change meanwhile, since only the caller applies commands. A group
     /// whose snapshot is being sent to another node keeps it, with the entries that came after.
     pub(super) async fn compact(&self, cx: &Context, wal: &mut Wal) -> io::Result<()> {
+        if let Some((number, outcome)) = self.merged.take() {
+            outcome?;
+            self.archive.borrow_mut().adopt_merged(number)?;
+        }
         let sending: BTreeSet<ShardId> = {
             let groups = self.groups.borrow();
             let sending = groups
@@ -107,10 +120,10 @@ impl Groups {
                 .filter(|(_, it)| it.raft().is_sending_snapshot());
             sending.map(|(shard, _)| *shard).collect()
         };
-        if let Some(Plan { number, fill, kept }) = self.plan_segment(&sending)? {
+        if let Some(Plan { number, fill }) = self.plan_segment(&sending)? {
             let files = self.archive.borrow().files();
             self.during_write(cx, files.create(number, fill)).await?;
-            self.archive.borrow_mut().adopt(number, kept)?;
+            self.archive.borrow_mut().adopt(number)?;
         }
         let mut records = vec![NodeRecord::Archive(self.archive.borrow().segments())];
         for (shard, group) in &mut *self.groups.borrow_mut() {
@@ -119,7 +132,21 @@ impl Groups {
             records.extend(of_group.map(|record| NodeRecord::Group(*shard, record)));
         }
         self.during_write(cx, wal.rewrite(records)).await?;
-        self.archive.borrow_mut().remove_replaced()
+        self.archive.borrow_mut().remove_replaced()?;
+        self.begin_merge(cx);
+        Ok(())
+    }
+
+    /// Begins to merge segments, if that is due. The merged segment is adopted with the next snapshots.
+    fn begin_merge(&self, cx: &Context) {
+        let plan = self.archive.borrow_mut().plan_merge();
+        if let Some(Plan { number, fill }) = plan {
+            let (files, merged) = (self.archive.borrow().files(), Rc::clone(&self.merged));
+            cx.spawn(async move {
+                let outcome = files.create(number, fill).await;
+                merged.set(Some((number, outcome)));
+            });
+        }
     }
 
     fn plan_segment(&self, sending: &BTreeSet<ShardId>) -> io::Result<Option<Plan>> {
