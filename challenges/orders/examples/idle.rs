@@ -19,8 +19,8 @@ const ACTIVE: u64 = 1000;
 /// Number of requests that wait for their replies at the same time.
 const WINDOW: usize = 200;
 
-/// The node's `--idle`, in seconds. So short that about 1,000 orders are active also while orders are
-/// made, several thousand each second.
+/// The node's `--idle`, in seconds. So short that only about 1,000 orders are active also while orders are
+/// made, which are some thousands each second.
 const IDLE: &str = "0.2";
 
 /// Time for which only the active orders are asked for, in seconds. Longer than `IDLE`.

@@ -1,4 +1,5 @@
-//! Measures the strategies side by side, in simulation: `make orders`.
+//! Measures the strategies side by side, in simulation: `make orders`. An argument selects the scenarios
+//! whose names contain it.
 
 #[path = "../tests/orders/cluster.rs"]
 mod cluster;
@@ -139,7 +140,8 @@ fn main() -> io::Result<()> {
         "| | strategy | orders a second | median ms | 99 % ms | ok | anomalies, and in how many of {SEEDS} runs |\n\
          |---|---|---|---|---|---|---|"
     )?;
-    for scenario in SCENARIOS {
+    let selected = std::env::args().nth(1).unwrap_or_default();
+    for scenario in SCENARIOS.iter().filter(|it| it.name.contains(&selected)) {
         for (name, strategy) in STRATEGIES {
             let mut figures = Figures::default();
             for seed in 0..SEEDS {
