@@ -189,7 +189,7 @@ mod tests {
         };
         let spans = vec![span("n10", false), span("n9", true), span("n9", false)];
         let chart = Chart::Spans {
-            title: "Reigns".to_owned(),
+            title: "Tenures".to_owned(),
             spans,
         };
         let text = draw(&chart, 2 * SECOND, &[]).unwrap();

@@ -39,7 +39,7 @@ pub use fields::{Fields, Malformed};
 pub use g_set::GSet;
 pub use jobs::{Capacity, Jobs, JobsAnalysis, Slow};
 pub use kafka::Kafka;
-pub use leader_election::{LeaderElection, LeaderElectionAnalysis, Reign};
+pub use leader_election::{LeaderElection, LeaderElectionAnalysis, Tenure};
 pub use lin_kv::LinKv;
 pub use list::{Workloads, built_in};
 pub use orders::{Orders, OrdersAnalysis};

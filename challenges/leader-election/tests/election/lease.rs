@@ -34,7 +34,7 @@ fn quiet_cluster_keeps_its_first_leader() {
             let (simulation, _) = cluster(seed, Strategy::Lease, count);
             let run = simulation.run(load(count));
             run.assert_valid();
-            assert_eq!(analysis(&run).reigns().len(), 1);
+            assert_eq!(analysis(&run).tenures().len(), 1);
             assert!(analysis(&run).leaderless() < ms(300));
         }
     });
@@ -44,7 +44,7 @@ fn quiet_cluster_keeps_its_first_leader() {
 fn killed_leader_is_replaced() {
     survives(
         |claim| vec![OfLeader::new(LeaderFault::Kill, claim).every(secs(2))],
-        |run| run.kills() > 0 && analysis(run).reigns().len() > 2,
+        |run| run.kills() > 0 && analysis(run).tenures().len() > 2,
     );
 }
 
@@ -52,7 +52,7 @@ fn killed_leader_is_replaced() {
 fn paused_leader_does_not_claim_to_lead_after_its_successor() {
     survives(
         |claim| vec![OfLeader::new(LeaderFault::Pause, claim).every(secs(2))],
-        |run| run.pauses() > 0 && analysis(run).reigns().len() > 2,
+        |run| run.pauses() > 0 && analysis(run).tenures().len() > 2,
     );
 }
 
@@ -60,7 +60,7 @@ fn paused_leader_does_not_claim_to_lead_after_its_successor() {
 fn isolated_leader_stops_before_its_successor_begins() {
     survives(
         |claim| vec![OfLeader::new(LeaderFault::Cut, claim).every(secs(2))],
-        |run| run.net().dropped > 0 && analysis(run).reigns().len() > 2,
+        |run| run.net().dropped > 0 && analysis(run).tenures().len() > 2,
     );
 }
 

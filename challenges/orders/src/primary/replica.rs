@@ -13,7 +13,7 @@ const MAX_EARLY: usize = 20;
 /// break, and the number of commands since its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
-    reign: u64,
+    epoch: u64,
     commands: u64,
 }
 
@@ -45,13 +45,13 @@ impl Replica {
         self.version
     }
 
-    /// Makes this replica the primary. If it was not the primary before, its reign gets this random
+    /// Makes this replica the primary. If it was not the primary before, its epoch gets this random
     /// number.
-    pub(super) fn lead(&mut self, reign: u64) {
+    pub(super) fn lead(&mut self, epoch: u64) {
         if !self.is_primary {
             self.is_primary = true;
             self.early.clear();
-            self.version = Version { reign, commands: 0 };
+            self.version = Version { epoch, commands: 0 };
         }
     }
 
@@ -65,7 +65,7 @@ impl Replica {
     /// has not followed that primary before, or has missed commands.
     pub(super) fn follow(&mut self, version: Version, command: Command) -> bool {
         self.is_primary = false;
-        if self.version.reign != version.reign {
+        if self.version.epoch != version.epoch {
             return false;
         }
         if version.commands > self.version.commands {
@@ -77,12 +77,12 @@ impl Replica {
 
     /// Replaces the state by the primary's, unless it is older.
     pub(super) fn replace(&mut self, version: Version, state: Shard) {
-        let is_same_reign = self.version.reign == version.reign;
-        if is_same_reign && self.version.commands >= version.commands {
+        let is_same_epoch = self.version.epoch == version.epoch;
+        if is_same_epoch && self.version.commands >= version.commands {
             return;
         }
         self.is_primary = false;
-        if !is_same_reign {
+        if !is_same_epoch {
             self.early.clear();
         }
         self.early = self.early.split_off(&(version.commands + 1));

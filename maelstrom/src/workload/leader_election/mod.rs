@@ -1,7 +1,7 @@
 //! Leader election: every node is asked again and again which node leads, and in which term.
 //!
-//! A *reign* is a pair of leader and term; a *claim* is a reply in which a node names itself. The
-//! checker derives from the claims when each reign certainly lasted, and finds reigns that overlap.
+//! A *tenure* is a pair of leader and term; a *claim* is a reply in which a node names itself. The
+//! checker derives from the claims when each tenure certainly lasted, and finds tenures that overlap.
 
 mod check;
 mod generator;
@@ -19,7 +19,7 @@ use crate::generator::{Invocation, Stagger};
 use crate::history::History;
 use generator::{EveryNode, OncePerNode};
 
-pub use check::{LeaderElectionAnalysis, Reign};
+pub use check::{LeaderElectionAnalysis, Tenure};
 
 /// A node answers within this time, or ten latencies if that is longer, or counts as silent.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use crate::edn::Value;
 use crate::history::{History, Operation};
 use crate::workload::Settings;
 
-/// For each leader that a fault hit, the time from the fault to the first claim of another reign;
+/// For each leader that a fault hit, the time from the fault to the first claim of another tenure;
 /// sorted. Claims in the final phase do not count. A failover counts once, from the first of several faults. A leader that claims to lead
 /// again after the fault has ended, before another does, has survived it.
 pub(super) fn times(

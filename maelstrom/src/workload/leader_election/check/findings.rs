@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Reign, Reply, ms, reigns};
+use super::{Reply, Tenure, ms, tenures};
 use crate::check::findings::{Example, Findings, place};
 use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
@@ -39,21 +39,21 @@ pub(super) fn two_leaders_in_a_term(findings: &mut Findings, replies: &[Reply<'_
     );
 }
 
-pub(super) fn split_brain(findings: &mut Findings, reigns: &[Reign], history: &History) {
+pub(super) fn split_brain(findings: &mut Findings, tenures: &[Tenure], history: &History) {
     let mut examples = Vec::new();
-    for (i, a) in reigns.iter().enumerate() {
-        for b in &reigns[i + 1..] {
-            let Some((from, to)) = reigns::overlap(a, b) else {
+    for (i, a) in tenures.iter().enumerate() {
+        for b in &tenures[i + 1..] {
+            let Some((from, to)) = tenures::overlap(a, b) else {
                 continue;
             };
-            let reign = |reign: &Reign| {
+            let tenure = |tenure: &Tenure| {
                 let claim = |index: usize| history.get(index).map(place).unwrap_or_default();
                 format!(
                     "{} (term {}) claimed to lead first by {} and last by {}",
-                    reign.leader,
-                    reign.term,
-                    claim(reign.first_claim),
-                    claim(reign.last_claim)
+                    tenure.leader,
+                    tenure.term,
+                    claim(tenure.first_claim),
+                    claim(tenure.last_claim)
                 )
             };
             let text = format!(
@@ -61,10 +61,10 @@ pub(super) fn split_brain(findings: &mut Findings, reigns: &[Reign], history: &H
                 ms(to - from),
                 from.as_secs_f64(),
                 to.as_secs_f64(),
-                reign(a),
-                reign(b)
+                tenure(a),
+                tenure(b)
             );
-            let operations = [a, b].map(|reign| [reign.first_claim, reign.last_claim]);
+            let operations = [a, b].map(|tenure| [tenure.first_claim, tenure.last_claim]);
             examples.push(Example::new(text, operations.concat()));
         }
     }

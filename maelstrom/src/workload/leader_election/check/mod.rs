@@ -1,12 +1,12 @@
 //! The checker of leader election.
 //!
-//! Replies are all that is known, so the checker concludes only what is certain. A reign certainly
+//! Replies are all that is known, so the checker concludes only what is certain. A tenure certainly
 //! lasted from the completion of its first claim to the invocation of its last: at both moments the
-//! node had named itself. Two reigns of different nodes that certainly overlap are split brain.
+//! node had named itself. Two tenures of different nodes that certainly overlap are split brain.
 
 mod failover;
 mod findings;
-mod reigns;
+mod tenures;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use crate::edn::Value;
 use crate::history::{History, Kind, Operation};
 use crate::workload::Settings;
 
-pub use reigns::Reign;
+pub use tenures::Tenure;
 
 /// A reply to the question who leads.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Reply<'_> {
 pub struct LeaderElectionAnalysis {
     verdict: Verdict,
     findings: Vec<Finding>,
-    reigns: Vec<Reign>,
+    tenures: Vec<Tenure>,
     split_brain: Duration,
     leaderless: Duration,
     failovers: Vec<Duration>,
@@ -53,14 +53,14 @@ pub struct LeaderElectionAnalysis {
 /// Judges a history of questions who leads.
 pub(super) fn check(history: &History, settings: &Settings) -> LeaderElectionAnalysis {
     let replies: Vec<Reply<'_>> = history.pairs().filter_map(reply).collect();
-    let reigns = reigns::of(&replies);
-    let split_brain = reigns::time_with_two_leaders(&reigns);
+    let tenures = tenures::of(&replies);
+    let split_brain = tenures::time_with_two_leaders(&tenures);
     let allows_split_brain: bool = settings.options.get("allow-split-brain");
     let mut found = Findings::default();
     found.add_malformed_replies(history);
     findings::two_leaders_in_a_term(&mut found, &replies);
     if !allows_split_brain {
-        findings::split_brain(&mut found, &reigns, history);
+        findings::split_brain(&mut found, &tenures, history);
     }
     findings::terms_that_went_back(&mut found, &replies);
     findings::disagreement(&mut found, history, &replies);
@@ -74,9 +74,9 @@ pub(super) fn check(history: &History, settings: &Settings) -> LeaderElectionAna
         verdict,
         findings,
         split_brain,
-        leaderless: reigns::time_without_leader(&reigns, history),
+        leaderless: tenures::time_without_leader(&tenures, history),
         failovers: failover::times(history, &replies, settings),
-        reigns,
+        tenures,
     }
 }
 
@@ -95,9 +95,9 @@ fn reply<'a>(
 }
 
 impl LeaderElectionAnalysis {
-    /// The reigns in the order of their first claims.
-    pub fn reigns(&self) -> &[Reign] {
-        &self.reigns
+    /// The tenures in the order of their first claims.
+    pub fn tenures(&self) -> &[Tenure] {
+        &self.tenures
     }
 
     /// The time in which two nodes certainly led.
@@ -112,7 +112,7 @@ impl LeaderElectionAnalysis {
     }
 
     /// For each leader that was killed, paused or cut off from a majority, the time until another
-    /// reign's first claim; sorted.
+    /// tenure's first claim; sorted.
     pub fn failovers(&self) -> &[Duration] {
         &self.failovers
     }
@@ -171,7 +171,7 @@ impl Analysis for LeaderElectionAnalysis {
         vec![
             Figure::new("split-brain-ms", ms(self.split_brain)),
             Figure::new("leaderless-ms", ms(self.leaderless)),
-            Figure::new("reigns", self.reigns.len() as f64),
+            Figure::new("tenures", self.tenures.len() as f64),
             Figure::new("failovers", self.failovers.len() as f64),
             optional("failover-median-ms", self.failover(0.5)),
             optional("failover-max-ms", self.failover(1.0)),
@@ -179,19 +179,19 @@ impl Analysis for LeaderElectionAnalysis {
     }
 
     fn charts(&self, _: &History) -> Vec<Chart> {
-        let overlaps = |reign: &Reign| {
-            let mut others = self.reigns.iter();
-            others.any(|other| reigns::overlap(reign, other).is_some())
+        let overlaps = |tenure: &Tenure| {
+            let mut others = self.tenures.iter();
+            others.any(|other| tenures::overlap(tenure, other).is_some())
         };
-        let spans = self.reigns.iter().map(|reign| Span {
-            row: reign.leader.clone(),
-            label: format!("term {}", reign.term),
-            from: reign.from,
-            to: reign.to.max(reign.from),
-            wrong: overlaps(reign),
+        let spans = self.tenures.iter().map(|tenure| Span {
+            row: tenure.leader.clone(),
+            label: format!("term {}", tenure.term),
+            from: tenure.from,
+            to: tenure.to.max(tenure.from),
+            wrong: overlaps(tenure),
         });
         vec![Chart::Spans {
-            title: "Reigns".to_owned(),
+            title: "Tenures".to_owned(),
             spans: spans.collect(),
         }]
     }

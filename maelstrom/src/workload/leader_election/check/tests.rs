@@ -45,7 +45,7 @@ fn anomalies(analysis: &LeaderElectionAnalysis) -> Vec<&str> {
 }
 
 #[test]
-fn reigns_that_overlap_are_split_brain_and_reigns_that_follow_are_not() {
+fn tenures_that_overlap_are_split_brain_and_tenures_that_follow_are_not() {
     let overlapping = dialogue(&["n0 n0 1", "n1 n1 2", "n0 n0 1", "n1 n1 2"]);
     let analysis = check(&overlapping);
     assert_eq!(anomalies(&analysis), ["split-brain"]);
@@ -202,7 +202,7 @@ fn leader_that_cannot_hear_a_majority_is_cut_off() {
 }
 
 #[test]
-fn time_between_reigns_is_leaderless() {
+fn time_between_tenures_is_leaderless() {
     // Questions at 0, 20, 40 and 60 ms; n0 leads from 10 to 20 ms, n1 from 50 to 60 ms.
     let text = dialogue(&["n0 n0 1", "n0 n0 1", "n1 n1 2", "n1 n1 2"]);
     assert_eq!(check(&text).leaderless(), Duration::from_millis(40));

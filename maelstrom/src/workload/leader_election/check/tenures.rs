@@ -1,4 +1,4 @@
-//! Reigns: when each certainly lasted, and when two of them overlapped.
+//! Tenures: when each certainly lasted, and when two of them overlapped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use crate::history::{History, Kind};
 
 /// One node's leadership in one term.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reign {
+pub struct Tenure {
     /// The node.
     pub leader: String,
     /// The term.
     pub term: Value,
-    /// The completion of its first claim, since the run's origin. The reign has certainly begun.
+    /// The completion of its first claim, since the run's origin. The tenure has certainly begun.
     pub from: Duration,
-    /// The invocation of its last claim: the reign had certainly not ended. Before `from` if there
-    /// is only one claim; then the reign certainly lasted for no time at all.
+    /// The invocation of its last claim: the tenure had certainly not ended. Before `from` if there
+    /// is only one claim; then the tenure certainly lasted for no time at all.
     pub to: Duration,
     /// The index of the completion of its first claim.
     pub first_claim: usize,
@@ -25,14 +25,14 @@ pub struct Reign {
     pub last_claim: usize,
 }
 
-/// The reigns that were claimed, in the order of their first claims.
-pub(super) fn of(replies: &[Reply<'_>]) -> Vec<Reign> {
-    let mut reigns: BTreeMap<(&str, &Value), Reign> = BTreeMap::new();
+/// The tenures that were claimed, in the order of their first claims.
+pub(super) fn of(replies: &[Reply<'_>]) -> Vec<Tenure> {
+    let mut tenures: BTreeMap<(&str, &Value), Tenure> = BTreeMap::new();
     for claim in replies.iter().filter(|reply| reply.is_claim()) {
         let (begun, completed) = (claim.invocation, claim.completion);
-        let reign = reigns
+        let tenure = tenures
             .entry((claim.leader, claim.term))
-            .or_insert_with(|| Reign {
+            .or_insert_with(|| Tenure {
                 leader: claim.leader.to_owned(),
                 term: claim.term.clone(),
                 from: completed.time,
@@ -40,36 +40,36 @@ pub(super) fn of(replies: &[Reply<'_>]) -> Vec<Reign> {
                 first_claim: completed.index,
                 last_claim: completed.index,
             });
-        if completed.index < reign.first_claim {
-            (reign.from, reign.first_claim) = (completed.time, completed.index);
+        if completed.index < tenure.first_claim {
+            (tenure.from, tenure.first_claim) = (completed.time, completed.index);
         }
-        if begun.time > reign.to {
-            (reign.to, reign.last_claim) = (begun.time, completed.index);
+        if begun.time > tenure.to {
+            (tenure.to, tenure.last_claim) = (begun.time, completed.index);
         }
     }
-    let mut reigns: Vec<Reign> = reigns.into_values().collect();
-    reigns.sort_by_key(|reign| reign.first_claim);
-    reigns
+    let mut tenures: Vec<Tenure> = tenures.into_values().collect();
+    tenures.sort_by_key(|tenure| tenure.first_claim);
+    tenures
 }
 
 /// The time in which both nodes certainly led, if they are two and there is such a time.
-pub(super) fn overlap(a: &Reign, b: &Reign) -> Option<(Duration, Duration)> {
+pub(super) fn overlap(a: &Tenure, b: &Tenure) -> Option<(Duration, Duration)> {
     let (from, to) = (a.from.max(b.from), a.to.min(b.to));
     (a.leader != b.leader && from < to).then_some((from, to))
 }
 
 /// The total length of the times in which at least two nodes certainly led.
-pub(super) fn time_with_two_leaders(reigns: &[Reign]) -> Duration {
+pub(super) fn time_with_two_leaders(tenures: &[Tenure]) -> Duration {
     let mut both = Vec::new();
-    for (i, a) in reigns.iter().enumerate() {
-        both.extend(reigns[i + 1..].iter().filter_map(|b| overlap(a, b)));
+    for (i, a) in tenures.iter().enumerate() {
+        both.extend(tenures[i + 1..].iter().filter_map(|b| overlap(a, b)));
     }
     length(both)
 }
 
 /// The time between the first and the last question of the main phase in which no node certainly
 /// led.
-pub(super) fn time_without_leader(reigns: &[Reign], history: &History) -> Duration {
+pub(super) fn time_without_leader(tenures: &[Tenure], history: &History) -> Duration {
     let questions = history
         .clients()
         .filter(|op| op.kind == Kind::Invoke && !op.is_final());
@@ -78,9 +78,9 @@ pub(super) fn time_without_leader(reigns: &[Reign], history: &History) -> Durati
         return Duration::ZERO;
     };
     let end = questions.next_back().unwrap_or(begin);
-    let led = reigns
+    let led = tenures
         .iter()
-        .map(|reign| (reign.from.clamp(begin, end), reign.to.clamp(begin, end)));
+        .map(|tenure| (tenure.from.clamp(begin, end), tenure.to.clamp(begin, end)));
     (end - begin).saturating_sub(length(led.collect()))
 }
 
