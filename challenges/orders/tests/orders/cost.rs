@@ -12,8 +12,8 @@ use raft::Disks;
 use crate::cluster::{LATENCY, SYNC, Strategy, cluster, nodes};
 
 /// Time that simulated timers add to a request, since they end at whole milliseconds. A request that
-/// the asked node answers by itself takes 1 to 3 ms.
-const TIMERS: Duration = ms(3);
+/// the asked node answers by itself takes up to 3.5 ms.
+const TIMERS: Duration = ms(4);
 
 fn load() -> Load {
     Load::of(workload::Orders)
