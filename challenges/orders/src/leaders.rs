@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::OrderStatus;
 use crate::node::{ShopNode, unexpected};
-use crate::replicas::Replicas;
-use crate::shop::{Command, Output, Product, Shard, ShardId};
+use crate::replicas::{Replicas, no_replica};
+use crate::shop::{Command, Order, Output, Product, Shard, ShardId};
 
 /// Time that a node waits for the answer of another one before it asks again. Should be longer than
 /// most answers take, and a dead leader is asked in vain for that time.
@@ -182,8 +182,8 @@ impl<R: Replicas> ShopNode<R> {
                 };
                 known_in_time(confirmed, deadline).await?;
                 self.finish(cx, shard, &order, deadline).await?;
-                let state = self.replicas().view(shard, |shard| state_of(shard, &order));
-                let (status, payment) = state.ok_or_else(no_replica)?;
+                let order = self.replicas().order(shard, &order)?;
+                let (status, payment) = state_of(order.as_ref());
                 Ok(Answer::Order(status, payment))
             }
             Ask::Product(product) => {
@@ -234,8 +234,7 @@ impl<R: Replicas> ShopNode<R> {
 }
 
 /// Returns the state of an order and the payment that pays it.
-fn state_of(shard: &Shard, order: &str) -> (OrderStatus, Option<String>) {
-    let order = shard.order(order);
+fn state_of(order: Option<&Order>) -> (OrderStatus, Option<String>) {
     match order.and_then(|order| Some((order, order.accepted?))) {
         None => (OrderStatus::Unknown, None),
         Some((_, false)) => (OrderStatus::Rejected, None),
@@ -244,11 +243,6 @@ fn state_of(shard: &Shard, order: &str) -> (OrderStatus, Option<String>) {
             payment => (OrderStatus::Paid, payment.cloned()),
         },
     }
-}
-
-/// Returns the error of a node that has lost its replica since it was asked.
-fn no_replica() -> Error {
-    Error::timeout("the shard has left this node")
 }
 
 /// Waits for an outcome.

@@ -4,12 +4,14 @@
 //! A consistent-hash [`Ring`] assigns each product and each order to a shard, and each shard to three
 //! nodes (`placement`). [`shop`] is the state machine of a shard, and `consensus` keeps its replicas
 //! alike: the Raft groups of a node with one log file. It also gives the places of dead nodes to others.
+//! Orders that no request asks for leave memory for the [`archive`].
 //! `node` passes requests to the leaders of shards, and `orders` drives orders through their shards:
 //! reserve, settle, decide.
 //!
 //! `primary` replaces the Raft groups by primary copies without consensus. Everything else stays, and
 //! the shop sells what it does not have.
 
+pub mod archive;
 mod consensus;
 mod leaders;
 mod node;
@@ -30,6 +32,7 @@ use raft::Disk;
 
 pub use ring::{POINTS, Ring};
 
+use crate::archive::Files;
 use crate::consensus::Groups;
 use crate::node::ShopNode;
 use crate::placement::Placement;
@@ -52,6 +55,8 @@ pub struct Options {
     /// Time after which another node takes the places of one that does not answer; `None` leaves its
     /// places to it.
     pub replace_after: Option<Duration>,
+    /// Time after which an order that no request asks for leaves memory.
+    pub idle: Duration,
     /// Size of the log file below which no snapshots are taken, in bytes.
     pub log_bytes_min: u64,
 }
@@ -63,6 +68,7 @@ impl Default for Options {
             request_timeout: REQUEST_TIMEOUT,
             spares: 0,
             replace_after: None,
+            idle: Duration::from_secs(10),
             log_bytes_min: 1024 * 1024,
         }
     }
@@ -155,12 +161,18 @@ enum Strategy {
 }
 
 impl Orders {
-    /// Creates a node whose shards are Raft groups of three. `disk` holds their log.
+    /// Creates a node whose shards are Raft groups of three. `disk` holds their log, and `files` holds
+    /// the orders that have left memory.
     ///
     /// # Errors
     ///
     /// The disk cannot be read, or what is on it is damaged.
-    pub fn sharded(cx: &Context, disk: impl Disk, options: &Options) -> Result<Self> {
+    pub fn sharded(
+        cx: &Context,
+        disk: impl Disk,
+        files: impl Files,
+        options: &Options,
+    ) -> Result<Self> {
         let placements = Placement::of_shards(options.shards, cx.nodes(), options.spares);
         let contacts = placements.iter();
         let contacts = contacts.map(|(shard, it)| match options.replace_after {
@@ -168,7 +180,7 @@ impl Orders {
             None => (*shard, it.first.clone()),
         });
         let contacts = contacts.collect();
-        let groups = Groups::new(cx, disk, placements, options)?;
+        let groups = Groups::new(cx, disk, files, placements, options)?;
         let node = ShopNode::new(groups, contacts, options);
         Ok(Self(Strategy::Consensus(node)))
     }
@@ -242,7 +254,7 @@ mod tests {
     #[test]
     fn order_for_another_node_is_read_from_its_message() {
         let text = r#"{"type":"shard","shard":1,"ask":{"execute":{"begin":
-            {"order":"o1","home":1,"parts":[[0,{"p1":2}]]}}}}"#;
+            {"order":"o1","home":1,"parts":[[0,[["p1",2]]]]}}}}"#;
         let request: Result<Request, _> = serde_json::from_str(text);
         assert!(matches!(request, Ok(Request::Shard(_))));
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use orders::archive::Directory;
 use orders::{Options, Orders, REQUEST_TIMEOUT};
 use raft::FileDisk;
 
@@ -34,6 +35,10 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     replace_after: Option<u64>,
 
+    /// Time after which an order that no request asks for leaves memory, in the sharded strategy.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    idle: Duration,
+
     /// Time after which a request fails.
     #[arg(long, value_name = "MS", default_value_t = REQUEST_TIMEOUT.as_millis() as u64)]
     request_timeout: u64,
@@ -49,19 +54,27 @@ enum Strategy {
     Ring,
 }
 
+/// Parses seconds, also fractions.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|e| format!("not a number: {e}"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let options = Options {
         shards: arguments.shards,
         spares: arguments.spares,
         replace_after: arguments.replace_after.map(Duration::from_secs),
+        idle: arguments.idle,
         request_timeout: Duration::from_millis(arguments.request_timeout),
         ..Options::default()
     };
     match arguments.strategy {
         Strategy::Sharded => glomers::run(move |cx| {
             let disk = FileDisk::open(&raft::data_dir(arguments.data_dir)?, cx.id())?;
-            Orders::sharded(cx, disk, &options)
+            let files = Directory::new(disk.dir());
+            Orders::sharded(cx, disk, files, &options)
         }),
         Strategy::Bully => glomers::run(move |cx| Orders::bully(cx, &options)),
         Strategy::Ring => glomers::run(move |cx| Orders::ring(cx, &options)),

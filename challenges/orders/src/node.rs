@@ -12,7 +12,7 @@ use crate::leaders::{Answer, Ask, ShardRequest};
 use crate::orders::Recovery;
 use crate::replicas::Replicas;
 use crate::ring::Ring;
-use crate::shop::{Command, OrderForm, Output, Product, Quantities, Shard, ShardId};
+use crate::shop::{Command, OrderForm, Output, Product, Shard, ShardId};
 use crate::statistics::{Sales, Statistics};
 use crate::{Options, OrderStatus, Reply, Request};
 
@@ -187,12 +187,15 @@ impl<R: Replicas> ShopNode<R> {
 
     /// Groups the lines of an order by shard. Lines of the same product are added up.
     fn form(&self, order: String, lines: Vec<(String, u64)>) -> Rc<OrderForm> {
-        let mut parts: BTreeMap<ShardId, Quantities> = BTreeMap::new();
+        let mut parts: BTreeMap<ShardId, BTreeMap<String, u64>> = BTreeMap::new();
         for (product, quantity) in lines {
             let part = parts.entry(self.shard_of_product(&product)).or_default();
             let total = part.entry(product).or_default();
             *total = total.saturating_add(quantity);
         }
+        let parts = parts.into_iter();
+        let parts = parts.map(|(shard, part)| (shard, part.into_iter().collect()));
+        let parts = parts.collect();
         let home = self.shard_of_order(&order);
         Rc::new(OrderForm { order, home, parts })
     }

@@ -96,8 +96,8 @@ impl<R: Replicas> ShopNode<R> {
         deadline: Instant,
     ) -> Result<Settled> {
         let mut commands = vec![(form.home, Command::Begin(Rc::clone(form)))];
-        for shard in form.parts.keys().filter(|shard| **shard != form.home) {
-            commands.push((*shard, Command::Reserve(Rc::clone(form))));
+        for shard in form.shards().filter(|shard| *shard != form.home) {
+            commands.push((shard, Command::Reserve(Rc::clone(form))));
         }
         let outputs = self.execute_all(cx, commands, deadline).await?;
         let decision = |output: &Output| match output {
@@ -220,9 +220,9 @@ impl Recovery {
 
 fn settle_all(form: &OrderForm, accepted: bool) -> Vec<(ShardId, Command)> {
     let order = &form.order;
-    let settle = |shard: &ShardId| {
+    let settle = |shard: ShardId| {
         let order = order.clone();
-        (*shard, Command::Settle { order, accepted })
+        (shard, Command::Settle { order, accepted })
     };
-    form.parts.keys().map(settle).collect()
+    form.shards().map(settle).collect()
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use glomers::prelude::*;
 use tokio::sync::oneshot;
 
-use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
+use crate::shop::{Command, Order, OrderForm, Output, Shard, ShardId};
 
 /// The replicas of shards on one node.
 pub(crate) trait Replicas: 'static {
@@ -26,6 +26,14 @@ pub(crate) trait Replicas: 'static {
     /// longer.
     fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T>;
 
+    /// Returns an order of its home shard as this node has it, in memory or on disk.
+    ///
+    /// # Errors
+    ///
+    /// A timeout if this node has no replica of the shard, or has one no longer. A crash if its disk
+    /// cannot be read.
+    fn order(&self, shard: ShardId, order: &str) -> Result<Option<Order>>;
+
     /// Returns the nodes with a replica of a shard, as far as this node knows.
     fn members(&self, shard: ShardId) -> Vec<NodeId>;
 
@@ -40,4 +48,9 @@ pub(crate) trait Replicas: 'static {
 
     /// Runs the replicas, in the background of the node.
     async fn run(&self, cx: &Context);
+}
+
+/// Returns the error of a node that has lost its replica since it was asked.
+pub(crate) fn no_replica() -> Error {
+    Error::timeout("the shard has left this node")
 }

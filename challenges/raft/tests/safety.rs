@@ -91,6 +91,7 @@ impl Schedule {
         let config = Config {
             message_bytes_max: 12,
             pipeline_max: 8,
+            local_snapshots: seed % 2 == 1,
             ..Config::default()
         };
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

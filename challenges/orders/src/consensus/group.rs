@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::replacement::Replacement;
-use crate::shop::{Command, Output, Shard, ShardId};
+use crate::archive::Archive;
+use crate::shop::{self, Command, Order, Output, Shard, ShardId, order_key};
 
 /// Time without requests after which a group goes to sleep. Failover takes longer in a sleeping
 /// group, since nothing notices that its leader is dead before a request waits for it.
@@ -30,12 +31,22 @@ pub(super) struct Sleep {
     index: Index,
 }
 
+/// Numbers of records in memory.
+pub(super) struct Counts {
+    /// Records that may leave memory, approximately.
+    pub(super) idle: usize,
+    /// Records that a command has used lately, or that must stay.
+    pub(super) in_use: usize,
+}
+
 /// A replica of a shard.
 pub(super) struct Group {
     id: ShardId,
     raft: Raft<Command>,
     shard: Shard,
     applied: Index,
+    /// Time of the last command for each key. Records that were not used for long are missing.
+    used: BTreeMap<String, Duration>,
     /// Commands that this node proposed, with the term in which it led.
     proposed: BTreeMap<Index, (Term, oneshot::Sender<Output>)>,
     reads: BTreeMap<ReadId, oneshot::Sender<()>>,
@@ -60,6 +71,7 @@ impl Group {
             raft,
             shard: Shard::new(id),
             applied: 0,
+            used: BTreeMap::new(),
             proposed: BTreeMap::new(),
             reads: BTreeMap::new(),
             confirmed: Vec::new(),
@@ -134,12 +146,17 @@ impl Group {
 
     /// Returns what is to be done in this turn, if there is anything. Passes notes for the node's log
     /// to `log`.
+    ///
+    /// # Errors
+    ///
+    /// The archive cannot be read.
     pub(super) fn turn(
         &mut self,
         now: Duration,
         is_tick: bool,
+        archive: &Archive,
         log: impl Fn(&str),
-    ) -> Option<Work<Command>> {
+    ) -> io::Result<Option<Work<Command>>> {
         if is_tick && !self.is_asleep {
             self.raft.tick(now);
             let replacement = self.replacement.as_mut();
@@ -149,7 +166,25 @@ impl Group {
             self.reads.retain(|_, reader| !reader.is_closed());
             self.has_input = true;
         }
-        std::mem::take(&mut self.has_input).then(|| self.raft.output())
+        if !std::mem::take(&mut self.has_input) {
+            return Ok(None);
+        }
+        if let Some(snapshot) = self.raft.snapshot_to_provide() {
+            let data = self.whole_state(&snapshot.data, archive)?;
+            self.raft.provide_snapshot(data.into());
+        }
+        Ok(Some(self.raft.output()))
+    }
+
+    /// Adds to a snapshot of this replica what the archive has of the shard.
+    fn whole_state(&self, data: &str, archive: &Archive) -> io::Result<String> {
+        let mut shard: Shard = serde_json::from_str(data)?;
+        for (key, record) in archive.records_of(self.id)? {
+            if !shard.holds(&key) {
+                shard.restore(key, record);
+            }
+        }
+        Ok(serde_json::to_string(&shard)?)
     }
 
     /// Returns the leader's request to sleep, with which it accompanies its messages.
@@ -192,23 +227,102 @@ impl Group {
         }
     }
 
-    /// Replaces the applied entries by a snapshot. Returns the records that replace the log.
-    pub(super) fn compact(&mut self) -> io::Result<Vec<Record<Command>>> {
+    /// Removes records without use from memory, which the archive must have, and replaces the applied
+    /// entries by a snapshot. Does neither if `keeps_snapshot`. Returns the records that replace the
+    /// log.
+    pub(super) fn compact(&mut self, keeps_snapshot: bool) -> io::Result<Vec<Record<Command>>> {
+        let snapshot = self.raft.persistent().snapshot.clone();
+        if let Some(snapshot) = snapshot.filter(|_| keeps_snapshot) {
+            let index = snapshot.last_included_index;
+            return Ok(self.raft.compact(index, snapshot.data));
+        }
+        let idle: Vec<String> = self.idle_records().map(|(key, _)| key.clone()).collect();
+        for key in idle {
+            self.shard.evict(&key);
+        }
         let data = serde_json::to_string(&self.shard)?;
         Ok(self.raft.compact(self.applied, data.into()))
     }
 
+    /// Forgets when records were used for the last time, if that was `idle` ago or longer.
+    pub(super) fn forget_use_before(&mut self, now: Duration, idle: Duration) {
+        self.used.retain(|_, at| now < *at + idle);
+    }
+
+    /// Returns the records in memory that are not known to be in use.
+    pub(super) fn idle_records(&self) -> impl Iterator<Item = (&String, &shop::Record)> {
+        let records = self.shard.closed_records();
+        records.filter(|(key, _)| !self.used.contains_key(*key))
+    }
+
+    /// Counts the records in memory.
+    pub(super) fn count_records(&mut self, now: Duration, idle: Duration) -> Counts {
+        self.forget_use_before(now, idle);
+        let all = self.shard.record_count();
+        let in_use = match self.raft.is_sending_snapshot() {
+            true => all,
+            false => self.used.len() + self.shard.open_orders().count(),
+        };
+        Counts {
+            in_use,
+            idle: all.saturating_sub(in_use),
+        }
+    }
+
+    /// Returns an order of this home shard.
+    ///
+    /// # Errors
+    ///
+    /// The archive cannot be read.
+    pub(super) fn order(&self, archive: &Archive, order: &str) -> io::Result<Option<Order>> {
+        let key = order_key(order);
+        if self.shard.holds(&key) {
+            return Ok(self.shard.order(order).cloned());
+        }
+        let record = archive.get(self.id, &key)?;
+        Ok(record.and_then(shop::Record::into_order))
+    }
+
+    /// Executes a command, for which its record comes back from the archive.
+    fn execute(
+        &mut self,
+        now: Duration,
+        archive: &Archive,
+        command: &Command,
+    ) -> io::Result<Output> {
+        let key = command.key();
+        if !self.shard.holds(&key)
+            && let Some(record) = archive.get(self.id, &key)?
+        {
+            self.shard.restore(key.clone(), record);
+        }
+        self.used.insert(key, now);
+        Ok(self.shard.apply(command))
+    }
+
     /// Applies what is committed, and answers requests.
-    pub(super) fn apply(&mut self, work: Work<Command>) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// The archive cannot be read, or a snapshot is not one of a shard.
+    pub(super) fn apply(
+        &mut self,
+        now: Duration,
+        archive: &Archive,
+        work: Work<Command>,
+    ) -> io::Result<()> {
         if let Some(snapshot) = work.snapshot {
             self.shard = serde_json::from_str(&snapshot.data)?;
             self.applied = snapshot.last_included_index;
+            self.used.clear();
             // The outcomes of these commands are not known here; their clients ask again.
             self.proposed = self.proposed.split_off(&(self.applied + 1));
         }
         for entry in work.committed {
             self.applied = entry.index;
-            let output = entry.command.map(|command| self.shard.apply(&command));
+            let command = entry.command.as_ref();
+            let output = command.map(|command| self.execute(now, archive, command));
+            let output = output.transpose()?;
             let proposed = self.proposed.remove(&entry.index);
             if let (Some(output), Some((term, client))) = (output, proposed)
                 && term == entry.term

@@ -3,6 +3,7 @@
 
 mod group;
 mod replacement;
+mod storage;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::prelude::*;
-use raft::{Config, Disk, Output as Work, Packet, Persistent, Raft, ReadId, Record, Rpc, Wal};
+use raft::{Config, Disk, Output as Work, Packet, Persistent, Raft, ReadId, Rpc, Wal};
 use rand::RngExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
@@ -21,18 +22,17 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::group::{Group, Sleep};
 use self::replacement::Replacement;
+use self::storage::{Merged, Recovered, take_records};
 use crate::Options;
+use crate::archive::{Archive, Files};
 use crate::placement::Placement;
-use crate::replicas::Replicas;
-use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
+use crate::replicas::{Replicas, no_replica};
+use crate::shop::{Command, Order, OrderForm, Output, Shard, ShardId};
 
 /// Period at which all groups check their deadlines. They do so together, so that the heartbeats of
 /// all groups to a node share a message. Half of Raft's heartbeat interval; a longer one delays
 /// heartbeats, a shorter one spreads them over more messages.
 const TICK_INTERVAL: Duration = Duration::from_millis(50);
-
-/// A change to the persistent state of a group.
-type GroupRecord = (ShardId, Record<Command>);
 
 /// A message from one node to another, for all groups that they have in common. On the wire:
 /// `{"type": "raft", "packets": [[shard, packet], …]}`.
@@ -63,6 +63,12 @@ pub(crate) struct Groups {
     placements: BTreeMap<ShardId, Placement>,
     replace_after: Option<Duration>,
     wal: Cell<Option<Wal>>,
+    archive: RefCell<Archive>,
+    merged: Merged,
+    /// Time without commands after which a record leaves memory.
+    idle: Duration,
+    /// Time at which records without use are counted next.
+    idle_check_at: Cell<Duration>,
     last_read: Cell<ReadId>,
     /// Requests to sleep that this node has followed and not yet answered.
     consents: RefCell<BTreeMap<NodeId, Vec<Sleep>>>,
@@ -80,22 +86,25 @@ impl Groups {
     pub(crate) fn new(
         cx: &Context,
         disk: impl Disk,
+        files: impl Files,
         placements: BTreeMap<ShardId, Placement>,
         options: &Options,
     ) -> Result<Self> {
-        let mut recovered: BTreeMap<ShardId, Persistent<Command>> = BTreeMap::new();
-        let replay = |(shard, record): GroupRecord| {
-            recovered.entry(shard).or_default().replay(record);
-        };
-        let (wal, remark) = Wal::recover_records(Box::new(disk), options.log_bytes_min, replay)?;
-        if let Some(remark) = remark {
-            cx.log(&remark);
-        }
+        let recovered = storage::recover(cx, disk, files, options.log_bytes_min)?;
+        let Recovered {
+            wal,
+            archive,
+            groups: mut recovered,
+        } = recovered;
         let groups = Self {
             groups: RefCell::default(),
             placements,
             replace_after: options.replace_after,
             wal: Cell::new(Some(wal)),
+            archive: RefCell::new(archive),
+            merged: Merged::default(),
+            idle: options.idle,
+            idle_check_at: Cell::default(),
             last_read: Cell::new(0),
             consents: RefCell::default(),
             arrived: Notify::new(),
@@ -117,7 +126,11 @@ impl Groups {
             return;
         };
         let (id, first, seed) = (cx.id().into(), &placement.first, cx.rng().random());
-        let raft = Raft::new(id, first, Config::default(), seed, persistent);
+        let config = Config {
+            local_snapshots: true,
+            ..Config::default()
+        };
+        let raft = Raft::new(id, first, config, seed, persistent);
         let replacement = self.replace_after.map(|replace_after| Replacement {
             replace_after,
             size: first.len(),
@@ -178,14 +191,13 @@ impl Groups {
                 yield_now().await;
                 tick_at = Instant::now() + TICK_INTERVAL;
             }
-            let mut work = self.take_work(cx, is_tick);
+            let mut work = self.take_work(cx, is_tick)?;
             let records = take_records(&mut work);
             self.during_write(cx, wal.write(records)).await?;
             self.send(cx, &mut work);
             self.apply(work)?;
-            if wal.is_long() {
-                let records = self.compact()?;
-                self.during_write(cx, wal.rewrite(records)).await?;
+            if wal.is_long() || is_tick && self.has_many_idle_records() {
+                self.compact(cx, wal).await?;
             }
             tokio::select! {
                 biased;
@@ -238,33 +250,24 @@ impl Groups {
         send(cx, &messages);
     }
 
-    fn take_work(&self, cx: &Context, is_tick: bool) -> Vec<(ShardId, Work<Command>)> {
-        let now = self.start.elapsed();
+    fn take_work(&self, cx: &Context, is_tick: bool) -> io::Result<Vec<(ShardId, Work<Command>)>> {
+        let (now, archive) = (self.start.elapsed(), self.archive.borrow());
         let mut work = Vec::new();
         for (shard, group) in &mut *self.groups.borrow_mut() {
-            let turn = group.turn(now, is_tick, |note| cx.log(note));
+            let turn = group.turn(now, is_tick, &archive, |note| cx.log(note))?;
             work.extend(turn.map(|work| (*shard, work)));
         }
-        work
+        Ok(work)
     }
 
     fn apply(&self, work: Vec<(ShardId, Work<Command>)>) -> io::Result<()> {
+        let (now, archive) = (self.start.elapsed(), self.archive.borrow());
         let mut groups = self.groups.borrow_mut();
         for (shard, work) in work {
             let group = groups.get_mut(&shard).expect("groups do not leave a node");
-            group.apply(work)?;
+            group.apply(now, &archive, work)?;
         }
         Ok(())
-    }
-
-    /// Replaces the applied entries of all groups by snapshots. Returns the records that replace the
-    /// log file.
-    fn compact(&self) -> io::Result<Vec<GroupRecord>> {
-        let mut records = Vec::new();
-        for (shard, group) in &mut *self.groups.borrow_mut() {
-            records.extend(group.compact()?.into_iter().map(|record| (*shard, record)));
-        }
-        Ok(records)
     }
 }
 
@@ -294,6 +297,13 @@ impl Replicas for Groups {
         let groups = self.groups.borrow();
         let group = groups.get(&shard).filter(|it| it.raft().is_member());
         group.map(|group| view(group.shard()))
+    }
+
+    fn order(&self, shard: ShardId, order: &str) -> Result<Option<Order>> {
+        let (groups, archive) = (self.groups.borrow(), self.archive.borrow());
+        let group = groups.get(&shard).filter(|it| it.raft().is_member());
+        let found = group.ok_or_else(no_replica)?.order(&archive, order);
+        found.map_err(|e| Error::crash(format!("the archive cannot be read: {e}")))
     }
 
     fn members(&self, shard: ShardId) -> Vec<NodeId> {
@@ -342,13 +352,4 @@ fn send(cx: &Context, messages: &Messages) {
     for (to, message) in messages {
         cx.send(to, &Outgoing::Raft(message));
     }
-}
-
-fn take_records(work: &mut [(ShardId, Work<Command>)]) -> Vec<GroupRecord> {
-    let mut all = Vec::new();
-    for (shard, work) in work {
-        let records = std::mem::take(&mut work.records).into_iter();
-        all.extend(records.map(|record| (*shard, record)));
-    }
-    all
 }

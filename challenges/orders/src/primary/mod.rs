@@ -26,8 +26,8 @@ use tokio::time::{Instant, sleep};
 
 use self::replica::Replica;
 pub use self::replica::Version;
-use crate::replicas::Replicas;
-use crate::shop::{Command, OrderForm, Output, Shard, ShardId};
+use crate::replicas::{Replicas, no_replica};
+use crate::shop::{Command, Order, OrderForm, Output, Shard, ShardId};
 
 /// Period of the heartbeats from every node to every other.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(400);
@@ -303,6 +303,11 @@ impl Replicas for Copies {
     fn view<T>(&self, shard: ShardId, view: impl FnOnce(&Shard) -> T) -> Option<T> {
         let replicas = self.0.replicas.borrow();
         replicas.get(&shard).map(|replica| view(replica.shard()))
+    }
+
+    fn order(&self, shard: ShardId, order: &str) -> Result<Option<Order>> {
+        let order = self.view(shard, |shard| shard.order(order).cloned());
+        order.ok_or_else(no_replica)
     }
 
     fn members(&self, shard: ShardId) -> Vec<NodeId> {

@@ -1,11 +1,12 @@
 //! The state of a shard and what each command does to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, OrderForm, Output, PaymentStatus, Quantities, ShardId};
+use super::record::{Part, order_key, order_of, restock_key};
+use super::{Command, Order, OrderForm, Output, PaymentStatus, Record, ShardId};
 
 /// A product: its stock and what was sold of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,34 +21,14 @@ pub struct Product {
     pub sold: u64,
 }
 
-/// An order at its home shard.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
-    /// The decision, once the order is settled at all shards.
-    pub accepted: Option<bool>,
-    /// Payments in order of arrival. The first one pays an accepted order.
-    pub payments: Vec<String>,
-}
-
-/// What a shard did for an order that takes products from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Part {
-    Reserved,
-    Refused,
-    Sold,
-    Released,
-}
-
 /// The state of a shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     id: ShardId,
     products: BTreeMap<String, Product>,
-    restocks: BTreeSet<String>,
-    parts: BTreeMap<String, Part>,
-    /// Orders of which this is the home shard.
-    orders: BTreeMap<String, Order>,
+    /// What is stored under the ids of requests, by key. The owner may take records out that no
+    /// command needs ([`evict`](Self::evict)).
+    records: BTreeMap<String, Record>,
     /// Orders that are not brought to their end: at the home shard until they are decided, at
     /// another shard until it has settled its part.
     open: BTreeMap<String, Rc<OrderForm>>,
@@ -62,7 +43,8 @@ impl Shard {
         }
     }
 
-    /// Applies a command and returns its outcome.
+    /// Applies a command and returns its outcome. If a record of the command's [key](Command::key)
+    /// was taken out before, it must have been [restored](Self::restore).
     pub fn apply(&mut self, command: &Command) -> Output {
         match command {
             Command::Restock {
@@ -70,7 +52,8 @@ impl Shard {
                 product,
                 quantity,
             } => {
-                if self.restocks.insert(restock.clone()) {
+                let key = restock_key(restock);
+                if self.records.insert(key, Record::default()).is_none() {
                     self.products.entry(product.clone()).or_default().stock += quantity;
                 }
                 Output::Done
@@ -101,7 +84,34 @@ impl Shard {
 
     /// Returns an order of this home shard.
     pub fn order(&self, order: &str) -> Option<&Order> {
-        self.orders.get(order)
+        self.records.get(&order_key(order))?.order.as_ref()
+    }
+
+    /// Returns whether the shard has a record of this key in memory.
+    pub fn holds(&self, key: &str) -> bool {
+        self.records.contains_key(key)
+    }
+
+    /// Returns the number of records in memory.
+    pub fn record_count(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Returns the records in memory that may be taken out, with their keys: all but those of orders
+    /// that are not brought to their end.
+    pub fn closed_records(&self) -> impl Iterator<Item = (&String, &Record)> {
+        let is_open = |key: &str| order_of(key).is_some_and(|order| self.open.contains_key(order));
+        self.records.iter().filter(move |(key, _)| !is_open(key))
+    }
+
+    /// Takes a record out of memory. The owner keeps it and puts it back before a command needs it.
+    pub fn evict(&mut self, key: &str) -> Option<Record> {
+        self.records.remove(key)
+    }
+
+    /// Puts a record back that was taken out.
+    pub fn restore(&mut self, key: String, record: Record) {
+        self.records.insert(key, record);
     }
 
     /// Returns an order that is not brought to its end, as far as this shard knows.
@@ -115,12 +125,12 @@ impl Shard {
     }
 
     fn begin(&mut self, form: &Rc<OrderForm>) -> Output {
-        let order = self.orders.entry(form.order.clone()).or_default();
+        let order = self.order_mut(&form.order);
         if let Some(accepted) = order.accepted {
             return Output::Decided(accepted);
         }
-        let is_reserved = !form.parts.contains_key(&self.id) || self.reserve(form);
-        if form.parts.keys().all(|shard| *shard == self.id) {
+        let is_reserved = form.part(self.id).is_none() || self.reserve(form);
+        if form.shards().all(|shard| shard == self.id) {
             self.decide(&form.order, is_reserved);
             return Output::Decided(is_reserved);
         }
@@ -129,24 +139,23 @@ impl Shard {
     }
 
     fn reserve(&mut self, form: &Rc<OrderForm>) -> bool {
-        if let Some(part) = self.parts.get(&form.order) {
+        if let Some(part) = self.part(&form.order) {
             return matches!(part, Part::Reserved | Part::Sold);
         }
-        let none = Quantities::new();
-        let quantities = form.parts.get(&self.id).unwrap_or(&none);
-        let is_available = quantities.iter().all(|(product, quantity)| {
+        let quantities = || form.part(self.id).into_iter().flatten();
+        let is_available = quantities().all(|(product, quantity)| {
             let product = self.product(product);
             product.stock - product.reserved >= *quantity
         });
         if !is_available {
-            self.parts.insert(form.order.clone(), Part::Refused);
+            self.set_part(&form.order, Part::Refused);
             return false;
         }
-        for (product, quantity) in quantities {
+        for (product, quantity) in quantities() {
             let product = self.products.entry(product.clone()).or_default();
             product.reserved += quantity;
         }
-        self.parts.insert(form.order.clone(), Part::Reserved);
+        self.set_part(&form.order, Part::Reserved);
         if !form.spans_shards() {
             self.release(form, true);
         }
@@ -157,12 +166,10 @@ impl Shard {
 
     fn settle(&mut self, order: &str, accepted: bool) {
         let form = self.open.get(order).cloned();
-        match (self.parts.get(order), &form) {
+        match (self.part(order), &form) {
             (Some(Part::Reserved), Some(form)) => self.release(form, accepted),
             // The order is released before its reservation arrives, which must then be refused.
-            (None, _) if !accepted => {
-                self.parts.insert(order.to_owned(), Part::Released);
-            }
+            (None, _) if !accepted => self.set_part(order, Part::Released),
             _ => {}
         }
         if form.is_some_and(|form| form.home != self.id) {
@@ -172,7 +179,7 @@ impl Shard {
 
     /// Ends a reservation, by a sale or without one.
     fn release(&mut self, form: &OrderForm, is_sale: bool) {
-        for (product, quantity) in form.parts.get(&self.id).into_iter().flatten() {
+        for (product, quantity) in form.part(self.id).into_iter().flatten() {
             let product = self.products.entry(product.clone()).or_default();
             product.reserved -= quantity;
             if is_sale {
@@ -185,26 +192,42 @@ impl Shard {
             true => Part::Sold,
             false => Part::Released,
         };
-        self.parts.insert(form.order.clone(), part);
+        self.set_part(&form.order, part);
     }
 
     fn decide(&mut self, order: &str, accepted: bool) {
         self.open.remove(order);
-        let order = self.orders.entry(order.to_owned()).or_default();
+        let order = self.order_mut(order);
         order.accepted.get_or_insert(accepted);
     }
 
     fn pay(&mut self, id: &str, payment: &str) -> Output {
-        let order = self.orders.entry(id.to_owned()).or_default();
+        let is_open = self.open.contains_key(id);
+        let order = self.order_mut(id);
         if !order.payments.iter().any(|known| known == payment) {
             order.payments.push(payment.to_owned());
         }
         let is_first = order.payments.first().is_some_and(|first| first == payment);
         Output::Payment(match order.accepted {
-            None if self.open.contains_key(id) => return Output::Undecided,
+            None if is_open => return Output::Undecided,
             None => PaymentStatus::Held,
             Some(true) if is_first => PaymentStatus::Paid,
             Some(_) => PaymentStatus::Refunded,
         })
+    }
+
+    fn part(&self, order: &str) -> Option<Part> {
+        self.records.get(&order_key(order))?.part
+    }
+
+    fn set_part(&mut self, order: &str, part: Part) {
+        let record = self.records.entry(order_key(order)).or_default();
+        record.part = Some(part);
+    }
+
+    /// Returns an order of this home shard, which may be new.
+    fn order_mut(&mut self, order: &str) -> &mut Order {
+        let record = self.records.entry(order_key(order)).or_default();
+        record.order.get_or_insert_default()
     }
 }

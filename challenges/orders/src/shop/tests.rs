@@ -1,5 +1,10 @@
 //! What commands do, alone and repeated.
 
+use std::collections::BTreeMap;
+
+use eddy::seed::Seed;
+use rand::RngExt;
+
 use super::*;
 
 fn form(order: &str, home: ShardId, parts: &[(ShardId, u64)]) -> Rc<OrderForm> {
@@ -159,4 +164,63 @@ fn first_held_payment_pays_order_once_it_is_accepted() {
     assert_eq!(pay(&mut shard, "y1"), Output::Payment(PaymentStatus::Paid));
     let refunded = Output::Payment(PaymentStatus::Refunded);
     assert_eq!(pay(&mut shard, "y2"), refunded);
+}
+
+/// Draws a command for one of a few orders, restocks and payments, possible or not.
+fn draw(rng: &mut impl rand::Rng) -> Command {
+    let mut id = |kind: char, count: u32| format!("{kind}{}", rng.random_range(0..count));
+    let (order, payment, restock) = (id('o', 12), id('y', 3), id('r', 12));
+    let number: u64 = order[1..].parse().expect("a number");
+    // An order is the same whenever it is repeated.
+    let parts = match number % 3 {
+        0 => vec![(1, 1 + number % 2)],
+        1 => vec![(1, 1), (2, 1)],
+        _ => vec![(2, 1)],
+    };
+    let home = 1 + (number % 2) as ShardId;
+    let accepted = rng.random_bool(0.7);
+    match rng.random_range(0..6) {
+        0 => Command::Restock {
+            restock,
+            product: "p".into(),
+            quantity: 1,
+        },
+        1 => Command::Begin(form(&order, home, &parts)),
+        2 => Command::Reserve(form(&order, home, &parts)),
+        3 => Command::Settle { order, accepted },
+        4 => Command::Decide { order, accepted },
+        _ => Command::Pay { order, payment },
+    }
+}
+
+#[test]
+fn records_that_leave_memory_and_return_change_no_outcome() {
+    for seed in 0..50 {
+        let mut rng = Seed(seed).stream("commands");
+        let (mut whole, mut partial) = (shard_with(3), shard_with(3));
+        let mut outside: BTreeMap<String, Record> = BTreeMap::new();
+        for _ in 0..300 {
+            let command = draw(&mut rng);
+            let key = command.key();
+            if let Some(record) = outside.remove(&key) {
+                partial.restore(key, record);
+            }
+            assert_eq!(
+                whole.apply(&command),
+                partial.apply(&command),
+                "{command:?}"
+            );
+            let closed = partial.closed_records().map(|(key, _)| key.clone());
+            let leaving: Vec<String> = closed.filter(|_| rng.random_bool(0.3)).collect();
+            for key in leaving {
+                let record = partial.evict(&key).expect("it is in memory");
+                outside.insert(key, record);
+            }
+        }
+        assert!(!outside.is_empty());
+        for (key, record) in outside {
+            partial.restore(key, record);
+        }
+        assert_eq!(whole, partial);
+    }
 }

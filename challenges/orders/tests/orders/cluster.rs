@@ -1,11 +1,14 @@
 //! Clusters of each strategy.
 
+#![allow(dead_code, reason = "each user needs a part of this module")]
+
 use std::time::Duration;
 
 use eddy::net::Latency;
 use eddy::simulation::{Load, Simulation, ms, secs};
 use eddy::workload;
 use glomers::{Context, Error, Result};
+use orders::archive::MemoryFiles;
 use orders::{Options, Orders};
 use raft::Disks;
 
@@ -23,11 +26,21 @@ pub enum Strategy {
     Sharded,
 }
 
-/// Makes the nodes of a cluster.
+/// Makes the nodes of a cluster. Its archives are on disks of their own.
 pub fn nodes(
     strategy: Strategy,
     options: Options,
     disks: Disks,
+) -> impl Fn(&Context) -> Result<Orders> + Clone + use<> {
+    nodes_with_files(strategy, options, disks, MemoryFiles::new(SYNC))
+}
+
+/// Makes the nodes of a cluster whose archives are in these files.
+pub fn nodes_with_files(
+    strategy: Strategy,
+    options: Options,
+    disks: Disks,
+    files: MemoryFiles,
 ) -> impl Fn(&Context) -> Result<Orders> + Clone + use<> {
     move |cx: &Context| {
         Ok::<_, Error>(match strategy {
@@ -35,7 +48,7 @@ pub fn nodes(
             Strategy::Ring => Orders::ring(cx, &options),
             Strategy::Sharded => {
                 let disk = disks.open(cx.id(), &mut cx.rng());
-                Orders::sharded(cx, disk, &options)?
+                Orders::sharded(cx, disk, files.of(cx.id()), &options)?
             }
         })
     }
@@ -47,8 +60,18 @@ pub fn cluster(
     strategy: Strategy,
     options: Options,
 ) -> Simulation {
+    cluster_of(5, seed, strategy, options)
+}
+
+/// Nodes that are [`LATENCY`] apart.
+pub fn cluster_of(
+    count: usize,
+    seed: impl Into<eddy::seed::Seed>,
+    strategy: Strategy,
+    options: Options,
+) -> Simulation {
     Simulation::new(seed)
-        .nodes(5, nodes(strategy, options, Disks::new(SYNC)))
+        .nodes(count, nodes(strategy, options, Disks::new(SYNC)))
         .latency(Latency::constant(LATENCY))
 }
 

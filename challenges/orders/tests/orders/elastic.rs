@@ -5,12 +5,10 @@ use std::time::Duration;
 use eddy::edn::Value;
 use eddy::history::Kind;
 use eddy::nemesis::{Fault, Kill, Partition, Target};
-use eddy::simulation::{Run, Simulation, for_seeds, secs};
+use eddy::simulation::{Run, for_seeds, secs};
 use orders::Options;
-use raft::Disks;
 
-use crate::cluster::{LATENCY, SYNC, Strategy, load, nodes};
-use eddy::net::Latency;
+use crate::cluster::{Strategy, cluster, cluster_of, load};
 
 /// Five nodes hold the shards, two are spares.
 const NODES: usize = 7;
@@ -26,11 +24,12 @@ fn run(seed: eddy::seed::Seed, replace_after: Option<Duration>) -> Run {
     let options = Options {
         spares: 2,
         replace_after,
+        // Spares are sent orders that have left memory.
+        idle: secs(1),
+        log_bytes_min: 20_000,
         ..Options::default()
     };
-    let mut simulation = Simulation::new(seed)
-        .nodes(NODES, nodes(Strategy::Sharded, options, Disks::new(SYNC)))
-        .latency(Latency::constant(LATENCY));
+    let mut simulation = cluster_of(NODES, seed, Strategy::Sharded, options);
     for (node, at) in DEAD {
         let kill = Kill::of(Target::Node(node)).between(at, END);
         simulation = simulation.nemesis(kill);
@@ -108,9 +107,7 @@ fn node_that_returns_after_its_replacement_answers_correctly() {
             replace_after: Some(secs(1)),
             ..Options::default()
         };
-        let run = Simulation::new(seed)
-            .nodes(5, nodes(Strategy::Sharded, options, Disks::new(SYNC)))
-            .latency(Latency::constant(LATENCY))
+        let run = cluster(seed, Strategy::Sharded, options)
             .nemesis(Partition::one().every(secs(6)))
             .run(load().time_limit(secs(24)));
         run.assert_valid();

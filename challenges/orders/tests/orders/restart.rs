@@ -1,41 +1,11 @@
 //! What a node replays when it restarts.
 
-use std::collections::BTreeMap;
-
-use eddy::seed::Seed;
 use eddy::simulation::Simulation;
 use orders::Options;
-use orders::shop::{Command, ShardId};
-use raft::{Disks, Record, Wal};
+use raft::Disks;
 
 use crate::cluster::{SYNC, Strategy, load, nodes};
-
-/// The records of one shard on a disk.
-#[derive(Debug, Default)]
-struct OnDisk {
-    /// Index of the last entry of the snapshot.
-    snapshot: u64,
-    /// Number of entries after the snapshot.
-    after: u64,
-    /// Number of entries that the snapshot includes.
-    before: u64,
-}
-
-fn read(disks: &Disks, node: &str) -> BTreeMap<ShardId, OnDisk> {
-    let mut shards: BTreeMap<ShardId, OnDisk> = BTreeMap::new();
-    let disk = disks.open(node, &mut Seed(0).stream("disk"));
-    let replay = |(shard, record): (ShardId, Record<Command>)| {
-        let shard = shards.entry(shard).or_default();
-        match record {
-            Record::Snapshot(snapshot) => shard.snapshot = snapshot.last_included_index,
-            Record::Entry(entry) if entry.index <= shard.snapshot => shard.before += 1,
-            Record::Entry(_) => shard.after += 1,
-            Record::Term { .. } => {}
-        }
-    };
-    Wal::recover_records(Box::new(disk), 0, replay).expect("an intact disk");
-    shards
-}
+use crate::on_disk::{OnDisk, read};
 
 /// The log begins with the snapshots of all shards, so a restarted node applies only entries that came
 /// after them.

@@ -15,7 +15,7 @@ fn swarm() -> Swarm {
         .time_limit(secs(15), secs(4))
 }
 
-/// Logs are short, so that snapshots are frequent, and disks lose what was not synced. In half of the runs,
+/// Logs are short, so that snapshots are frequent, orders leave memory soon, and disks lose what was not synced. In half of the runs,
 /// nodes that do not answer are replaced, also if they only were slow.
 fn run(drawn: &Configuration) -> Run {
     let mut rng = drawn.rng();
@@ -27,11 +27,13 @@ fn run(drawn: &Configuration) -> Run {
         replace_after: rng
             .random_bool(0.5)
             .then(|| ms(rng.random_range(200..4_000))),
+        idle: ms(rng.random_range(0..3_000)),
         ..Options::default()
     };
     let note = format!(
-        "syncs of {sync:?}, {} shards, logs from {} bytes, {} spares, replacement after {:?}",
-        options.shards, options.log_bytes_min, options.spares, options.replace_after
+        "syncs of {sync:?}, {} shards, logs from {} bytes, {} spares, replacement after {:?}, \
+         idle after {:?}",
+        options.shards, options.log_bytes_min, options.spares, options.replace_after, options.idle
     );
     let nodes = nodes(Strategy::Sharded, options, Disks::new(sync));
     let simulation = drawn.simulation().nodes(drawn.nodes, nodes).note(note);

@@ -39,6 +39,11 @@ impl FileDisk {
             file: Arc::new(file),
         })
     }
+
+    /// Returns the directory of the node, in which it may keep other files beside its log.
+    pub fn dir(&self) -> &Path {
+        parent(&self.path)
+    }
 }
 
 impl Disk for FileDisk {

@@ -33,6 +33,7 @@ mod step;
 
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use glomers::NodeId;
@@ -65,6 +66,9 @@ pub struct Config {
     /// Maximum duration of a write to disk during which a server still sends heartbeats and answers
     /// them. A leader whose disk takes longer is replaced.
     pub slow_write_limit: Duration,
+    /// True if the data of snapshots names files of this server, so that other servers cannot read it.
+    /// The driver then provides the data to send: [`Raft::snapshot_to_provide`].
+    pub local_snapshots: bool,
 }
 
 impl Default for Config {
@@ -76,6 +80,7 @@ impl Default for Config {
             message_bytes_max: 64 * 1024,
             pipeline_max: 4096,
             slow_write_limit: Duration::from_secs(3),
+            local_snapshots: false,
         }
     }
 }
@@ -144,6 +149,8 @@ pub struct Raft<C> {
     election_deadline: Duration,
     /// A snapshot of which some chunks have arrived.
     incoming: Option<IncomingSnapshot>,
+    /// Data that the driver has provided to be sent, and the index of the snapshot.
+    provided: Option<(Index, Rc<str>)>,
 
     output: Output<C>,
     /// Messages that may be sent while the last output is being written.
@@ -192,6 +199,7 @@ impl<C: Command> Raft<C> {
             leader_heard_at: None,
             election_deadline: Duration::ZERO,
             incoming: None,
+            provided: None,
             output: Output::default(),
             prompt: Vec::new(),
             delayed: None,
@@ -217,6 +225,7 @@ impl<C: Command> Raft<C> {
     /// have passed. Messages that have already arrived must be [stepped](Self::step) before.
     pub fn tick(&mut self, now: Duration) {
         self.advance_clock(now);
+        self.drop_unused_data();
         match &self.role {
             Role::Leader(_) => self.check_quorum(),
             Role::Follower | Role::Candidate(_) if self.now >= self.election_deadline => {

@@ -154,6 +154,10 @@ impl Cluster {
     pub fn begin_write(&mut self, i: usize) {
         let server = &mut self.servers[i];
         if let (Some(raft), None) = (&mut server.raft, &server.writing) {
+            if let Some(snapshot) = raft.snapshot_to_provide() {
+                let state = state_of(i, &snapshot.data);
+                raft.provide_snapshot(text_of(&state).into());
+            }
             server.writing = Some(raft.output());
         }
     }
@@ -189,7 +193,7 @@ impl Cluster {
         self.send(i, &output.messages);
         let server = &mut self.servers[i];
         if let Some(snapshot) = &output.snapshot {
-            server.state = serde_json::from_str(&snapshot.data).expect("a snapshot of this state");
+            server.state = state_of(i, &snapshot.data);
             server.applied = snapshot.last_included_index;
         }
         for entry in &output.committed {
@@ -218,7 +222,10 @@ impl Cluster {
     /// Replaces a server's applied entries by a snapshot, between two writes.
     pub fn compact(&mut self, i: usize) {
         let server = &mut self.servers[i];
-        let data = serde_json::to_string(&server.state).expect("strings are JSON");
+        let data = match self.config.local_snapshots {
+            true => format!("of server {i}: {}", text_of(&server.state)),
+            false => text_of(&server.state),
+        };
         if let Some(raft) = &mut server.raft {
             assert!(server.writing.is_none(), "a write is in progress");
             server.disk = raft.compact(server.applied, data.into());
@@ -230,4 +237,20 @@ impl Cluster {
         let number = self.names.iter().position(|n| **n == *name);
         number.unwrap_or_else(|| panic!("there is no server {name}"))
     }
+}
+
+/// Serialises the state of a server.
+fn text_of(state: &[String]) -> String {
+    serde_json::to_string(state).expect("strings are JSON")
+}
+
+/// Reads the data of a snapshot on server `i`.
+///
+/// # Panics
+///
+/// Panics if the data is local to another server.
+fn state_of(i: usize, data: &str) -> Vec<String> {
+    let own = format!("of server {i}: ");
+    let text = data.strip_prefix(&own).unwrap_or(data);
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("server {i} cannot read {data}: {e}"))
 }
