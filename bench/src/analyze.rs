@@ -71,7 +71,10 @@ impl Job {
     pub fn perform(&self) -> Result<String> {
         let shape = Shape::named(&self.shape).context("there is no such history")?;
         let (history, workload) = (shape.history(self.operations), shape.workload());
-        let values: u64 = history.iter().map(|operation| scalars(&operation.value)).sum();
+        let values: u64 = history
+            .iter()
+            .map(|operation| scalars(&operation.value))
+            .sum();
         let settings = Settings::of_history(&*workload);
         let before = status("VmRSS")?;
         // From here on, the peak is that of the checkers.
@@ -98,7 +101,10 @@ impl Job {
         command.args(["--judge", &format!("{shape}:{operations}")]);
         let output = command.output().context("restarting this program")?;
         let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{shape}, {operations} operations: {errors}");
+        ensure!(
+            output.status.success(),
+            "{shape}, {operations} operations: {errors}"
+        );
         let figures = String::from_utf8(output.stdout)?;
         let figures: Vec<f64> = figures
             .split_whitespace()
@@ -151,7 +157,9 @@ pub fn measure(names: &[String], sizes: &[usize], rounds: u32) -> Result<bool> {
             are_met &= measure_shape(shape, sizes, rounds)?;
         }
     }
-    println!("targets: slope ≤ {SLOPE_MAX} from {SLOPE_FROM} operations on, peak ≤ {MEMORY_MAX} MiB");
+    println!(
+        "targets: slope ≤ {SLOPE_MAX} from {SLOPE_FROM} operations on, peak ≤ {MEMORY_MAX} MiB"
+    );
     Ok(are_met)
 }
 
@@ -168,9 +176,8 @@ fn measure_shape(shape: &Shape, sizes: &[usize], rounds: u32) -> Result<bool> {
             .collect::<Result<_>>()?;
         let figure = |of: fn(&Cost) -> f64| median(&costs.iter().map(of).collect::<Vec<_>>());
         let (seconds, peak) = (figure(|cost| cost.seconds), figure(|cost| cost.peak));
-        let slope = smaller.map(|(size, time)| {
-            (seconds / time).ln() / (operations as f64 / size as f64).ln()
-        });
+        let slope = smaller
+            .map(|(size, time)| (seconds / time).ln() / (operations as f64 / size as f64).ln());
         let is_steep = smaller.is_some_and(|(size, _)| size >= SLOPE_FROM)
             && slope.is_some_and(|slope| slope > SLOPE_MAX);
         let missed = is_steep || peak > MEMORY_MAX;

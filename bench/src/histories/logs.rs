@@ -94,7 +94,10 @@ impl Service for Logs {
             return Request::new("poll", step([Value::keyword("poll")]));
         }
         let (key, message) = self.pool.write(dice);
-        Request::new("send", step([Value::keyword("send"), text(key), message.into()]))
+        Request::new(
+            "send",
+            step([Value::keyword("send"), text(key), message.into()]),
+        )
     }
 
     fn answer(&mut self, client: usize, request: &Request, _: &mut Dice) -> (Kind, Value) {
@@ -146,5 +149,7 @@ fn text(key: u64) -> Value {
 }
 
 fn number(key: &Value) -> u64 {
-    key.as_str().and_then(|key| key.parse().ok()).unwrap_or_default()
+    key.as_str()
+        .and_then(|key| key.parse().ok())
+        .unwrap_or_default()
 }

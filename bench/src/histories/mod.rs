@@ -189,7 +189,14 @@ fn record(service: &mut dyn Service, operations: usize) -> History {
             State::Idle if begun == operations => continue,
             State::Idle => {
                 let request = service.ask(client, &mut dice);
-                push(&mut history, *process, Kind::Invoke, request.f, request.argument.clone(), false);
+                push(
+                    &mut history,
+                    *process,
+                    Kind::Invoke,
+                    request.f,
+                    request.argument.clone(),
+                    false,
+                );
                 begun += 1;
                 busy += 1;
                 State::Asked(request)
@@ -198,7 +205,14 @@ fn record(service: &mut dyn Service, operations: usize) -> History {
                 if dice.one_in(2) {
                     service.answer(client, &request, &mut dice);
                 }
-                push(&mut history, *process, Kind::Info, request.f, request.argument, false);
+                push(
+                    &mut history,
+                    *process,
+                    Kind::Info,
+                    request.f,
+                    request.argument,
+                    false,
+                );
                 service.replace(client);
                 *process += CLIENTS as u64;
                 busy -= 1;
@@ -217,7 +231,14 @@ fn record(service: &mut dyn Service, operations: usize) -> History {
     }
     while let Some(request) = service.ask_last() {
         let (kind, value) = service.answer(0, &request, &mut dice);
-        push(&mut history, clients[0].0, Kind::Invoke, request.f, request.argument, true);
+        push(
+            &mut history,
+            clients[0].0,
+            Kind::Invoke,
+            request.f,
+            request.argument,
+            true,
+        );
         push(&mut history, clients[0].0, kind, request.f, value, true);
     }
     history
