@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use eddy::host::{self, ProcessHost};
-use eddy::net::{Event, EventKind, MessageLog, Recording};
-use eddy::runner::{self, NoopObserver, Outcome, Plan};
+use eddy::internal::{self, MessageLog, NoopObserver, Outcome, Plan, ProcessHost, Recording};
+use eddy::net::{Event, EventKind};
 use eddy::seed::Seed;
 use eddy::workload::{AnyWorkload, Broadcast, Echo, Settings, Topology};
 
@@ -102,7 +101,7 @@ fn saturate(
 ) -> Result<Outcome> {
     let place = tempfile::tempdir().context("a temporary directory")?;
     let nodes: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
-    let command = host::Command::new(&program(node)?, Vec::new())?;
+    let command = internal::Command::new(&program(node)?, Vec::new())?;
     let mut host = ProcessHost::new(command, &nodes, place.path())?;
     let mut settings = Settings {
         rate: SATURATING_RATE,
@@ -123,7 +122,7 @@ fn saturate(
         message_log: log,
         ..Plan::new(workload.clone(), settings, Seed(u64::from(seed)))
     };
-    let outcome = runner::run(plan, &mut host, &mut NoopObserver);
+    let outcome = internal::run(plan, &mut host, &mut NoopObserver);
     if let Some(failure) = &outcome.failure {
         bail!("{workload:?} failed: {failure:#}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// A chart.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Chart {
     /// Values over time, a line for each series.
     Lines {

@@ -28,6 +28,10 @@ struct Arguments {
     #[arg(long, default_value_t = 20)]
     seeds: u64,
 
+    /// The rows of the table, such as `Kill`; all by default.
+    #[arg(long = "scenario", value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+
     /// The policies; all by default.
     #[arg(value_enum)]
     policies: Vec<Kind>,
@@ -36,8 +40,11 @@ struct Arguments {
 /// The worst of several runs.
 #[derive(Default)]
 struct Worst {
+    /// The 99th percentile of the slowdown. Of the answered jobs only, where nodes are down or cut off:
+    /// there the jobs whose entry was are most of the slowest under every policy.
     p99: f64,
-    /// Of the ideal scheduler, and of the best central one that interrupts no job.
+    /// As multiples of the ideal scheduler's, and of the best central one's that interrupts no job. Both
+    /// know no faults.
     ratio: f64,
     ratio_to_central: f64,
     unanswered: f64,
@@ -50,13 +57,17 @@ fn measure(policy: Kind, scenario: Scenario, share: f64, seeds: u64) -> Worst {
         let run = cluster(seed.into(), policy, scenario).run(load(scenario, share));
         assert!(run.failure().is_none(), "{:?}", run.failure());
         let analysis = analysis(&run);
-        worst.p99 = worst
-            .p99
-            .max(analysis.slowdown(0.99).unwrap_or(f64::INFINITY));
-        let ratio = analysis.ratio_to_ideal().unwrap_or(f64::INFINITY);
-        worst.ratio = worst.ratio.max(ratio);
-        let ratio = analysis.ratio_to_central().unwrap_or(f64::INFINITY);
-        worst.ratio_to_central = worst.ratio_to_central.max(ratio);
+        let p99 = match scenario {
+            Scenario::Kill | Scenario::Partition => analysis.answered_slowdown(0.99),
+            _ => analysis.slowdown(0.99),
+        };
+        let p99 = p99.unwrap_or(f64::INFINITY);
+        let ratio = |to: Option<f64>| to.map_or(f64::INFINITY, |to| p99 / to);
+        worst.p99 = worst.p99.max(p99);
+        worst.ratio = worst.ratio.max(ratio(analysis.ideal_slowdown(0.99)));
+        worst.ratio_to_central = worst
+            .ratio_to_central
+            .max(ratio(analysis.central_slowdown()));
         worst.unanswered = worst.unanswered.max(analysis.unanswered() as f64);
         worst.invalid += usize::from(run.verdict() != eddy::check::Verdict::Valid);
     }
@@ -76,7 +87,10 @@ fn main() -> io::Result<()> {
         loads.concat()
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for scenario in SCENARIOS {
+    let names = &arguments.scenarios;
+    let is_chosen =
+        |scenario: &Scenario| names.is_empty() || names.contains(&format!("{scenario:?}"));
+    for scenario in SCENARIOS.into_iter().filter(is_chosen) {
         for &policy in &arguments.policies {
             write!(out, "| {scenario:?} | {policy:?} |")?;
             let (mut invalid, mut unanswered) = (0, 0.0_f64);

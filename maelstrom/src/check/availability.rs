@@ -41,6 +41,7 @@ impl FromStr for Availability {
 
 /// How available a run was.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AvailabilityAnalysis {
     /// Operations invoked, whether or not they completed.
     pub invoke_count: usize,

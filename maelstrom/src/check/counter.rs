@@ -17,6 +17,7 @@ const EXPLAINED: usize = 8;
 
 /// The final reads of a run beside the values that they may show.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CounterAnalysis {
     /// The sum of the certain adds.
     pub certain: i128,

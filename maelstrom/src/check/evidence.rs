@@ -10,6 +10,7 @@ use crate::workload::Workload;
 
 /// What a history lacks to be evidence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EvidenceAnalysis {
     problems: Vec<String>,
 }

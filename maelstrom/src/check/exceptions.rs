@@ -9,6 +9,7 @@ use crate::history::{History, Operation};
 
 /// Operations that ended in the same class of exception.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ExceptionGroup {
     /// The class, as Jepsen names it.
     pub class: String,
@@ -20,6 +21,7 @@ pub struct ExceptionGroup {
 
 /// The exceptions of a run.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct ExceptionsAnalysis {
     /// The most frequent class first.
     pub groups: Vec<ExceptionGroup>,

@@ -18,6 +18,7 @@ use crate::workload::{Settings, Workload};
 
 /// The results of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Results {
     workload: Rc<dyn Analysis>,
     stats: StatsAnalysis,

@@ -44,6 +44,7 @@ pub enum Outcome {
 
 /// An element that some read missed after it was known.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct StaleElement {
     /// The element.
     pub element: Value,
@@ -57,6 +58,7 @@ pub struct StaleElement {
 
 /// What became of the elements of a run. Latencies are in whole milliseconds, rounded down.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SetAnalysis {
     /// How many elements were to be added.
     pub attempt_count: usize,

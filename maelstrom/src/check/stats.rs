@@ -15,6 +15,7 @@ pub(super) const NEVER_OK: [&str; 2] = ["crash", "debug-topic-partitions"];
 
 /// Numbers of completed operations by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Those that happened.
     pub ok: usize,
@@ -53,6 +54,7 @@ impl Counts {
 
 /// The completions of a run, counted. Operations without a completion do not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StatsAnalysis {
     /// All client operations.
     pub overall: Counts,

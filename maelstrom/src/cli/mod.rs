@@ -28,10 +28,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use console::Verbosity;
-pub use options::{Output, TestOptions, TestPlan};
-pub use perform::{Finished, perform};
-pub use values::{Concurrency, FaultNames};
+pub use options::TestOptions;
 
 use crate::Workbench;
 use workload_args::{given, with_options};

@@ -60,6 +60,7 @@ impl Invocation {
 }
 
 /// The state of a run at the moment when a generator is asked.
+#[non_exhaustive]
 pub struct Turn<'a> {
     /// Time since the run's origin.
     pub now: Duration,

@@ -21,12 +21,13 @@ pub use network::{Delays, Duplication, LatencySpike, Loss};
 pub use partition::{Partition, PartitionKind};
 pub use process::{ClockSkew, Kill, Pause, Target};
 
+use crate::decisions::Kept;
 use crate::edn::Value;
 use crate::net;
-use crate::runner::Kept;
 use crate::seed::ChaCha8Rng;
 
 /// The parts of a run that a fault can affect.
+#[non_exhaustive]
 pub struct FaultContext<'a> {
     /// The names of the nodes; node *i* is endpoint *i* of the network.
     pub nodes: &'a [String],
@@ -42,6 +43,7 @@ pub struct FaultContext<'a> {
 
 /// An action on a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Action {
     /// Ends the node at once; its memory is lost.
     Kill(usize),
@@ -194,11 +196,6 @@ impl Nemesis {
     /// Returns how many faults were started, those that were left out included.
     pub fn start_count(&self) -> u64 {
         self.start_count
-    }
-
-    /// Returns whether there are no faults at all.
-    pub fn is_idle(&self) -> bool {
-        self.schedules.is_empty()
     }
 
     /// Returns whether no fault is in force and none will be.

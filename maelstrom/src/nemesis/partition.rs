@@ -15,6 +15,7 @@ type Blocked = BTreeMap<usize, BTreeSet<usize>>;
 
 /// The shape of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PartitionKind {
     /// One node against the rest.
     One,

@@ -11,6 +11,7 @@ use crate::seed::ChaCha8Rng;
 
 /// The nodes that a fault affects at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
     /// One node.
     One,

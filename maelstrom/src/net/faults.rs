@@ -13,7 +13,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::message::EndpointId;
-use crate::runner::Kept;
+use crate::decisions::Kept;
 use crate::seed::ChaCha8Rng;
 
 /// A copy of a message arrives at most this much later than the message, in milliseconds.
@@ -28,6 +28,7 @@ pub type Blocked = BTreeMap<EndpointId, BTreeSet<EndpointId>>;
 
 /// A fault of all links between nodes.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum LinkFault {
     /// Each message is lost with this probability.
     Loss(f64),
@@ -46,6 +47,7 @@ pub enum LinkFault {
 
 /// How many messages each kind of fault affected: a test without any proves nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FaultCounts {
     /// Messages dropped by a partition.
     pub dropped: u64,

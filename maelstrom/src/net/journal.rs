@@ -9,6 +9,7 @@ use crate::edn::Value;
 
 /// The group in which a message is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Traffic {
     /// From or to a client.
     Client,
@@ -18,6 +19,7 @@ pub enum Traffic {
 
 /// Whether a message was sent or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventKind {
     /// The network accepted the message.
     Send,
@@ -27,6 +29,7 @@ pub enum EventKind {
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// Whether the message was sent or received.
     pub kind: EventKind,
@@ -47,6 +50,7 @@ pub enum Recording {
 
 /// The counts of one group of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Messages sent. No message is sent twice, so this is the number of messages too.
     pub sent: u64,

@@ -11,6 +11,7 @@ use crate::seed::ChaCha8Rng;
 
 /// The distribution of latencies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Distribution {
     /// Every latency is the mean.
     #[default]

@@ -50,6 +50,7 @@ pub fn body_text(body: &Json) -> Body {
 
 /// A message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Message {
     /// The network's number for it: 0, 1, 2, … over all messages of a run.
     pub id: u64,

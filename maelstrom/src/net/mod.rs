@@ -1,6 +1,6 @@
 //! The simulated network: who may talk to whom, how long a message takes, and what is lost.
 //!
-//! It is a pure state machine: [`Net::send`] puts a message in, [`Net::next_delivery`] takes out what
+//! It is a pure state machine: [`Net::send_for`] puts a message in, [`Net::next_delivery`] takes out what
 //! has arrived by now, and [`Net::next_wake`] says when to look again. The clock is the caller's,
 //! so the same network drives real processes and simulated nodes.
 //!
@@ -13,7 +13,7 @@ mod faults;
 mod journal;
 mod latency;
 mod message;
-mod message_log;
+pub(crate) mod message_log;
 
 #[cfg(test)]
 mod tests;
@@ -27,14 +27,15 @@ use std::time::Duration;
 pub use faults::{Blocked, Cut, FaultCounts, FaultId, Faults, LinkFault};
 pub use journal::{Counts, Event, EventKind, Journal, Recording, Traffic};
 pub use latency::{Distribution, Latency};
-pub use message::{Body, EndpointId, Message, ParsedLine, body_text, parse_line};
-pub use message_log::{Fate, MessageLog};
+pub use message::{Body, EndpointId, Message};
+pub(crate) use message::{body_text, parse_line};
+pub(crate) use message_log::{Fate, MessageLog};
 
 use crate::seed::{ChaCha8Rng, Seed};
 
 /// What an endpoint is, which decides latency, faults and statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// A node under test.
     Node,
     /// One of the services.
@@ -45,7 +46,7 @@ pub enum Role {
 
 /// Why a message could not be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SendError {
+pub(crate) enum SendError {
     /// No endpoint of this name was ever registered.
     Unknown(String),
     /// The endpoint was a client that is gone.
@@ -103,7 +104,7 @@ impl Ord for Envelope {
 }
 
 /// The network of one run.
-pub struct Net {
+pub(crate) struct Net {
     endpoints: Vec<Endpoint>,
     by_name: BTreeMap<Rc<str>, EndpointId>,
     latency: Latency,
@@ -192,11 +193,6 @@ impl Net {
         self.faults.clone()
     }
 
-    /// Returns what was sent and received.
-    pub fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
     /// Returns what was sent and received in a run whose history began at `origin`.
     pub fn into_journal(mut self, origin: Duration) -> Journal {
         self.journal.set_origin(origin);
@@ -216,12 +212,8 @@ impl Net {
         }
     }
 
-    /// Sends a message at time `now`. It may be lost on the way.
-    pub fn send(&mut self, now: Duration, src: EndpointId, dest: EndpointId, body: Body) {
-        self.send_for(None, now, src, dest, body);
-    }
-
-    /// Sends a message as [`send`](Net::send) does, for the operation of this index in the history.
+    /// Sends a message at time `now`, for the operation of this index in the history if it is for one.
+    /// The message may be lost on the way.
     pub fn send_for(
         &mut self,
         operation: Option<usize>,

@@ -43,9 +43,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub use browse::{Browser, Response};
-pub use compare::{ComparedRow, Comparison, Section};
+pub use compare::Comparison;
 pub use messages::{MessageRow, MessageTable};
-pub use runs::{find_runs, list_runs};
+pub use runs::list_runs;
 pub use store::{LineStream, RunDirectory, RunRecord, RunResults, RunState};
 
 use self::faults::Interval;

@@ -32,6 +32,8 @@ pub(super) struct Calls {
     /// The same in the order in which they expire: with many clients, every event asks for the
     /// first.
     by_deadline: BTreeSet<(Duration, EndpointId)>,
+    /// Per node that has yet to answer `init` the client that waits for it: every message of a node asks.
+    initialising: BTreeMap<usize, EndpointId>,
     /// The calls that clients gave up, whose answers would be late.
     given_up: BTreeSet<(EndpointId, u64)>,
 }
@@ -39,6 +41,9 @@ pub(super) struct Calls {
 impl Calls {
     fn open(&mut self, client: EndpointId, call: Call) {
         self.by_deadline.insert((call.deadline, client));
+        if let Purpose::Init(node) = call.purpose {
+            self.initialising.insert(node, client);
+        }
         let before = self.by_client.insert(client, call);
         assert!(before.is_none(), "a client waits for one answer at a time");
     }
@@ -49,6 +54,9 @@ impl Calls {
             .remove(&client)
             .expect("only a pending call ends");
         self.by_deadline.remove(&(call.deadline, client));
+        if let Purpose::Init(node) = call.purpose {
+            self.initialising.remove(&node);
+        }
         call
     }
 
@@ -67,9 +75,7 @@ impl Calls {
 
     /// The client that waits for this node's answer to `init`.
     pub(super) fn initialising(&self, node: usize) -> Option<EndpointId> {
-        let mut calls = self.by_client.iter();
-        let init = calls.find(|(_, call)| call.purpose == Purpose::Init(node));
-        init.map(|(client, _)| *client)
+        self.initialising.get(&node).copied()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -11,7 +11,6 @@
 
 mod calls;
 mod diagnosis;
-mod kept;
 mod nodes;
 mod outcome;
 mod phases;
@@ -30,6 +29,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::decisions::DecisionCounts;
 use crate::edn::Value;
 use crate::generator::{Generator, Threads};
 use crate::history::{History, Kind, Operation, Process};
@@ -44,9 +44,7 @@ use calls::Calls;
 use warnings::Warnings;
 use workers::Worker;
 
-pub use kept::{DecisionCounts, Kept};
 pub use outcome::Outcome;
-pub use phases::RECOVERY;
 pub use plan::{NoopObserver, Observer, Plan};
 pub use warnings::{Warning, WarningKind};
 

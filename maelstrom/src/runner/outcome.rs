@@ -1,6 +1,7 @@
 //! The outcome of a run.
 
-use super::{DecisionCounts, Warning};
+use super::Warning;
+use crate::decisions::DecisionCounts;
 use crate::history::{History, Kind};
 use crate::net::{FaultCounts, Journal};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Kept;
+use crate::decisions::Kept;
 use crate::generator::Invocation;
 use crate::history::Operation;
 use crate::nemesis::Nemesis;

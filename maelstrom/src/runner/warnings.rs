@@ -5,6 +5,7 @@ use std::fmt;
 
 /// The kind of a [`Warning`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum WarningKind {
     /// A line on standard output that is not a message.
     MalformedLine,
@@ -132,6 +133,7 @@ impl fmt::Display for WarningKind {
 ///
 /// It prints as `n0: 3 late replies, the first: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Warning {
     /// What happened.
     pub kind: WarningKind,

@@ -13,6 +13,7 @@ use crate::seed::ChaCha8Rng;
 
 /// The fate of merges between replicas of `lww-kv`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Merges {
     /// Every merge is lost, so the replicas never converge and a read may show an old value at any
     /// time. Upstream does this: it stores the result of a merge, and then stores the result of the

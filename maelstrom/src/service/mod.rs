@@ -6,34 +6,36 @@
 //!
 //! | id | guarantee |
 //! |---|---|
-//! | `lin-kv` | linearizable: a single copy ([`LinKv`]) |
-//! | `seq-kv` | sequential: requesters may see the past, each of them in order ([`SeqKv`]) |
-//! | `lww-kv` | last write wins: two replicas ([`LwwKv`]) |
-//! | `lin-tso` | ever increasing timestamps ([`LinTso`]) |
+//! | `lin-kv` | linearizable: a single copy |
+//! | `seq-kv` | sequential: requesters may see the past, each of them in order |
+//! | `lww-kv` | last write wins: two replicas |
+//! | `lin-tso` | ever increasing timestamps |
 
 mod kv;
 mod lww_kv;
 mod seq_kv;
 mod tso;
 
-pub use kv::LinKv;
-pub use lww_kv::{LwwKv, Merges};
-pub use seq_kv::{STATES_HELD, SeqKv};
-pub use tso::LinTso;
+pub use lww_kv::Merges;
+
+pub(crate) use kv::LinKv;
+pub(crate) use lww_kv::LwwKv;
+pub(crate) use seq_kv::SeqKv;
+pub(crate) use tso::LinTso;
 
 use serde_json::Value as Json;
 
 use crate::seed::ChaCha8Rng;
 
 /// A service on the network.
-pub trait Service {
+pub(crate) trait Service {
     /// Returns the response to the request `body` of the node called `requester`, to which the
     /// caller adds `in_reply_to`. `None` for a request of an unknown type, which gets no response.
     fn handle(&mut self, requester: &str, body: &Json, rng: &mut ChaCha8Rng) -> Option<Json>;
 }
 
 /// The names under which nodes reach the services.
-pub const NAMES: [&str; 4] = ["lin-kv", "lin-tso", "lww-kv", "seq-kv"];
+pub(crate) const NAMES: [&str; 4] = ["lin-kv", "lin-tso", "lww-kv", "seq-kv"];
 
 /// The options of the services of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct ServiceOptions {
 }
 
 /// Returns the services of a run, with their names.
-pub fn all(options: ServiceOptions) -> Vec<(&'static str, Box<dyn Service>)> {
+pub(crate) fn all(options: ServiceOptions) -> Vec<(&'static str, Box<dyn Service>)> {
     let services: [Box<dyn Service>; 4] = [
         Box::<LinKv>::default(),
         Box::<LinTso>::default(),

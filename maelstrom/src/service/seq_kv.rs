@@ -58,7 +58,8 @@ impl Service for SeqKv {
 
 impl SeqKv {
     /// Returns the number of the newest state, which is the number of requests that made a new one.
-    pub fn newest(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn newest(&self) -> u64 {
         self.newest
     }
 

@@ -12,6 +12,7 @@ use crate::seed::ChaCha8Rng;
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum FaultKind {
     /// Some nodes do not hear others.
     Partition,

@@ -52,6 +52,7 @@ use std::time::Duration;
 use anyhow::Result;
 use glomers::{Context, IntoNode};
 
+pub use crate::runner::{Warning, WarningKind};
 pub use fault_kind::FaultKind;
 pub use load::Load;
 pub use run::Run;
@@ -62,10 +63,11 @@ pub use swarm::{Configuration, Swarm};
 pub use tally::Totals;
 
 use crate::check;
+use crate::decisions::Kept;
 use crate::host::{Host, NodeFactory, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
 use crate::net::{Faults, Latency, Recording};
-use crate::runner::{self, Kept, NoopObserver, Plan};
+use crate::runner::{self, NoopObserver, Plan};
 use crate::seed::Seed;
 use crate::service::ServiceOptions;
 use crate::workload::Settings;

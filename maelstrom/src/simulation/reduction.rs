@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::runner::Kept;
+use crate::decisions::Kept;
 
 /// What is left of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::tally;
 use crate::check::set_full::SetAnalysis;
 use crate::check::{Results, Verdict};
+use crate::decisions::DecisionCounts;
 use crate::history::History;
 use crate::net::{FaultCounts, Journal};
 use crate::report::{self, RunDirectory, RunRecord, RunResults, RunSummary};
-use crate::runner::{DecisionCounts, Outcome, Warning};
+use crate::runner::{Outcome, Warning};
 use crate::seed::Seed;
 use crate::workload::{AnyWorkload, Settings};
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::Run;
 use super::reduction::Reduction;
 use super::trial::{Observed, probe, with_reduction};
-use crate::runner::{DecisionCounts, Kept};
+use crate::decisions::{DecisionCounts, Kept};
 
 /// The cost of a search in multiples of the failing run's cost, unless `EDDY_SHRINK` says otherwise.
 const DEFAULT_BUDGET: u64 = 60;

@@ -188,6 +188,7 @@ impl Swarm {
 
 /// The configuration of one seed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Configuration {
     /// The seed.
     pub seed: Seed,

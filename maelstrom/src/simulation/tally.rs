@@ -9,6 +9,7 @@ use crate::seed::Seed;
 
 /// The sums over the runs of a scenario.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Totals {
     /// The number of runs.
     pub runs: u64,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::reduction::Reduction;
 use super::{Run, story};
-use crate::runner::DecisionCounts;
+use crate::decisions::DecisionCounts;
 
 /// What a trial observes of a reduced run.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use eddy::check;
 use eddy::edn::Value as Edn;
 use eddy::history::{self, History, Kind, Operation, Process};
-use eddy::report::{self, RunSummary};
+use eddy::internal::{self, RunSummary};
 use eddy::workload::{self, Settings};
 use rig::{Reports, count, gossip, parse, unpack};
 
@@ -128,7 +128,7 @@ fn unwritable_report_is_a_warning_and_leaves_the_verdict() {
         failure: None,
     };
     let nowhere = Path::new("/nonexistent/directory");
-    let warnings = report::write(nowhere, &summary, Some(&mut results));
+    let warnings = internal::write(nowhere, &summary, Some(&mut results));
     assert_eq!(warnings.len(), 6, "{warnings:?}");
     assert!(warnings[0].contains("latency-raw.svg"), "{warnings:?}");
     assert_eq!(results.verdict(), verdict);
@@ -149,7 +149,7 @@ fn broken_off_run_has_pages_with_the_reason() {
         journal: Some(run.journal()),
         failure: Some(&failure),
     };
-    let warnings = report::write(directory.path(), &summary, None);
+    let warnings = internal::write(directory.path(), &summary, None);
     assert_eq!(warnings, [""; 0]);
     let page = fs::read_to_string(directory.path().join("index.html")).unwrap();
     assert!(

@@ -43,6 +43,7 @@ const BUDGET: usize = 10_000_000;
 
 /// Whether a history of a key-value store with `read`, `write` and `cas` is linearizable.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LinKvAnalysis {
     keys: BTreeMap<Value, KeyAnalysis>,
     /// Why the first operation that names no key could not be checked, if there is one.

@@ -7,6 +7,7 @@ use super::transcript::{Key, Message, StepId};
 
 /// A class of anomalies, under the name that Jepsen gives it. The order is that of the names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum ErrorType {
     /// A poll returned a message whose send failed.
     G1a,

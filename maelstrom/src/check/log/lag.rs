@@ -14,6 +14,7 @@ use crate::history::{Kind, Process};
 
 /// How far a process was behind the end of a key's log in one of its polls.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RealtimeLag {
     /// When the poll began.
     pub time: Duration,

@@ -49,6 +49,7 @@ pub use lag::RealtimeLag;
 
 /// What the checker found in a history.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LogAnalysis {
     verdict: Verdict,
     errors: BTreeMap<ErrorType, usize>,

@@ -136,6 +136,7 @@ pub fn find_cycles<'h>(
 
 /// The analysis of a history of transactions.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TxnAnalysis {
     data: DataType,
     failure: Option<Failure>,

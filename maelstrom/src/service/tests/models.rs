@@ -6,7 +6,8 @@ use rand::RngExt;
 use serde_json::{Value as Json, json};
 
 use crate::seed::{ChaCha8Rng, Seed};
-use crate::service::{LwwKv, Merges, STATES_HELD, SeqKv, Service};
+use crate::service::seq_kv::STATES_HELD;
+use crate::service::{LwwKv, Merges, SeqKv, Service};
 
 /// `seq-kv` according to its definition, with a full copy of the store for each state.
 #[derive(Default)]

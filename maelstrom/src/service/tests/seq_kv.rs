@@ -1,6 +1,7 @@
 //! Tests of `seq-kv`: the states that each requester may see.
 
 use super::*;
+use crate::service::seq_kv::STATES_HELD;
 
 #[test]
 fn new_requester_sees_any_state_and_a_writer_its_own_write() {

@@ -5,9 +5,9 @@ use std::fs;
 
 use eddy::check::{self, Results};
 use eddy::history::History;
+use eddy::internal::{self, RunSummary};
 use eddy::nemesis::{Fault, Kill, Partition};
 use eddy::net::Latency;
-use eddy::report::{self, RunSummary};
 use eddy::simulation::{Load, Run, Simulation, ms, secs};
 use eddy::workload::{self, Settings, Workload};
 use glomers::prelude::*;
@@ -82,7 +82,7 @@ impl Reports {
             journal: run.map(Run::journal),
             failure: None,
         };
-        let warnings = report::write(directory.path(), &summary, Some(&mut results));
+        let warnings = internal::write(directory.path(), &summary, Some(&mut results));
         Reports {
             directory,
             results,

@@ -35,6 +35,8 @@ pub struct JobsAnalysis {
     /// The slowdown of each job, sorted. A job without an answer counts as if the end of the run had
     /// been its answer.
     slowdowns: Vec<f64>,
+    /// The same of the jobs with an answer only.
+    answered_slowdowns: Vec<f64>,
     /// The number of jobs without an answer, and of refused ones.
     unanswered: usize,
     /// The slowdown that each job has under the ideal scheduler, sorted.
@@ -70,12 +72,14 @@ pub(super) fn check(history: &History, settings: &Settings) -> JobsAnalysis {
         (true, true) => Verdict::Unknown,
     };
     let end = record.jobs.values().map(Job::end).max().unwrap_or_default();
-    let mut slowdowns: Vec<f64> = record
-        .jobs
-        .values()
-        .filter_map(|job| slowdown(job, end, &capacities, &faults))
-        .collect();
-    slowdowns.sort_by(f64::total_cmp);
+    let sorted = |jobs: &mut dyn Iterator<Item = &Job<'_>>| {
+        let slowdowns = jobs.filter_map(|job| slowdown(job, end, &capacities, &faults));
+        let mut slowdowns: Vec<f64> = slowdowns.collect();
+        slowdowns.sort_by(f64::total_cmp);
+        slowdowns
+    };
+    let slowdowns = sorted(&mut record.jobs.values());
+    let answered_slowdowns = sorted(&mut answered.iter().copied());
     JobsAnalysis {
         verdict,
         findings,
@@ -85,6 +89,7 @@ pub(super) fn check(history: &History, settings: &Settings) -> JobsAnalysis {
         charts: charts(&answered, &capacities, &slowdowns),
         unanswered: record.jobs.len() - answered.len(),
         slowdowns,
+        answered_slowdowns,
     }
 }
 
@@ -195,9 +200,21 @@ impl JobsAnalysis {
         quantile(&self.slowdowns, share)
     }
 
+    /// The slowdown that this share of the answered jobs had at most. While a job's entry is down, no
+    /// policy can answer it; this figure leaves such jobs out, and with them those that a policy lost,
+    /// so it says something only beside [`unanswered`](JobsAnalysis::unanswered).
+    pub fn answered_slowdown(&self, share: f64) -> Option<f64> {
+        quantile(&self.answered_slowdowns, share)
+    }
+
     /// The slowdown that this share of the jobs has at most under the ideal scheduler.
     pub fn ideal_slowdown(&self, share: f64) -> Option<f64> {
         quantile(&self.ideal, share)
+    }
+
+    /// The 99th percentile of the slowdown under the best central scheduler that interrupts no job.
+    pub fn central_slowdown(&self) -> Option<f64> {
+        self.central
     }
 
     /// The 99th percentile of the slowdown as a multiple of the ideal scheduler's.
@@ -265,6 +282,7 @@ impl Analysis for JobsAnalysis {
             optional("slowdown-median", self.slowdown(0.5)),
             optional("slowdown-p95", self.slowdown(0.95)),
             optional("slowdown-p99", self.slowdown(0.99)),
+            optional("answered-slowdown-p99", self.answered_slowdown(0.99)),
             optional("ideal-slowdown-p99", self.ideal_slowdown(0.99)),
             optional("ratio-to-ideal", self.ratio_to_ideal()),
             optional("central-slowdown-p99", self.central),
