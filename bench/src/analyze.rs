@@ -18,12 +18,12 @@ use crate::histories::{SHAPES, Shape};
 use crate::memory::status;
 use crate::this_program;
 
-/// The steepest slope that counts as *n* log *n*. Beside the logarithm, it leaves room for the caches,
-/// which a large history does not fit into.
-const SLOPE_MAX: f64 = 1.35;
+/// The steepest slope that counts as *n* log *n*. Besides the logarithm, it leaves room for cache misses and for
+/// other load on the machine.
+const SLOPE_MAX: f64 = 1.5;
 
-/// The highest slope is looked at above this size: below, fixed costs hide it.
-const SLOPE_FROM: usize = 10_000;
+/// The size from which on the slope counts. Below, a history fits into the caches and the next one does not.
+const SLOPE_FROM: usize = 100_000;
 
 /// The memory that judging a history may take, the history included, in MiB.
 const MEMORY_MAX: f64 = 1024.0;

@@ -220,9 +220,9 @@ fn value_set_once_too_often_is_found_among_hundreds_of_unanswered_cas() {
     const VALUES: u32 = 20;
     let pairs = (0..VALUES).flat_map(|from| (0..VALUES).map(move |to| (from, to)));
     let pairs = pairs.filter(|(from, to)| from != to);
-    let cas = pairs.zip(0..).map(|((from, to), process)| {
-        format!("{process} invoke cas [{from} {to}]")
-    });
+    let cas = pairs
+        .zip(0..)
+        .map(|((from, to), process)| format!("{process} invoke cas [{from} {to}]"));
     // Each cas to 0 is needed at once, and then one more.
     let walk = (0..VALUES).flat_map(|i| [0, 1 + i % 3, 4 + i % 7]);
     let reads = walk.map(|value| format!("1000 invoke read\n1000 ok read {value}"));
@@ -238,5 +238,8 @@ fn undecided_key_names_the_bound_that_stopped_the_search() {
     let analysis = super::check_within(&written_and_never_answered(&[1, 2, 3], &[3, 1, 2]), 1);
     assert_eq!(analysis.verdict(), Verdict::Unknown);
     let text = analysis.explanation().unwrap_or_default();
-    assert!(text.ends_with("stopped at its bound of 1 configurations"), "{text}");
+    assert!(
+        text.ends_with("stopped at its bound of 1 configurations"),
+        "{text}"
+    );
 }
