@@ -67,7 +67,7 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// The verdict is wrong, or the system does not tell the memory of a process.
+    /// The verdict is wrong, or the memory of the process cannot be read.
     pub fn perform(&self) -> Result<String> {
         let shape = Shape::named(&self.shape).context("there is no such history")?;
         let (history, workload) = (shape.history(self.operations), shape.workload());

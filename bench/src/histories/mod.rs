@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn every_history_gets_its_verdict() {
         for shape in &SHAPES {
-            let (history, workload) = (shape.history(20_000), shape.workload());
+            let (history, workload) = (shape.history(5_000), shape.workload());
             let settings = Settings::of_history(&*workload);
             let results = check::check(&history, &*workload, &settings, None);
             let why = results.explanation();
