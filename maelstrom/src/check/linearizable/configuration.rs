@@ -24,21 +24,11 @@ use super::tally::Tally;
 pub(super) enum Supply<S> {
     /// Once at most, as it should.
     Counted,
-    /// Once at most if it sets this state, any number of times if it sets another.
+    /// Any number of times if it sets another state than this one. Those that set it take effect no more
+    /// often together than there are of them.
     CountedInto(S),
     /// Any number of times.
     Unlimited,
-}
-
-impl<S: Eq> Supply<S> {
-    /// Whether calls that set this state are counted.
-    fn counts(&self, sets: &S) -> bool {
-        match self {
-            Supply::Counted => true,
-            Supply::CountedInto(state) => state == sets,
-            Supply::Unlimited => false,
-        }
-    }
 }
 
 /// What has been placed so far.
@@ -266,8 +256,9 @@ impl<M: Model> Problem<M> {
                     continue;
                 };
                 let mut used = here.used.clone();
-                if supply.counts(&state) {
-                    used.add(class, 1);
+                let counter = self.counter(class, available, state, at.layer, supply);
+                if let Some((counter, _)) = counter {
+                    used.add(counter, 1);
                 }
                 compared += found.len();
                 if found
@@ -276,8 +267,10 @@ impl<M: Model> Problem<M> {
                 {
                     continue;
                 }
-                if at.spent.of(class) + used.of(class) > available {
-                    missing.raise(class, available - here.used.of(class));
+                if let Some((counter, available)) = counter
+                    && at.spent.of(counter) + used.of(counter) > available
+                {
+                    missing.raise(counter, available - here.used.of(counter));
                     continue;
                 }
                 let mut steps = here.steps.clone();
@@ -291,6 +284,29 @@ impl<M: Model> Problem<M> {
             missing,
             effort: compared / COMPARED_AT_ONCE,
         })
+    }
+
+    /// The class under which a call is counted that belongs to `class` and sets `state`, and how many calls
+    /// there are to count; `None` if it is not counted.
+    fn counter(
+        &self,
+        class: u32,
+        available: u32,
+        state: M::State,
+        layer: u32,
+        supply: Supply<M::State>,
+    ) -> Option<(u32, u32)> {
+        match supply {
+            Supply::Counted => Some((class, available)),
+            Supply::CountedInto(counted) if counted == state => {
+                let classes = self.leading_to(state);
+                // This class is there as soon as any of the others.
+                let first = |class: &u32| self.optional[*class as usize].members[0];
+                let all = classes.iter().map(|&class| self.available(class, layer));
+                Some((classes.iter().copied().min_by_key(first)?, all.sum()))
+            }
+            Supply::CountedInto(_) | Supply::Unlimited => None,
+        }
     }
 
     /// The classes of unanswered calls, with how many there are, that can play a part on the way to
