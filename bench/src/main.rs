@@ -9,9 +9,11 @@
     reason = "a benchmark measures real time and prints a table"
 )]
 
+mod analyze;
 mod calls;
 mod echo;
 mod figures;
+mod histories;
 mod memory;
 mod processes;
 mod simulated;
@@ -27,7 +29,7 @@ use figures::Table;
 #[derive(Parser)]
 #[command(about = "Measures the runtime and the workbench")]
 struct Options {
-    /// What to measure [default: all of it]
+    /// What to measure [default: all but analyze, which takes minutes]
     #[arg(value_enum)]
     parts: Vec<Part>,
 
@@ -42,6 +44,18 @@ struct Options {
     /// Messages in the long simulation
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
     messages: u64,
+
+    /// Operations of the histories that analyze judges, in ascending order
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000, 1_000_000])]
+    sizes: Vec<usize>,
+
+    /// Histories that analyze judges [default: all of them]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    histories: Vec<String>,
+
+    /// Judges one history in this process
+    #[arg(long, hide = true)]
+    judge: Option<analyze::Job>,
 
     /// Measures one figure that needs a separate process
     #[arg(long, hide = true)]
@@ -61,6 +75,18 @@ enum Part {
     Simulated,
     /// Memory
     Memory,
+    /// Checkers on histories of up to a million operations
+    Analyze,
+}
+
+impl Part {
+    /// Whether the part is measured: only on request if it takes minutes.
+    fn is_selected(self, parts: &[Part]) -> bool {
+        match parts.is_empty() {
+            true => self != Part::Analyze,
+            false => parts.contains(&self),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -81,9 +107,13 @@ fn measure(options: &Options) -> Result<bool> {
         println!("{}", alone.measure(options.messages)?);
         return Ok(true);
     }
-    let mut table = Table::default();
+    if let Some(job) = &options.judge {
+        println!("{}", job.perform()?);
+        return Ok(true);
+    }
+    let (mut table, mut are_met) = (Table::default(), true);
     for &part in Part::value_variants() {
-        if !options.parts.is_empty() && !options.parts.contains(&part) {
+        if !part.is_selected(&options.parts) {
             continue;
         }
         match part {
@@ -92,9 +122,12 @@ fn measure(options: &Options) -> Result<bool> {
             Part::Processes => processes::measure(&mut table, options.rounds)?,
             Part::Simulated => simulated::measure(&mut table, options.rounds)?,
             Part::Memory => memory::measure(&mut table, options.messages)?,
+            Part::Analyze => {
+                are_met &= analyze::measure(&options.histories, &options.sizes, options.rounds)?;
+            }
         }
     }
-    Ok(table.all_met())
+    Ok(are_met && table.all_met())
 }
 
 /// Returns the path of a program that `make bench` built; `place` is relative to the build directory.

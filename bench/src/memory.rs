@@ -98,7 +98,7 @@ pub fn measure(table: &mut Table, messages: u64) -> Result<()> {
 }
 
 /// Returns a field of `/proc/self/status`, in bytes.
-fn status(field: &str) -> Result<u64> {
+pub fn status(field: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")
         .context("reading the memory use of this process")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field));

@@ -65,19 +65,29 @@ pub fn check(history: &History) -> CounterAnalysis {
 
 /// Every `base` + sum of a subset of `deltas`, as maximal closed ranges in ascending order; `None`
 /// if there are more than [`RANGES_MAX`] of them.
+///
+/// Equal deltas are added in groups of 1, 2, 4, … and the rest: subsets of these groups have the same
+/// sums, and *k* equal deltas take log *k* steps.
 fn subset_sums(base: i128, deltas: &[i128]) -> Option<Vec<(i128, i128)>> {
+    let mut deltas: Vec<i128> = deltas.iter().copied().filter(|delta| *delta != 0).collect();
     // Small deltas first: they fill gaps, which keeps the ranges few.
-    let mut deltas = deltas.to_vec();
-    deltas.sort_by_key(|delta| delta.abs());
+    deltas.sort_unstable_by_key(|delta| (delta.unsigned_abs(), *delta));
     let mut ranges = vec![(base, base)];
-    for delta in deltas.into_iter().filter(|delta| *delta != 0) {
-        let shifted = ranges
-            .iter()
-            .map(|(lo, hi)| (lo + delta, hi + delta))
-            .collect();
-        ranges = union(&ranges, shifted);
-        if ranges.len() > RANGES_MAX {
-            return None;
+    for equal in deltas.chunk_by(|a, b| a == b) {
+        let (mut left, mut group) = (equal.len(), 1);
+        while left > 0 {
+            group = left.min(group);
+            let delta = equal[0] * group as i128;
+            let shifted = ranges
+                .iter()
+                .map(|(lo, hi)| (lo + delta, hi + delta))
+                .collect();
+            ranges = union(&ranges, shifted);
+            if ranges.len() > RANGES_MAX {
+                return None;
+            }
+            left -= group;
+            group *= 2;
         }
     }
     Some(ranges)
@@ -244,6 +254,7 @@ mod tests {
             (7, vec![0, 0], vec![(7, 7)]),
             (0, vec![1, 1, 1], vec![(0, 3)]),
             (0, vec![2, 3], vec![(0, 0), (2, 3), (5, 5)]),
+            (0, vec![3; 6], (0..7).map(|n| (3 * n, 3 * n)).collect()),
             (10, vec![-1, 1], vec![(9, 11)]),
             (0, vec![-5, 4], vec![(-5, -5), (-1, 0), (4, 4)]),
         ] {
@@ -271,6 +282,11 @@ mod tests {
     fn thousands_of_uncertain_adds_stay_few_ranges_and_a_hopeless_case_is_undecided() {
         let deltas: Vec<i128> = (0..5000).map(|i| i % 10 - 5).collect();
         assert_eq!(subset_sums(0, &deltas).unwrap().len(), 1);
+        let even = subset_sums(0, &vec![2; 200_000]).unwrap();
+        assert_eq!(
+            (even.len(), even.last()),
+            (200_001, Some(&(400_000, 400_000)))
+        );
         let powers: Vec<i128> = (1..60).map(|i| 1 << i).collect();
         assert_eq!(subset_sums(0, &powers), None);
     }

@@ -18,13 +18,16 @@ use super::model::Model;
 use super::problem::{Problem, insert, remove};
 use super::tally::Tally;
 
-/// How often an unanswered call may take effect.
+/// How often an unanswered call may take effect. All but the first make the question easier, to decide
+/// and to answer with yes: only their "no" is also the answer to the question asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Supply {
+pub(super) enum Supply<S> {
     /// Once at most, as it should.
     Counted,
-    /// As often as it pleases. This makes the question easier, to decide and to answer with yes:
-    /// only its "no" is also the answer to the question asked.
+    /// Any number of times if it sets another state than this one. Those that set it take effect no more
+    /// often together than there are of them.
+    CountedInto(S),
+    /// Any number of times.
     Unlimited,
 }
 
@@ -105,7 +108,7 @@ impl<M: Model> Problem<M> {
     /// Places what needs no choice: pending reads that fit, layer after layer.
     fn settled(&self, mut at: Configuration<M::State>, mut steps: Vec<Step>) -> Move<M::State> {
         while at.layer < self.layers() {
-            for &read in &self.reads[at.layer as usize] {
+            for &read in self.reads.of(at.layer) {
                 if self.model.needs(self.op(read)) == Some(at.state)
                     && at.reads.binary_search(&read).is_err()
                 {
@@ -145,7 +148,7 @@ impl<M: Model> Problem<M> {
     /// to return.
     fn candidates(&self, at: &Configuration<M::State>) -> Vec<u32> {
         let mut candidates: Vec<u32> = Vec::new();
-        for &call in &self.effects[at.layer as usize] {
+        for &call in self.effects.of(at.layer) {
             let known = |earlier: &u32| self.op(*earlier) == self.op(call);
             if at.effects.binary_search(&call).is_err() && !candidates.iter().any(known) {
                 candidates.push(call);
@@ -175,12 +178,12 @@ impl<M: Model> Problem<M> {
     pub fn detours(
         &self,
         at: &Configuration<M::State>,
-        supply: Supply,
+        supply: Supply<M::State>,
         effort_max: usize,
     ) -> Option<Detours<M::State>> {
         let candidates = self.candidates(at);
-        let reads: Vec<u32> = self.reads[at.layer as usize]
-            .iter()
+        let reads = self.reads.of(at.layer).iter();
+        let reads: Vec<u32> = reads
             .copied()
             .filter(|read| at.reads.binary_search(read).is_err())
             .collect();
@@ -228,7 +231,7 @@ impl<M: Model> Problem<M> {
         &self,
         at: &Configuration<M::State>,
         classes: &[(u32, u32)],
-        supply: Supply,
+        supply: Supply<M::State>,
         effort_max: usize,
     ) -> Option<Explored<M::State>> {
         let start = Detour {
@@ -253,8 +256,9 @@ impl<M: Model> Problem<M> {
                     continue;
                 };
                 let mut used = here.used.clone();
-                if supply == Supply::Counted {
-                    used.add(class, 1);
+                let counter = self.counter(class, available, state, at.layer, supply);
+                if let Some((counter, _)) = counter {
+                    used.add(counter, 1);
                 }
                 compared += found.len();
                 if found
@@ -263,8 +267,10 @@ impl<M: Model> Problem<M> {
                 {
                     continue;
                 }
-                if at.spent.of(class) + used.of(class) > available {
-                    missing.raise(class, available - here.used.of(class));
+                if let Some((counter, available)) = counter
+                    && at.spent.of(counter) + used.of(counter) > available
+                {
+                    missing.raise(counter, available - here.used.of(counter));
                     continue;
                 }
                 let mut steps = here.steps.clone();
@@ -280,6 +286,29 @@ impl<M: Model> Problem<M> {
         })
     }
 
+    /// The class under which a call is counted that belongs to `class` and sets `state`, and how many calls
+    /// there are to count; `None` if it is not counted.
+    fn counter(
+        &self,
+        class: u32,
+        available: u32,
+        state: M::State,
+        layer: u32,
+        supply: Supply<M::State>,
+    ) -> Option<(u32, u32)> {
+        match supply {
+            Supply::Counted => Some((class, available)),
+            Supply::CountedInto(counted) if counted == state => {
+                let classes = self.leading_to(state);
+                // This class is there as soon as any of the others.
+                let first = |class: &u32| self.optional[*class as usize].members[0];
+                let all = classes.iter().map(|&class| self.available(class, layer));
+                Some((classes.iter().copied().min_by_key(first)?, all.sum()))
+            }
+            Supply::CountedInto(_) | Supply::Unlimited => None,
+        }
+    }
+
     /// The classes of unanswered calls, with how many there are, that can play a part on the way to
     /// one of the `wanted` states. Those that equal a candidate do not: the candidate goes first.
     fn useful(
@@ -289,29 +318,26 @@ impl<M: Model> Problem<M> {
         mut wanted: BTreeSet<M::State>,
     ) -> Vec<(u32, u32)> {
         let op = |class: u32| self.optional[class as usize].op;
-        let mut left: Vec<(u32, u32)> = (0..self.optional.len() as u32)
-            .map(|class| (class, self.available(class, at.layer)))
-            .filter(|&(_, available)| available > 0)
-            .filter(|&(class, _)| candidates.iter().all(|&call| self.op(call) != op(class)))
-            .collect();
+        let plays_a_part = |class: &u32| {
+            self.available(*class, at.layer) > 0
+                && candidates.iter().all(|&call| self.op(call) != op(*class))
+        };
         let mut useful = Vec::new();
-        loop {
-            let leads = |class| {
-                self.model
-                    .sets(op(class))
-                    .is_some_and(|s| wanted.contains(&s))
-            };
-            let (now, later): (Vec<_>, Vec<_>) = left.iter().partition(|&&(class, _)| leads(class));
-            if now.is_empty() {
-                return useful;
+        let mut new: Vec<M::State> = wanted.iter().copied().collect();
+        while !new.is_empty() {
+            let leading = new.drain(..).flat_map(|state| self.leading_to(state));
+            let mut classes: Vec<u32> = leading.copied().filter(plays_a_part).collect();
+            classes.sort_unstable();
+            for class in classes {
+                useful.push((class, self.available(class, at.layer)));
+                new.extend(
+                    self.model
+                        .needs(op(class))
+                        .filter(|state| wanted.insert(*state)),
+                );
             }
-            wanted.extend(
-                now.iter()
-                    .filter_map(|&(class, _)| self.model.needs(op(class))),
-            );
-            useful.extend(now);
-            left = later;
         }
+        useful
     }
 
     /// Sorts so that the end of the list is the best guess: what satisfies most returns and spends

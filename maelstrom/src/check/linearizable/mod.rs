@@ -96,8 +96,9 @@ fn check_key(history: &History, key: &mut KeyHistory<'_>, budget: usize) -> KeyA
 ///
 /// Most histories are decided by a short search. Most that have no order have none even if
 /// unanswered operations take effect again and again, which is easy to see for a sweep. A sweep that
-/// counts them either ends soon or drowns in choices; then the long search is left, which learns
-/// from its dead ends.
+/// counts them either ends soon or drowns in choices. A history may still set one state more often than
+/// there are operations that set it: to see that, it is enough to count those, state by state. Then the
+/// long search is left, which learns from its dead ends.
 fn decide(problem: &Problem<Register>, budget: usize) -> Outcome<Symbol> {
     let outcome = search(problem, [NIL], budget / 50);
     if outcome != Outcome::Undecided {
@@ -112,6 +113,13 @@ fn decide(problem: &Problem<Register>, budget: usize) -> Outcome<Symbol> {
         Swept::Stuck(frontier) => return Outcome::Stuck(frontier),
         Swept::Through => return Outcome::Ordered(None),
         Swept::Undecided => {}
+    }
+    let states = problem.optional_states();
+    let share = budget / 4 / states.len().max(1);
+    for state in states {
+        if let Swept::Stuck(frontier) = sweep(problem, [NIL], Supply::CountedInto(state), share) {
+            return Outcome::Stuck(frontier);
+        }
     }
     search(problem, [NIL], budget)
 }

@@ -51,11 +51,35 @@ pub(super) struct Problem<M: Model> {
     /// In the order of their returns; a layer is an index into these.
     pub required: Vec<Required<M::Op>>,
     pub optional: Vec<Optional<M::Op>>,
+    /// The classes of unanswered calls that set each state, ascending.
+    by_state: BTreeMap<M::State, Vec<u32>>,
     /// For each layer, the required calls from that layer on that were invoked before it returned:
     /// those that change the state.
-    pub effects: Vec<Vec<u32>>,
+    pub effects: Pending,
     /// The same, of those that do not.
-    pub reads: Vec<Vec<u32>>,
+    pub reads: Pending,
+}
+
+/// The calls that are pending at each layer, one layer after the other.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    calls: Vec<u32>,
+    /// Where each layer ends in `calls`.
+    ends: Vec<u32>,
+}
+
+impl Pending {
+    /// The calls of a layer, ascending.
+    pub fn of(&self, layer: u32) -> &[u32] {
+        let layer = layer as usize;
+        let start = layer.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.calls[start as usize..self.ends[layer] as usize]
+    }
+
+    /// Ends the layer to which calls were added last.
+    fn end_layer(&mut self) {
+        self.ends.push(self.calls.len() as u32);
+    }
 }
 
 impl<M: Model> Problem<M> {
@@ -87,12 +111,19 @@ impl<M: Model> Problem<M> {
         }
         required.sort_by_key(|call| call.returned);
         let optional = noticeable(&model, &required, unanswered);
+        let mut by_state: BTreeMap<M::State, Vec<u32>> = BTreeMap::new();
+        for (number, class) in (0..).zip(&optional) {
+            if let Some(state) = model.sets(class.op) {
+                by_state.entry(state).or_default().push(number);
+            }
+        }
         let mut problem = Problem {
             model,
             required,
             optional,
-            effects: vec![],
-            reads: vec![],
+            by_state,
+            effects: Pending::default(),
+            reads: Pending::default(),
         };
         problem.lay_out();
         problem
@@ -110,11 +141,14 @@ impl<M: Model> Problem<M> {
             {
                 insert(&mut pending, call);
             }
-            let (effects, reads) = pending
-                .iter()
-                .partition(|&&call| self.model.sets(self.required[call as usize].op).is_some());
-            self.effects.push(effects);
-            self.reads.push(reads);
+            for &call in &pending {
+                match self.model.sets(self.required[call as usize].op) {
+                    Some(_) => self.effects.calls.push(call),
+                    None => self.reads.calls.push(call),
+                }
+            }
+            self.effects.end_layer();
+            self.reads.end_layer();
             remove(&mut pending, layer as u32);
         }
     }
@@ -122,6 +156,16 @@ impl<M: Model> Problem<M> {
     /// The number of layers: a search that gets this far has placed everything.
     pub fn layers(&self) -> u32 {
         self.required.len() as u32
+    }
+
+    /// The classes of unanswered calls that set a state, ascending.
+    pub fn leading_to(&self, state: M::State) -> &[u32] {
+        self.by_state.get(&state).map_or(&[], Vec::as_slice)
+    }
+
+    /// The states that unanswered calls set.
+    pub fn optional_states(&self) -> impl ExactSizeIterator<Item = M::State> {
+        self.by_state.keys().copied()
     }
 
     /// The required call of this index.

@@ -133,7 +133,7 @@ pub(super) fn stuck(
     }
 }
 
-/// A key for which the budget was too small.
+/// A key for which the budget was too small. The bound that stopped the search is named.
 pub(super) fn undecided(key: &KeyHistory<'_>, budget: usize) -> KeyAnalysis {
     let unanswered = key
         .calls
@@ -141,8 +141,8 @@ pub(super) fn undecided(key: &KeyHistory<'_>, budget: usize) -> KeyAnalysis {
         .filter(|call| call.returned.is_none())
         .count();
     unknown(format!(
-        "key {} is undecided: {budget} configurations were not enough to order its {} operations, \
-         of which {unanswered} were never answered",
+        "key {} is undecided: the search for an order of its {} operations, of which {unanswered} were \
+         never answered, stopped at its bound of {budget} configurations",
         key.key,
         key.calls.len(),
     ))

@@ -29,7 +29,7 @@ pub(super) enum Swept<S> {
 pub(super) fn sweep<M: Model>(
     problem: &Problem<M>,
     from: impl IntoIterator<Item = M::State>,
-    supply: Supply,
+    supply: Supply<M::State>,
     budget: usize,
 ) -> Swept<M::State> {
     let mut layers: BTreeMap<u32, Layer<M::State>> = BTreeMap::new();

@@ -8,7 +8,7 @@
 //! leads to the next moment, and the last moment to what begins. That takes as many edges as there
 //! are operations, at any concurrency.
 
-use petgraph::algo::{astar, kosaraju_scc};
+use petgraph::algo::{astar, kosaraju_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
@@ -140,6 +140,10 @@ fn add_realtime_order(transcript: &Transcript, graph: &mut Graph) {
 
 /// The strongly connected components that hold cycles, in the order of the history.
 fn components(graph: &Graph) -> Vec<Vec<NodeIndex>> {
+    // Nearly always there is no cycle, and an order of all operations proves it for less memory.
+    if toposort(graph, None).is_ok() {
+        return Vec::new();
+    }
     let mut components = kosaraju_scc(graph);
     // Neither does an operation depend on itself, nor is there a circle of moments, so one node
     // alone is no cycle, and in any other there are at least two operations.

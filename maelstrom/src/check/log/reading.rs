@@ -96,7 +96,11 @@ impl<'h> Reader<'h> {
                         continue;
                     }
                     let first = polls.is_empty();
-                    for (key, pairs) in logs.as_map()? {
+                    let logs = logs.as_map()?;
+                    if first {
+                        polls.reserve_exact(logs.len());
+                    }
+                    for (key, pairs) in logs {
                         let key = self.key(key);
                         let records = items(pairs)?
                             .iter()
@@ -165,7 +169,11 @@ fn items(value: &Value) -> Option<&[Value]> {
 fn records_of(logs: &mut Vec<(Key, Vec<Record>)>, key: Key) -> &mut Vec<Record> {
     let at = logs.iter().position(|(k, _)| *k == key);
     let at = at.unwrap_or_else(|| {
-        logs.push((key, Vec::new()));
+        // Most operations have one record of one key, and there may be a million of them.
+        if logs.is_empty() {
+            logs.reserve_exact(1);
+        }
+        logs.push((key, Vec::with_capacity(1)));
         logs.len() - 1
     });
     &mut logs[at].1

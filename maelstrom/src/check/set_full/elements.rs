@@ -1,5 +1,6 @@
-//! The elements of a set, and what the reads so far have shown of them.
+//! The elements of a set, and what the reads have shown of them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::edn::Value;
@@ -8,6 +9,8 @@ use crate::edn::Value;
 #[derive(Clone, Debug)]
 pub(super) struct Element<'h> {
     pub value: &'h Value,
+    /// The invocation of its first add.
+    added: usize,
     /// The completion that first proved its existence.
     pub known: Option<usize>,
     /// The last read that listed it.
@@ -16,12 +19,29 @@ pub(super) struct Element<'h> {
     pub last_absent: Option<usize>,
     /// The highest number of copies in one read.
     pub copies_max: usize,
-    /// The completion of the read that listed it most recently, and its number of copies there.
+    /// The completion of the read that listed it and was looked at last, and its number of copies there.
     listed_by: Option<usize>,
     copies: usize,
 }
 
-/// Every element whose add was invoked so far.
+impl Element<'_> {
+    /// Notes a completion that proves the existence of the element.
+    fn prove(&mut self, completion: usize) {
+        self.known = Some(self.known.map_or(completion, |known| known.min(completion)));
+    }
+}
+
+/// A read that completed.
+pub(super) struct Read<'h> {
+    /// The values that it listed.
+    pub listed: &'h [Value],
+    /// The index of its invocation.
+    pub invocation: usize,
+    /// The index of its completion.
+    pub completion: usize,
+}
+
+/// Every element whose add was invoked, in the order of these invocations.
 pub(super) struct Elements<'h> {
     elements: Vec<Element<'h>>,
     /// The places of small integers, which nearly all elements are: the generators count from 0.
@@ -31,7 +51,7 @@ pub(super) struct Elements<'h> {
 }
 
 impl<'h> Elements<'h> {
-    /// No elements yet, of a history of that length.
+    /// Creates an empty set for a history of that length.
     pub fn new(history_len: usize) -> Self {
         Elements {
             elements: Vec::new(),
@@ -52,8 +72,8 @@ impl<'h> Elements<'h> {
         place.map(|place| place as usize)
     }
 
-    /// An add of this value begins.
-    pub fn insert(&mut self, value: &'h Value) {
+    /// Takes note of the invocation of an add. Invocations must come in their order.
+    pub fn insert(&mut self, value: &'h Value, invocation: usize) {
         if self.place(value).is_some() {
             return;
         }
@@ -68,6 +88,7 @@ impl<'h> Elements<'h> {
         }
         self.elements.push(Element {
             value,
+            added: invocation,
             known: None,
             last_present: None,
             last_absent: None,
@@ -77,42 +98,91 @@ impl<'h> Elements<'h> {
         });
     }
 
-    /// The add of this value completed.
+    /// Takes note that the add of this value completed.
     pub fn acknowledge(&mut self, value: &Value, completion: usize) {
         if let Some(place) = self.place(value) {
-            self.elements[place].known.get_or_insert(completion);
+            self.elements[place].prove(completion);
         }
     }
 
-    /// A read completed that listed these values. Values whose add has not begun are passed over.
-    pub fn read(&mut self, listed: &[Value], invocation: usize, completion: usize) {
-        for value in listed {
+    /// Fills in what the reads show, once all adds are known.
+    ///
+    /// Reads are looked at from the last invocation to the first. So the first one found that misses an
+    /// element is the last that does, and the element needs no further look. Until then each look at it
+    /// is due to a read that lists it. Therefore the time is proportional to the length of all reads,
+    /// also where many reads list few elements.
+    pub fn follow(&mut self, mut reads: Vec<Read<'h>>) {
+        reads.sort_unstable_by_key(|read| Reverse(read.invocation));
+        let mut never_missed = Remaining::all(self.elements.len());
+        for read in &reads {
+            self.list(read);
+            // A read says nothing about elements whose add began after it.
+            let end = self
+                .elements
+                .partition_point(|element| element.added < read.completion);
+            never_missed.retain_before(end, |place| {
+                let element = &mut self.elements[place];
+                let is_listed = element.listed_by == Some(read.completion);
+                if !is_listed {
+                    element.last_absent = Some(read.invocation);
+                }
+                is_listed
+            });
+        }
+    }
+
+    /// Takes note of the elements that a read lists. Values whose add has not begun are passed over.
+    fn list(&mut self, read: &Read<'_>) {
+        for value in read.listed {
             let Some(place) = self.place(value) else {
                 continue;
             };
             let element = &mut self.elements[place];
-            element.known.get_or_insert(completion);
-            if element.listed_by != Some(completion) {
-                element.listed_by = Some(completion);
+            if element.added > read.completion {
+                continue;
+            }
+            element.prove(read.completion);
+            element.last_present.get_or_insert(read.invocation);
+            if element.listed_by != Some(read.completion) {
+                element.listed_by = Some(read.completion);
                 element.copies = 0;
             }
             element.copies += 1;
             element.copies_max = element.copies_max.max(element.copies);
         }
-        for element in &mut self.elements {
-            let last = if element.listed_by == Some(completion) {
-                &mut element.last_present
-            } else {
-                &mut element.last_absent
-            };
-            *last = (*last).max(Some(invocation));
-        }
     }
 
-    /// All elements, ascending by value.
+    /// Returns all elements, ascending by value.
     pub fn sorted(self) -> Vec<Element<'h>> {
         let mut elements = self.elements;
         elements.sort_by_key(|element| element.value);
         elements
+    }
+}
+
+/// A set of places from which places are only removed: a linked list in ascending order.
+struct Remaining {
+    /// The first place, and then for each place the next one.
+    next: Vec<u32>,
+}
+
+impl Remaining {
+    /// Creates the set of the places `0 .. count`.
+    fn all(count: usize) -> Remaining {
+        Remaining {
+            next: (0..=count as u32).collect(),
+        }
+    }
+
+    /// Removes the places before `end` that `keep` refuses.
+    fn retain_before(&mut self, end: usize, mut keep: impl FnMut(usize) -> bool) {
+        let mut link = 0;
+        while (self.next[link] as usize) < end {
+            let place = self.next[link] as usize;
+            match keep(place) {
+                true => link = place + 1,
+                false => self.next[link] = self.next[place + 1],
+            }
+        }
     }
 }

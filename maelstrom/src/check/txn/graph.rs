@@ -126,9 +126,11 @@ pub trait Dependencies<'h> {
 /// is explained as a write dependency must not be counted as an anti-dependency.)
 #[derive(Debug, Default)]
 pub struct Graph {
-    /// Where the links of each node begin in `links`.
+    /// Where the links of each node begin in `links`, and after the last node their number.
     starts: Vec<usize>,
-    links: Vec<(Node, Relation)>,
+    /// The links of each node, by the number of the transaction that depends on it. A history of a
+    /// million transactions has some ten million of them.
+    links: Vec<(u32, Relation)>,
 }
 
 impl Graph {
@@ -139,32 +141,50 @@ impl Graph {
         sources: &[&dyn Dependencies<'_>],
         prefer: fn(Relation) -> u8,
     ) -> Graph {
-        let mut links = Vec::new();
-        for second in 0..nodes {
-            for source in sources {
-                source.links_to(second, &mut |link| {
-                    if link.first != link.second {
-                        let relation = link.evidence.relation();
-                        links.push((link.first as u32, link.second as u32, relation));
+        // The links are counted first and then put in their places, which takes less memory than to
+        // collect and to sort them. They come in the order of their second transactions.
+        let mut ends = vec![0; nodes];
+        each_link(nodes, sources, |first, _, _| ends[first] += 1);
+        let mut all = 0;
+        for end in &mut ends {
+            all += std::mem::replace(end, all);
+        }
+        let starts = ends.clone();
+        let mut links = vec![(0, Relation::Ww); all];
+        each_link(nodes, sources, |first, second, relation| {
+            let of_first = &mut links[starts[first]..];
+            let end = ends[first] - starts[first];
+            match of_first[..end].last_mut() {
+                Some((last, known)) if *last == second => {
+                    if prefer(relation) < prefer(*known) {
+                        *known = relation;
                     }
-                });
+                }
+                _ => {
+                    of_first[end] = (second, relation);
+                    ends[first] += 1;
+                }
             }
-        }
-        links.sort_unstable_by_key(|&(first, second, relation)| (first, second, prefer(relation)));
-        links.dedup_by_key(|&mut (first, second, _)| (first, second));
+        });
+        Graph::closing_gaps(starts, &ends, links)
+    }
 
-        let mut graph = Graph {
-            starts: vec![0; nodes + 1],
-            links: Vec::with_capacity(links.len()),
-        };
-        for (first, second, relation) in links {
-            graph.starts[first as usize + 1] += 1;
-            graph.links.push((second as Node, relation));
+    /// Moves links together whose node has fewer of them than there was room for.
+    fn closing_gaps(
+        mut starts: Vec<usize>,
+        ends: &[usize],
+        mut links: Vec<(u32, Relation)>,
+    ) -> Graph {
+        let mut length = 0;
+        for (start, end) in starts.iter_mut().zip(ends) {
+            links.copy_within(*start..*end, length);
+            let moved_to = length;
+            length += end - *start;
+            *start = moved_to;
         }
-        for node in 0..nodes {
-            graph.starts[node + 1] += graph.starts[node];
-        }
-        graph
+        starts.push(length);
+        links.truncate(length);
+        Graph { starts, links }
     }
 
     /// The number of nodes.
@@ -178,32 +198,79 @@ impl Graph {
     }
 
     /// What depends on a transaction, and how.
-    pub fn links_from(&self, first: Node) -> &[(Node, Relation)] {
+    pub fn links_from(&self, first: Node) -> &[(u32, Relation)] {
         &self.links[self.starts[first]..self.starts[first + 1]]
     }
 
     /// How `second` depends on `first`, if it does so directly.
     pub fn relation(&self, first: Node, second: Node) -> Option<Relation> {
         let links = self.links_from(first);
-        let at = links.binary_search_by_key(&second, |&(node, _)| node);
+        let at = links.binary_search_by_key(&second, |&(node, _)| node as Node);
         at.ok().map(|at| links[at].1)
     }
 
     /// The parts of the graph that contain cycles: its strongly connected components of more than
     /// one transaction, each sorted, in the order of their first transactions.
     pub fn knots(&self) -> Vec<Vec<Node>> {
-        let links = (0..self.nodes()).flat_map(|first| {
-            self.links_from(first)
-                .iter()
-                .map(move |&(second, _)| (first, second))
+        let nodes = self.after_cycles();
+        let mut numbers = vec![None; self.nodes()];
+        for (number, &node) in nodes.iter().enumerate() {
+            numbers[node] = Some(number);
+        }
+        let numbers = &numbers;
+        let links = nodes.iter().enumerate().flat_map(|(first, &node)| {
+            let seconds = self.links_from(node).iter();
+            seconds.filter_map(move |&(second, _)| Some((first, numbers[second as Node]?)))
         });
-        let mut knots = Components::of(self.nodes(), links).members;
+        let mut knots = Components::of(nodes.len(), links).members;
         knots.retain(|component| component.len() > 1);
-        knots
-            .iter_mut()
-            .for_each(|component| component.sort_unstable());
+        for component in &mut knots {
+            component.iter_mut().for_each(|node| *node = nodes[*node]);
+            component.sort_unstable();
+        }
         knots.sort_unstable();
         knots
+    }
+
+    /// The transactions that lie on a cycle or depend on one, ascending. The others can be ordered, and
+    /// are taken away one after the other (Kahn's algorithm). Nearly always that leaves nothing, at
+    /// the price of one number for each transaction.
+    fn after_cycles(&self) -> Vec<Node> {
+        let mut before = vec![0_u32; self.nodes()];
+        for &(second, _) in &self.links {
+            before[second as Node] += 1;
+        }
+        let mut free: Vec<Node> = (0..self.nodes())
+            .filter(|&node| before[node] == 0)
+            .collect();
+        while let Some(node) = free.pop() {
+            for &(second, _) in self.links_from(node) {
+                let second = second as Node;
+                before[second] -= 1;
+                if before[second] == 0 {
+                    free.push(second);
+                }
+            }
+        }
+        (0..self.nodes()).filter(|&node| before[node] > 0).collect()
+    }
+}
+
+/// Yields the first and the second transaction and the relation of every link between two transactions,
+/// in the order of the second ones.
+fn each_link(
+    nodes: usize,
+    sources: &[&dyn Dependencies<'_>],
+    mut yield_link: impl FnMut(Node, u32, Relation),
+) {
+    for second in 0..nodes {
+        for source in sources {
+            source.links_to(second, &mut |link| {
+                if link.first != link.second {
+                    yield_link(link.first, link.second as u32, link.evidence.relation());
+                }
+            });
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl<'h> Lists<'_, 'h> {
         if let Some(&writer) = writer.filter(|writer| !self.txns.all[writer.node].is_failed()) {
             link(Relation::Ww, writer);
         }
-        for &reader in key.readers_at(length) {
+        for reader in key.readers_at(length) {
             link(Relation::Rw, reader);
         }
     }

@@ -1,7 +1,5 @@
 //! Lost updates: several transactions that read one version of a key and each wrote the next one.
 
-use std::collections::BTreeMap;
-
 use super::analysis::Found;
 use super::anomaly::Anomaly;
 use super::explain::{Finding, line};
@@ -13,7 +11,7 @@ use crate::edn::Value;
 ///
 /// A transaction counts for what it read of a key first, if it wrote the key later.
 pub fn find(txns: &Transactions<'_>, found: &mut Found) {
-    let mut updates: BTreeMap<(Key, &Value), Vec<Node>> = BTreeMap::new();
+    let mut updates: Vec<(Key, &Value, Node)> = Vec::new();
     for (node, txn) in txns.ok() {
         for (i, read) in txn.reads() {
             let same_key = |(_, mop): &(usize, &super::transaction::Mop<'_>)| mop.key == read.key;
@@ -27,17 +25,17 @@ pub fn find(txns: &Transactions<'_>, found: &mut Found) {
                     .filter(same_key)
                     .any(|(written, _)| written > i)
             {
-                updates
-                    .entry((read.key, read.value))
-                    .or_default()
-                    .push(node);
+                updates.push((read.key, read.value, node));
             }
         }
     }
-    for ((key, version), nodes) in updates.into_iter().filter(|(_, nodes)| nodes.len() > 1) {
+    updates.sort_unstable();
+    let of_one_version = updates.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    for updates in of_one_version.filter(|updates| updates.len() > 1) {
         found.add(Anomaly::LostUpdate, || {
+            let (key, version, _) = updates[0];
             let key = txns.keys[key as usize];
-            let operations = nodes.iter().map(|&node| txns.all[node].operation);
+            let operations = updates.iter().map(|&(_, _, node)| txns.all[node].operation);
             let mut words = format!("each of these read {key} as {version} and then wrote it:");
             for op in operations.clone() {
                 line(

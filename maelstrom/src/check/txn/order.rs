@@ -4,25 +4,48 @@ use super::graph::{Dependencies, Evidence, Link, Node, Relation};
 use super::transaction::Transactions;
 use crate::history::Process;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// For each transaction those that came just before it.
 pub struct TimeOrder {
     relation: Relation,
-    before: Vec<Vec<Node>>,
+    /// The part of `before` that belongs to each transaction.
+    parts: Vec<Range<u32>>,
+    before: Vec<u32>,
 }
 
 impl TimeOrder {
+    /// An order of so many transactions without any links.
+    fn empty(relation: Relation, transactions: usize) -> TimeOrder {
+        TimeOrder {
+            relation,
+            parts: vec![0..0; transactions],
+            before: Vec::new(),
+        }
+    }
+
+    /// Lets a transaction come after these.
+    fn put(&mut self, node: Node, before: &[u32]) {
+        let start = self.before.len() as u32;
+        self.before.extend(before);
+        self.parts[node] = start..self.before.len() as u32;
+    }
+
+    /// The transactions just before one, in the order of their ends.
+    fn before(&self, node: Node) -> &[u32] {
+        let Range { start, end } = self.parts[node];
+        &self.before[start as usize..end as usize]
+    }
+
     /// Each transaction that took place comes before the next one of its process that did.
     pub fn process(txns: &Transactions<'_>) -> TimeOrder {
-        let mut before = vec![Vec::new(); txns.all.len()];
-        let mut latest: BTreeMap<Process, Node> = BTreeMap::new();
+        let mut order = TimeOrder::empty(Relation::Process, txns.all.len());
+        let mut latest: BTreeMap<Process, u32> = BTreeMap::new();
         for (node, txn) in txns.ok() {
-            before[node].extend(latest.insert(txn.operation.process, node));
+            let before = latest.insert(txn.operation.process, node as u32);
+            order.put(node, before.as_slice());
         }
-        TimeOrder {
-            relation: Relation::Process,
-            before,
-        }
+        order
     }
 
     /// Each transaction that took place comes before those that began after it had ended.
@@ -51,29 +74,28 @@ impl TimeOrder {
         }
         events.sort_by_key(|&(index, _, _)| index);
 
-        let mut before = vec![Vec::new(); txns.all.len()];
-        let mut frontier: Vec<Node> = Vec::new();
+        let mut order = TimeOrder::empty(Relation::Realtime, txns.all.len());
+        // Transactions are numbered in the order of their ends, so this is always sorted.
+        let mut frontier: Vec<u32> = Vec::new();
         for (_, node, event) in events {
             match event {
-                Event::Begin => before[node] = frontier.clone(),
+                Event::Begin => order.put(node, &frontier),
                 Event::End => {
-                    frontier.retain(|ended| !before[node].contains(ended));
-                    frontier.push(node);
+                    let before = order.before(node);
+                    frontier.retain(|ended| before.binary_search(ended).is_err());
+                    frontier.push(node as u32);
                 }
             }
         }
-        TimeOrder {
-            relation: Relation::Realtime,
-            before,
-        }
+        order
     }
 }
 
 impl<'h> Dependencies<'h> for TimeOrder {
     fn links_to(&self, second: Node, yield_link: &mut dyn FnMut(Link<'h>)) {
-        for &first in &self.before[second] {
+        for &first in self.before(second) {
             yield_link(Link {
-                first,
+                first: first as Node,
                 second,
                 evidence: Evidence::Order(self.relation),
             });

@@ -107,7 +107,7 @@ impl<'h> Dependencies<'h> for Registers<'_, 'h> {
                 version,
                 next: None,
             };
-            for &writer in self.versions.writers(key, read.value) {
+            for writer in self.versions.writers(key, read.value) {
                 yield_link(link.link(writer, Access { node: second, step }));
             }
         }
@@ -121,14 +121,14 @@ impl<'h> Dependencies<'h> for Registers<'_, 'h> {
                     version: Some(version),
                     next,
                 };
-                for &writer in self.versions.writers(key, version) {
+                for writer in self.versions.writers(key, version) {
                     yield_link(link.link(writer, second));
                 }
                 let link = Step {
                     relation: Relation::Rw,
                     ..link
                 };
-                for &reader in self.versions.readers(key, version) {
+                for reader in self.versions.readers(key, version) {
                     yield_link(link.link(reader, second));
                 }
             }
@@ -138,7 +138,7 @@ impl<'h> Dependencies<'h> for Registers<'_, 'h> {
                 version: None,
                 next,
             };
-            for &reader in self.versions.readers(key, &Value::Nil) {
+            for reader in self.versions.readers(key, &Value::Nil) {
                 yield_link(link.link(reader, second));
             }
         }

@@ -100,9 +100,11 @@ impl<'a> Knot<'a> {
         // `local` holds numbers of other components too: a node is ours if it is where it says.
         let ours = |node: Node| nodes.get(local[node]) == Some(&node);
         let links = nodes.iter().map(|&first| {
-            let links = graph.links_from(first).iter().filter(|link| ours(link.0));
+            let links = graph.links_from(first).iter();
+            let links = links.map(|&(second, relation)| (second as Node, relation));
             links
-                .map(|&(second, relation)| (local[second], relation))
+                .filter(|&(second, _)| ours(second))
+                .map(|(second, relation)| (local[second], relation))
                 .collect()
         });
         Knot {

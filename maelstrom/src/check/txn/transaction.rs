@@ -130,18 +130,18 @@ impl<'h> Transactions<'h> {
                     operation.index, invocation.value
                 ));
             }
-            let mops = steps.iter().map(|step| {
-                let (action, key, value) = parse_step(step, write)?;
+            let mut mops = Vec::with_capacity(steps.len());
+            for step in steps {
+                let (action, key, value) = parse_step(step, write).ok_or_else(|| {
+                    let index = operation.index;
+                    format!("operation {index} is no transaction of r and {write}: {value}")
+                })?;
                 let key = *numbers.entry(key).or_insert_with(|| {
                     parsed.keys.push(key);
                     (parsed.keys.len() - 1) as Key
                 });
-                Some(Mop { action, key, value })
-            });
-            let mops = mops.collect::<Option<Vec<_>>>().ok_or_else(|| {
-                let index = operation.index;
-                format!("operation {index} is no transaction of r and {write}: {value}")
-            })?;
+                mops.push(Mop { action, key, value });
+            }
             parsed.all.push(Transaction {
                 operation,
                 invocation,

@@ -5,7 +5,6 @@
 //! integers, or objects) leave the whole check undecided, as upstream.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BTreeMap;
 
 use crate::check::{Analysis, Verdict, cite};
 use crate::edn::Value;
@@ -38,22 +37,22 @@ pub struct Unordered(pub Value, pub Value);
 
 /// Looks for ids handed out twice.
 pub fn check(history: &History) -> UniqueIdsAnalysis {
-    let mut by_id: BTreeMap<&Value, Vec<&Operation>> = BTreeMap::new();
-    for op in history.clients().filter(|op| op.kind == Kind::Ok) {
-        by_id.entry(&op.value).or_default().push(op);
-    }
-    let mut repeated: Vec<_> = by_id.iter().filter(|(_, ops)| ops.len() > 1).collect();
-    repeated.sort_by_key(|(id, ops)| Reverse((ops.len(), **id)));
+    let ok = history.clients().filter(|op| op.kind == Kind::Ok);
+    let mut answers: Vec<&Operation> = ok.collect();
+    // The sort is stable: operations with equal ids stay in their order.
+    answers.sort_by_key(|op| &op.value);
+    let by_id = || answers.chunk_by(|a, b| a.value == b.value);
+    let mut repeated: Vec<&[&Operation]> = by_id().filter(|ops| ops.len() > 1).collect();
+    repeated.sort_by_key(|ops| Reverse((ops.len(), &ops[0].value)));
 
-    let range = range(by_id.keys().copied());
     let mut analysis = UniqueIdsAnalysis {
         attempted_count: history.pairs().count(),
-        acknowledged_count: by_id.values().map(Vec::len).sum(),
+        acknowledged_count: answers.len(),
         duplicated: repeated
             .iter()
-            .map(|(id, ops)| ((**id).clone(), ops.len()))
+            .map(|ops| (ops[0].value.clone(), ops.len()))
             .collect(),
-        range,
+        range: range(by_id().map(|ops| &ops[0].value)),
         explanation: None,
     };
     analysis.explanation = explain(&analysis, &repeated);
@@ -112,10 +111,7 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
     }
 }
 
-fn explain(
-    analysis: &UniqueIdsAnalysis,
-    repeated: &[(&&Value, &Vec<&Operation>)],
-) -> Option<String> {
+fn explain(analysis: &UniqueIdsAnalysis, repeated: &[&[&Operation]]) -> Option<String> {
     let mut lines = Vec::new();
     if let Err(Unordered(a, b)) = &analysis.range {
         lines.push(format!(
@@ -126,7 +122,8 @@ fn explain(
         let count = repeated.len();
         lines.push(format!("ids handed out more than once: {count}"));
     }
-    for (id, ops) in repeated.iter().take(EXPLAINED) {
+    for ops in repeated.iter().take(EXPLAINED) {
+        let id = &ops[0].value;
         let cited: Vec<_> = ops.iter().take(3).map(|op| cite(op)).collect();
         let more = if ops.len() > 3 { ", …" } else { "" };
         let times = ops.len();

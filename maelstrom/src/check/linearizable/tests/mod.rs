@@ -212,3 +212,34 @@ fn three_hundred_unanswered_writes_take_effect_late_and_once_each() {
     let written_twice = [&values[..], &reads[150..151]].concat();
     assert_eq!(verdict(&written_twice, &twice), Verdict::Valid);
 }
+
+/// With so many unanswered operations to choose from, neither the search nor counting all of them comes
+/// to an end. Counting those that set one value is enough.
+#[test]
+fn value_set_once_too_often_is_found_among_hundreds_of_unanswered_cas() {
+    const VALUES: u32 = 20;
+    let pairs = (0..VALUES).flat_map(|from| (0..VALUES).map(move |to| (from, to)));
+    let pairs = pairs.filter(|(from, to)| from != to);
+    let cas = pairs
+        .zip(0..)
+        .map(|((from, to), process)| format!("{process} invoke cas [{from} {to}]"));
+    // Each cas to 0 is needed at once, and then one more.
+    let walk = (0..VALUES).flat_map(|i| [0, 1 + i % 3, 4 + i % 7]);
+    let reads = walk.map(|value| format!("1000 invoke read\n1000 ok read {value}"));
+    let start = ["1000 invoke write 19\n1000 ok write 19".to_owned()].into_iter();
+    let entries: Vec<String> = start.chain(cas).chain(reads).collect();
+    let analysis = check(&history(&entries.join("\n")));
+    assert_eq!(analysis.verdict(), Verdict::Invalid);
+}
+
+/// Undecided keys name the bound.
+#[test]
+fn undecided_key_names_the_bound_that_stopped_the_search() {
+    let analysis = super::check_within(&written_and_never_answered(&[1, 2, 3], &[3, 1, 2]), 1);
+    assert_eq!(analysis.verdict(), Verdict::Unknown);
+    let text = analysis.explanation().unwrap_or_default();
+    assert!(
+        text.ends_with("stopped at its bound of 1 configurations"),
+        "{text}"
+    );
+}

@@ -33,8 +33,8 @@ pub struct ListKey<'h> {
     pub elements: &'h [Value],
     /// Where each element stands; the last place of one that is there several times.
     places: BTreeMap<&'h Value, usize>,
-    /// The reads that took place, by the length of the list at which they saw the key.
-    readers: BTreeMap<usize, Vec<Append>>,
+    /// The reads that took place, sorted by the length of the list at which they saw the key.
+    readers: Vec<(usize, Append)>,
     /// Two lists read of which neither is a prefix of the other: the shortest such.
     pub disagreement: Option<(&'h [Value], &'h [Value])>,
 }
@@ -48,8 +48,10 @@ impl<'h> ListKey<'h> {
     }
 
     /// The reads that saw the list at this length.
-    pub fn readers_at(&self, length: usize) -> &[Append] {
-        self.readers.get(&length).map_or(&[], Vec::as_slice)
+    pub fn readers_at(&self, length: usize) -> impl Iterator<Item = Append> {
+        let start = self.readers.partition_point(|reader| reader.0 < length);
+        let end = self.readers.partition_point(|reader| reader.0 <= length);
+        self.readers[start..end].iter().map(|reader| reader.1)
     }
 
     /// Whether the longest list holds some element twice.
@@ -110,12 +112,12 @@ impl<'h> Versions<'h> {
             for (step, mop) in txn.reads() {
                 let key = &mut keys[mop.key as usize];
                 if let Some(length) = list(mop.value).and_then(|read| key.length_of(read)) {
-                    key.readers
-                        .entry(length)
-                        .or_default()
-                        .push(Append { node, step });
+                    key.readers.push((length, Append { node, step }));
                 }
             }
+        }
+        for key in &mut keys {
+            key.readers.sort_by_key(|reader| reader.0);
         }
         disagree(txns, &mut keys);
         Ok(Versions(keys))

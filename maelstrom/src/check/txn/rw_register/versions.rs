@@ -33,11 +33,38 @@ pub fn external_writes<'a, 'h>(
     txn.writes().filter(|&(step, _)| txn.is_final_write(step))
 }
 
+/// Accesses to one key, sorted by version once all are there.
+#[derive(Clone, Debug, Default)]
+struct Accesses<'h>(Vec<(&'h Value, Access)>);
+
+impl<'h> Accesses<'h> {
+    fn push(&mut self, version: &'h Value, access: Access) {
+        self.0.push((version, access));
+    }
+
+    /// Sorts by version. Accesses to one version stay in their order.
+    fn sort(&mut self) {
+        self.0.sort_by_key(|access| access.0);
+    }
+
+    /// The accesses to a version.
+    fn to(&self, version: &Value) -> &[(&'h Value, Access)] {
+        let start = self.0.partition_point(|access| access.0 < version);
+        let end = self.0.partition_point(|access| access.0 <= version);
+        &self.0[start..end]
+    }
+
+    /// The accesses, those to one version together.
+    fn by_version(&self) -> impl Iterator<Item = &[(&'h Value, Access)]> {
+        self.0.chunk_by(|a, b| a.0 == b.0)
+    }
+}
+
 /// What is known of one key, from the transactions that took place.
 #[derive(Clone, Debug, Default)]
 struct Register<'h> {
-    writers: BTreeMap<&'h Value, Vec<Access>>,
-    readers: BTreeMap<&'h Value, Vec<Access>>,
+    writers: Accesses<'h>,
+    readers: Accesses<'h>,
     /// For each version those that it directly followed.
     before: BTreeMap<&'h Value, BTreeSet<&'h Value>>,
 }
@@ -54,17 +81,11 @@ impl<'h> Versions<'h> {
         for (node, txn) in txns.ok() {
             for (step, read) in external_reads(txn) {
                 let readers = &mut keys[read.key as usize].readers;
-                readers
-                    .entry(read.value)
-                    .or_default()
-                    .push(Access { node, step });
+                readers.push(read.value, Access { node, step });
             }
             for (step, write) in external_writes(txn) {
                 let key = &mut keys[write.key as usize];
-                key.writers
-                    .entry(write.value)
-                    .or_default()
-                    .push(Access { node, step });
+                key.writers.push(write.value, Access { node, step });
                 let read = external_reads(txn).find(|(_, read)| read.key == write.key);
                 let version = read
                     .map(|(_, read)| read.value)
@@ -75,7 +96,9 @@ impl<'h> Versions<'h> {
             }
         }
         let mut cyclic = false;
-        for (number, key) in keys.iter().enumerate() {
+        for (number, key) in keys.iter_mut().enumerate() {
+            key.writers.sort();
+            key.readers.sort();
             for circle in circles(key) {
                 cyclic = true;
                 found.add(Anomaly::CyclicVersions, || {
@@ -90,19 +113,15 @@ impl<'h> Versions<'h> {
     }
 
     /// Who wrote this version.
-    pub fn writers(&self, key: Key, version: &Value) -> &[Access] {
-        self.0[key as usize]
-            .writers
-            .get(version)
-            .map_or(&[], Vec::as_slice)
+    pub fn writers(&self, key: Key, version: &Value) -> impl Iterator<Item = Access> {
+        let writers = self.0[key as usize].writers.to(version).iter();
+        writers.map(|writer| writer.1)
     }
 
     /// Who read this version.
-    pub fn readers(&self, key: Key, version: &Value) -> &[Access] {
-        self.0[key as usize]
-            .readers
-            .get(version)
-            .map_or(&[], Vec::as_slice)
+    pub fn readers(&self, key: Key, version: &Value) -> impl Iterator<Item = Access> {
+        let readers = self.0[key as usize].readers.to(version).iter();
+        readers.map(|reader| reader.1)
     }
 
     /// The versions that this one directly followed. Besides, all follow the initial one.
@@ -118,12 +137,13 @@ impl<'h> Versions<'h> {
     /// In words, a version that was read, and that several transactions wrote.
     pub fn ambiguous(&self, txns: &Transactions<'h>) -> Option<String> {
         self.0.iter().zip(&txns.keys).find_map(|(register, key)| {
-            let read = |value: &Value| register.readers.contains_key(value);
-            let mut written = register.writers.iter();
-            let (value, writers) = written.find(|(value, by)| by.len() > 1 && read(value))?;
+            let read = |value: &Value| !register.readers.to(value).is_empty();
+            let mut written = register.writers.by_version();
+            let writers = written.find(|by| by.len() > 1 && read(by[0].0))?;
+            let value = writers[0].0;
             let writers: Vec<String> = writers
                 .iter()
-                .map(|writer| txns.all[writer.node].operation.index.to_string())
+                .map(|writer| txns.all[writer.1.node].operation.index.to_string())
                 .collect();
             Some(format!(
                 "{value}, which was read from {key}, was written to it by several transactions: \
