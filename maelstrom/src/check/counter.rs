@@ -1,8 +1,8 @@
 //! Counters: every final read equals the sum of what was added.
 //!
-//! An add that ended `ok` counts, one that failed does not, and one of which nobody knows may or
-//! may not: so the acceptable values are the sum of the certain adds plus any sum of a subset of
-//! the uncertain ones. Reads before the end are not checked, since a counter may lag.
+//! An add that ended `ok` counts, a failed one does not, and one with an unknown outcome may or may not
+//! count. So the acceptable values are the sum of the certain adds plus the sum of any subset of the
+//! uncertain ones. Reads before the end are not checked, because a counter may lag.
 
 use super::{Analysis, Verdict, cite};
 use crate::edn::Value;

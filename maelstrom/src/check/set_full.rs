@@ -38,7 +38,7 @@ pub enum Outcome {
     Stable,
     /// The last reads miss it, though it was known.
     Lost,
-    /// No read shows it, or none after those that miss it, and nobody was entitled to see it.
+    /// No read shows it, or none after those that miss it, and no read had to show it.
     NeverRead,
 }
 

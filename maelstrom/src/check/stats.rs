@@ -21,7 +21,7 @@ pub struct Counts {
     pub ok: usize,
     /// Those that certainly did not.
     pub fail: usize,
-    /// Those of which nobody knows.
+    /// Those with an unknown outcome.
     pub info: usize,
 }
 

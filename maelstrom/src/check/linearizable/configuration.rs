@@ -117,7 +117,7 @@ impl<M: Model> Problem<M> {
                 }
             }
             if !remove(&mut at.reads, at.layer) && !remove(&mut at.effects, at.layer) {
-                // What nobody can notice any more need not be told apart.
+                // No later call depends on what was spent of the other classes, so forget the difference.
                 at.spent.retain(|class| self.available(class, at.layer) > 0);
                 break;
             }

@@ -1,9 +1,9 @@
-//! The memory of a search: configurations that need not be looked at again, nor anything that is
-//! no better.
+//! The memory of a search: configurations that led nowhere. The search skips them, and all that are no
+//! better.
 //!
-//! Of two configurations with the same layer, state and effects placed, one is no better if it has
-//! placed no other reads and has spent all that the other one has: whatever is possible after it
-//! is possible after the other.
+//! Take two configurations with the same layer, state and placed effects. The first is no better than
+//! the second if it has placed only reads that the second has placed too, and has spent at least as much: every
+//! continuation of the first is also one of the second.
 
 use std::hash::Hash;
 

@@ -35,10 +35,10 @@ use crate::check::{Analysis, Verdict, cite};
 use crate::edn::Value;
 use crate::history::{History, Operation};
 
-/// How many configurations are looked at, or compared, for one key before it is given up as
-/// `unknown`, by the search that has the last word; those before it take no more together. Ordinary
-/// histories take a few per operation. To spend this takes hundreds of unanswered operations on one
-/// key of which nearly all would have to take effect, and several seconds, and some 100 MB.
+/// The configurations that the last search examines or compares for one key before the key's verdict is
+/// `unknown`. The attempts before it use no more than that together. An ordinary history needs a few per
+/// operation. A key with hundreds of unanswered operations, nearly all of which must have taken effect,
+/// can use up the budget; that takes several seconds and about 100 MB.
 const BUDGET: usize = 10_000_000;
 
 /// Whether a history of a key-value store with `read`, `write` and `cas` is linearizable.
@@ -92,13 +92,15 @@ fn check_key(history: &History, key: &mut KeyHistory<'_>, budget: usize) -> KeyA
     }
 }
 
-/// Asks whoever is likely to know at once, and gives each as much time as its answer is worth.
+/// Tries several methods, the cheap ones first, each with a share of the budget.
 ///
-/// Most histories are decided by a short search. Most that have no order have none even if
-/// unanswered operations take effect again and again, which is easy to see for a sweep. A sweep that
-/// counts them either ends soon or drowns in choices. A history may still set one state more often than
-/// there are operations that set it: to see that, it is enough to count those, state by state. Then the
-/// long search is left, which learns from its dead ends.
+/// 1. A short search decides most histories.
+/// 2. A sweep that lets unanswered operations take effect any number of times: most histories
+///    without an order have none even then.
+/// 3. A sweep that counts each unanswered operation. It ends soon or has too many choices.
+/// 4. Sweeps that count only the operations that set one state, for each state in turn: they show that
+///    a state was set more often than there are operations that set it.
+/// 5. A long search, which remembers its dead ends.
 fn decide(problem: &Problem<Register>, budget: usize) -> Outcome<Symbol> {
     let outcome = search(problem, [NIL], budget / 50);
     if outcome != Outcome::Undecided {

@@ -17,7 +17,7 @@ pub struct Call<Op> {
     pub op: Op,
     /// The moment of its invocation. Moments only need an order: positions in a history will do.
     pub invoked: usize,
-    /// The moment of its return, or `None` if nobody knows whether it happened.
+    /// The moment of its return, or `None` if it is not known whether it happened.
     pub returned: Option<usize>,
 }
 
@@ -84,7 +84,7 @@ impl Pending {
 
 impl<M: Model> Problem<M> {
     /// Arranges `calls`. Those without consequences are left out: reads that fit every state, and
-    /// unanswered calls whose effect nobody could notice.
+    /// unanswered calls whose effect no other call could notice.
     pub fn new(model: M, calls: &[Call<M::Op>]) -> Problem<M> {
         let mut required = Vec::new();
         let mut unanswered = Vec::new();
@@ -174,7 +174,7 @@ impl<M: Model> Problem<M> {
     }
 
     /// How many unanswered calls of a class were invoked before the layer's call returned; zero
-    /// once nobody is left to notice them.
+    /// once no call is left that could notice them.
     pub fn available(&self, class: u32, layer: u32) -> u32 {
         let Optional {
             members,

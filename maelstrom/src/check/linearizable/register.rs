@@ -68,7 +68,7 @@ pub(super) fn key_and_argument(value: &Value) -> Option<(&Value, &Value)> {
 impl KeyHistory<'_> {
     /// Fills in the calls.
     ///
-    /// Failed operations did not happen; reads that nobody answered, or that were answered with
+    /// Failed operations did not happen; reads without an answer, or that were answered with
     /// nil, say nothing about the register.
     pub fn read_calls(&mut self) -> Result<(), NotARegister> {
         let mut symbols = BTreeMap::from([(Value::Nil, NIL)]);

@@ -44,7 +44,7 @@ pub enum ErrorType {
     PrecommittedRead,
     /// Some cycle as in [`ErrorType::G1cRealtime`].
     StrongPl2CycleExists,
-    /// Acknowledged messages that nobody polled up to the end of the run.
+    /// Acknowledged messages that no process polled up to the end of the run.
     Unseen,
 }
 

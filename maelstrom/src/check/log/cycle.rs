@@ -145,8 +145,8 @@ fn components(graph: &Graph) -> Vec<Vec<NodeIndex>> {
         return Vec::new();
     }
     let mut components = kosaraju_scc(graph);
-    // Neither does an operation depend on itself, nor is there a circle of moments, so one node
-    // alone is no cycle, and in any other there are at least two operations.
+    // No operation depends on itself, so a single node is no cycle. Moments are ordered, so a cycle
+    // contains at least two operations.
     components.retain(|component| component.len() > 1);
     for component in &mut components {
         component.sort_unstable();

@@ -1,5 +1,5 @@
 //! Whether what was sent, and only that, was delivered: phantoms, aborted reads, lost writes, and
-//! messages that nobody has seen at the end.
+//! messages that no poll had returned at the end.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ fn own_message(transcript: &Transcript, step: StepId) -> Option<(Key, Message)> 
     })
 }
 
-/// Finds messages that nobody read although some reader got past them.
+/// Finds messages that were never read although some reader got past them.
 ///
 /// The highest index read bounds what must have been read. A message that was seen at several
 /// indices counts with its first one as a bound, and with its last one as something to be read, so

@@ -96,7 +96,7 @@ impl Analysis for LogAnalysis {
 
 /// Checks a history of `send`, `poll`, `assign` and `crash`.
 ///
-/// The verdict is unknown, as upstream's is, if a poll returned what nobody sent, or if a poll
+/// The verdict is unknown, as upstream's is, if a poll returned a message that was never sent, or if a poll
 /// listed without messages a key that is never read with any.
 pub fn check(history: &History) -> LogAnalysis {
     judge(history).unwrap_or_else(|undecided| LogAnalysis {

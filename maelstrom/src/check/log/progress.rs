@@ -1,8 +1,8 @@
-//! Whether processes move through a log one message at a time: neither back nor past anything.
+//! Checks that processes move through a log one message at a time, without a step back or a gap.
 //!
-//! Four sequences are looked at: the messages within one poll, the last message of a process's
-//! poll and the first of its next one, and the same two for sends. Where the place of a message in
-//! the log is not known, nothing is said.
+//! There are four sequences: the messages within one poll, the last message of a process's poll
+//! and the first of its next one, and the same two for sends. A message whose place in the log is
+//! unknown is passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
 

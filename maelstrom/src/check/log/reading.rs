@@ -24,7 +24,7 @@ impl<'h> Transcript<'h> {
             let invocation = history.invocation(operation).unwrap_or(operation);
             reader.step(invocation, operation, operation.kind)?;
         }
-        // Of an operation that never completed nobody knows whether it happened.
+        // An operation that never completed may have happened.
         for (invocation, completion) in history.pairs() {
             if completion.is_none() {
                 reader.step(invocation, invocation, Kind::Info)?;

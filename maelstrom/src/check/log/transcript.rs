@@ -115,8 +115,8 @@ impl<'h> Transcript<'h> {
         self.keys[key].messages[message].value
     }
 
-    /// Whether an operation's sends took effect: it was acknowledged, or nobody knows but one of
-    /// them was read.
+    /// Whether an operation's sends took effect: it was acknowledged, or its outcome is
+    /// unknown but one of them was read.
     pub(super) fn committed(&self, step: StepId) -> bool {
         let step = &self.steps[step];
         match step.kind {

@@ -10,7 +10,7 @@ pub(super) enum Undecided {
         /// Index of its completion.
         op: usize,
     },
-    /// A poll returned a message that nobody sent.
+    /// A poll returned a message that was never sent.
     NoWriter {
         /// Index of the poll.
         op: usize,

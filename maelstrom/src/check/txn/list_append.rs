@@ -21,7 +21,7 @@ use versions::{Append, Versions, list};
 /// `--consistency-models`.
 ///
 /// The verdict is unknown if a model is not known, if a read yields something that is not a list,
-/// if the transactions share no key, and if reads agree on an element that nobody appended.
+/// if the transactions share no key, and if reads agree on an element that was never appended.
 pub fn check(history: &History, models: &[String]) -> TxnAnalysis {
     let requested = Requested::of(models);
     let mut found = Found::default();

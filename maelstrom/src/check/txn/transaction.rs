@@ -42,7 +42,7 @@ pub struct Transaction<'h> {
     pub operation: &'h Operation,
     /// The invocation, if the history has it.
     invocation: Option<&'h Operation>,
-    /// `Ok`, `Fail`, or `Info` if nobody knows.
+    /// `Ok`, `Fail`, or `Info` if the outcome is unknown.
     pub outcome: Kind,
     /// The steps, in order.
     pub mops: Vec<Mop<'h>>,
@@ -115,7 +115,7 @@ impl<'h> Transactions<'h> {
                 Kind::Invoke => (Some(operation), Kind::Info),
                 outcome => (history.invocation(operation), outcome),
             };
-            // What was to be done is told by the invocation if the completion does not repeat it.
+            // The invocation says what was to be done, if the completion does not repeat it.
             let value = match (&operation.value, invocation) {
                 (Value::Nil, Some(invocation)) => &invocation.value,
                 (value, _) => value,

@@ -136,7 +136,7 @@ impl<'h> Versions<'h> {
             .map(|(key, versions)| (key as Key, versions))
     }
 
-    /// In words, an element that nobody appended, of a key whose reads agree that it is there.
+    /// Describes an element that was never appended, of a key whose reads agree that it is there.
     pub fn unexplained(&self, txns: &Transactions<'h>) -> Option<String> {
         self.keys()
             .filter(|(_, key)| key.disagreement.is_none())
