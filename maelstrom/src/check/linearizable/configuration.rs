@@ -117,7 +117,7 @@ impl<M: Model> Problem<M> {
                 }
             }
             if !remove(&mut at.reads, at.layer) && !remove(&mut at.effects, at.layer) {
-                // No later call depends on what was spent of the other classes, so forget the difference.
+                // What was spent of a class makes no difference once none of its calls can be noticed.
                 at.spent.retain(|class| self.available(class, at.layer) > 0);
                 break;
             }
