@@ -8,8 +8,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BigInt {
     is_negative: bool,
-    /// The digits, without leading zeros.
-    digits: String,
+    /// The digits, without leading zeros. Boxed, so that a [`Value`](super::Value) takes 32 bytes and not 48:
+    /// long histories consist of values.
+    digits: Box<str>,
 }
 
 impl BigInt {
@@ -34,17 +35,18 @@ impl BigInt {
         let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         is_integer.then(|| BigInt {
             is_negative,
-            digits: digits.trim_start_matches('0').to_owned(),
+            digits: digits.trim_start_matches('0').into(),
         })
     }
 }
 
 impl Ord for BigInt {
     fn cmp(&self, other: &Self) -> Ordering {
-        let size = |n: &BigInt| (n.digits.len(), n.digits.clone());
+        let (a, b) = (&self.digits, &other.digits);
+        let by_size = (a.len(), a).cmp(&(b.len(), b));
         match (self.is_negative, other.is_negative) {
-            (false, false) => size(self).cmp(&size(other)),
-            (true, true) => size(other).cmp(&size(self)),
+            (false, false) => by_size,
+            (true, true) => by_size.reverse(),
             (is_negative, _) if is_negative => Ordering::Less,
             _ => Ordering::Greater,
         }
