@@ -29,10 +29,13 @@ help: ## Lists the targets
 	@echo 'For sim:       SEEDS=1000, or SEED=7 for a single seed'
 	@echo '               SHARD=3/16 RESULTS=FILE for one of sixteen machines, see scripts/shards/'
 
+# Examples are compiled by the lints already; misbehave is a node that tests start.
 .PHONY: test
 test: lint ## Checks format and lints, and runs all tests
 	@echo '== tests'
-	$(CARGO) test --workspace --locked
+	$(CARGO) build --workspace --example misbehave --locked
+	$(CARGO) test --workspace --tests --locked
+	$(CARGO) test --workspace --doc --locked
 
 check-%: ## Checks one package after an edit: format, lints and tests, such as check-broadcast
 	$(CARGO) fmt -p $* --check
