@@ -10,13 +10,8 @@ const MAX_BYTES: usize = 200;
 /// out of its directory, and different names give different file names.
 ///
 /// Letters, digits, `-`, `_` and inner dots stay as they are; every other byte becomes `%` and two
-/// hexadecimal digits. Names that would be too long end in a hash of the whole name.
-///
-/// ```
-/// use eddy::host::safe_file_name;
-/// assert_eq!(safe_file_name("n1"), "n1");
-/// assert_eq!(safe_file_name("../x"), "%2E.%2Fx");
-/// ```
+/// hexadecimal digits: `../x` becomes `%2E.%2Fx`. Names that would be too long end in a hash of the
+/// whole name.
 pub fn safe_file_name(name: &str) -> String {
     let mut file_name = String::with_capacity(name.len());
     for (at, byte) in name.bytes().enumerate() {
@@ -44,6 +39,12 @@ mod tests {
     use std::path::{Component, Path};
 
     use super::*;
+
+    #[test]
+    fn only_unusual_bytes_are_replaced() {
+        assert_eq!(safe_file_name("n1"), "n1");
+        assert_eq!(safe_file_name("../x"), "%2E.%2Fx");
+    }
 
     #[test]
     fn any_name_becomes_one_distinct_path_component() {

@@ -4,16 +4,13 @@
 //! and fills the same table. The built-in suites are the challenges with their official options; users
 //! write their own in the same format:
 //!
-//! ```
-//! let text = r#"
-//!     [[suite]]
-//!     name = "gossip-25"                  # a group is the beginning of several names: gossip
-//!     bin = "my-node"                     # a path, relative to the file or to --bin-dir
-//!     args = ["--fanout", "3"]            # the node's arguments: words, or a list of them
-//!     options = "-w broadcast --node-count 25 --rate 100 --latency 100"
-//!     ours = { ok = 1.0, msgs_per_op = 20, max = 600, lost-count = 0 }
-//! "#;
-//! assert_eq!(eddy::suite::Suite::parse(text).unwrap()[0].name, "gossip-25");
+//! ```toml
+//! [[suite]]
+//! name = "gossip-25"                  # a group is the beginning of several names: gossip
+//! bin = "my-node"                     # a path, relative to the file or to --bin-dir
+//! args = ["--fanout", "3"]            # the node's arguments: words, or a list of them
+//! options = "-w broadcast --node-count 25 --rate 100 --latency 100"
+//! ours = { ok = 1.0, msgs_per_op = 20, max = 600, lost-count = 0 }
 //! ```
 
 mod metrics;
