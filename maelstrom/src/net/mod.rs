@@ -1,7 +1,7 @@
 //! The simulated network: who may talk to whom, how long a message takes, and what is lost.
 //!
-//! It is a pure state machine: [`Net::send_for`] puts a message in, [`Net::next_delivery`] takes out what
-//! has arrived by now, and [`Net::next_wake`] says when to look again. The clock is the caller's,
+//! It is a pure state machine: `Net::send_for` puts a message in, `Net::next_delivery` takes out what
+//! has arrived by now, and `Net::next_wake` says when to look again. The clock is the caller's,
 //! so the same network drives real processes and simulated nodes.
 //!
 //! Each endpoint receives through a single pump, as upstream: the pump takes the message with the

@@ -1,6 +1,6 @@
 //! Maelstrom's services: the stores and the timestamp oracle that nodes may use.
 //!
-//! Each [`Service`] is a state machine: one request in, one response out. The network adds queues,
+//! Each service is a state machine: one request in, one response out. The network adds queues,
 //! latency and `in_reply_to`, so the same services serve real processes and simulated nodes.
 //! Randomness comes from the caller, so that a run can be replayed.
 //!
