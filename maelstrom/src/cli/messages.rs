@@ -160,10 +160,10 @@ mod tests {
     use super::*;
 
     const LOG: &str = r#"{"origin":0}
-{"at":1204,"id":1,"src":"c3","dest":"n1","operation":12,"body":{"type":"read","msg_id":1}}
-{"at":1311,"id":1,"event":"received"}
-{"at":2000000,"id":2,"src":"n1","dest":"n10","body":{"type":"gossip","value":7}}
-{"at":2000000,"id":2,"event":"partitioned"}
+[1204,1,"c3","n1",12,{"type":"read","msg_id":1}]
+[1311,1]
+[2000000,2,"n1","n10",null,{"type":"gossip","value":7}]
+[2000000,2,"partitioned"]
 "#;
 
     #[derive(Parser)]

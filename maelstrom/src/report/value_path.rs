@@ -237,20 +237,20 @@ mod tests {
     }
 
     const INIT: [&str; 3] = [
-        r#"{"at":0,"id":0,"src":"c0","dest":"n0","body":{"type":"init","msg_id":7}}"#,
-        r#"{"at":0,"id":1,"src":"c1","dest":"n1","body":{"type":"init","msg_id":7}}"#,
-        r#"{"at":0,"id":2,"src":"c2","dest":"n2","body":{"type":"init","msg_id":7}}"#,
+        r#"[0,0,"c0","n0",null,{"type":"init","msg_id":7}]"#,
+        r#"[0,1,"c1","n1",null,{"type":"init","msg_id":7}]"#,
+        r#"[0,2,"c2","n2",null,{"type":"init","msg_id":7}]"#,
     ];
 
     #[test]
     fn path_ends_at_the_last_node_that_forwards_the_value() {
         let log = [
-            r#"{"at":1000,"id":3,"src":"c5","dest":"n0","body":{"type":"broadcast","message":7}}"#,
-            r#"{"at":1000,"id":3,"event":"received"}"#,
-            r#"{"at":2000,"id":4,"src":"n0","dest":"n1","body":{"type":"gossip","seen":[7,8]}}"#,
-            r#"{"at":9000,"id":4,"event":"received"}"#,
-            r#"{"at":9500,"id":5,"src":"n1","dest":"n2","body":{"type":"gossip","seen":[8],"msg_id":7}}"#,
-            "{\"at\":9900,\"id\":5,\"event\":\"received\"}\n",
+            r#"[1000,3,"c5","n0",null,{"type":"broadcast","message":7}]"#,
+            "[1000,3]",
+            r#"[2000,4,"n0","n1",null,{"type":"gossip","seen":[7,8]}]"#,
+            "[9000,4]",
+            r#"[9500,5,"n1","n2",null,{"type":"gossip","seen":[8],"msg_id":7}]"#,
+            "[9900,5]\n",
         ];
         let table = table(&[&INIT[..], &log].concat());
         assert_eq!(
@@ -263,14 +263,14 @@ mod tests {
     #[test]
     fn fates_of_undelivered_messages_are_described() {
         let log = [
-            r#"{"at":1000,"id":3,"src":"c5","dest":"n0","body":{"type":"broadcast","message":7}}"#,
-            r#"{"at":1000,"id":3,"event":"received"}"#,
-            r#"{"at":2000,"id":4,"src":"n0","dest":"n1","body":{"type":"gossip","message":7}}"#,
-            r#"{"at":2000,"id":4,"event":"partitioned"}"#,
-            r#"{"at":3000,"id":5,"src":"n0","dest":"n1","body":{"type":"gossip","message":7}}"#,
-            r#"{"at":3000,"id":5,"event":"lost"}"#,
-            r#"{"at":4000,"id":6,"src":"n0","dest":"n2","body":{"type":"gossip","message":7}}"#,
-            "{\"at\":5000,\"id\":6,\"event\":\"received\"}\n",
+            r#"[1000,3,"c5","n0",null,{"type":"broadcast","message":7}]"#,
+            "[1000,3]",
+            r#"[2000,4,"n0","n1",null,{"type":"gossip","message":7}]"#,
+            r#"[2000,4,"partitioned"]"#,
+            r#"[3000,5,"n0","n1",null,{"type":"gossip","message":7}]"#,
+            r#"[3000,5,"lost"]"#,
+            r#"[4000,6,"n0","n2",null,{"type":"gossip","message":7}]"#,
+            "[5000,6]\n",
         ];
         let table = table(&[&INIT[..], &log].concat());
         assert_eq!(

@@ -64,23 +64,22 @@ pub struct MessageTable {
     origin_us: i64,
 }
 
-/// A line of the log.
+/// An event of the log: its time, the number of the message, and if the message was sent its sender,
+/// receiver, operation and body. If it was not, the third is its fate; without one it was received.
 #[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(default)]
-    at: i64,
-    #[serde(default)]
-    id: u64,
-    #[serde(borrow)]
-    src: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    dest: Option<Cow<'a, str>>,
-    operation: Option<usize>,
-    #[serde(borrow)]
-    body: Option<&'a RawValue>,
-    #[serde(borrow)]
-    event: Option<Cow<'a, str>>,
-    origin: Option<i64>,
+struct Line<'a>(
+    i64,
+    u64,
+    #[serde(borrow, default)] Option<Cow<'a, str>>,
+    #[serde(borrow, default)] Option<Cow<'a, str>>,
+    #[serde(default)] Option<usize>,
+    #[serde(borrow, default)] Option<&'a RawValue>,
+);
+
+/// The line of the log that says when the history began.
+#[derive(Deserialize)]
+struct Origin {
+    origin: i64,
 }
 
 /// The fields of a body that a table needs.
@@ -106,8 +105,8 @@ impl MessageTable {
         let mut number = 0;
         while log.read_line(&mut line).context("reading the messages")? > 0 {
             number += 1;
-            match serde_json::from_str::<Line<'_>>(&line) {
-                Ok(event) => table.add_line(&event),
+            match table.add_line(&line) {
+                Ok(()) => {}
                 Err(_) if !line.ends_with('\n') => break,
                 Err(error) => return Err(error).with_context(|| format!("line {number}")),
             }
@@ -137,17 +136,26 @@ impl MessageTable {
         table
     }
 
-    fn add_line(&mut self, line: &Line<'_>) {
-        if let Some(origin) = line.origin {
+    fn add_line(&mut self, line: &str) -> serde_json::Result<()> {
+        if line.starts_with('{') {
+            let Origin { origin } = serde_json::from_str(line)?;
             self.origin_us = origin;
+            return Ok(());
         }
-        if let (Some(src), Some(dest), Some(body)) = (&line.src, &line.dest, line.body) {
-            self.add_sent(line.at, line.id, [src, dest], line.operation, body.get());
+        let Line(at, id, first, dest, operation, body) = serde_json::from_str(line)?;
+        match (first, dest, body) {
+            (Some(src), Some(dest), Some(body)) => {
+                self.add_sent(at, id, [&src, &dest], operation, body.get());
+            }
+            (None, ..) => self.add_fate(at, id, Fate::Received),
+            (Some(name), ..) => {
+                let fate = Fate::ALL.into_iter().find(|fate| fate.name() == name);
+                if let Some(fate) = fate {
+                    self.add_fate(at, id, fate);
+                }
+            }
         }
-        let named = |fate: &Fate| line.event.as_deref() == Some(fate.name());
-        if let Some(fate) = Fate::ALL.into_iter().find(named) {
-            self.add_fate(line.at, line.id, fate);
-        }
+        Ok(())
     }
 
     fn add_sent(
@@ -306,16 +314,16 @@ fn sort_key(name: &str) -> (&str, Option<u64>, &str) {
 mod tests {
     use super::*;
 
-    const LOG: &str = r#"{"at":900,"id":0,"src":"c0","dest":"n1","body":{"type":"init","msg_id":1}}
-{"at":950,"id":0,"event":"received"}
+    const LOG: &str = r#"[900,0,"c0","n1",null,{"type":"init","msg_id":1}]
+[950,0]
 {"origin":1000}
-{"at":1204,"id":1,"src":"c3","dest":"n1","operation":12,"body":{"type":"read","msg_id":1}}
-{"at":1311,"id":1,"event":"received"}
-{"at":1400,"id":2,"src":"n1","dest":"lin-kv","body":{"type":"read","key":"k","msg_id":7}}
-{"at":1400,"id":3,"src":"n1","dest":"n10","body":{"type":7}}
-{"at":1500,"id":3,"event":"partitioned"}
-{"at":1600,"id":4,"src":"n1","dest":"c3","body":{"type":"read_ok","in_reply_to":1}}
-{"at":1700,"id":4,"event":"rec"#;
+[1204,1,"c3","n1",12,{"type":"read","msg_id":1}]
+[1311,1]
+[1400,2,"n1","lin-kv",null,{"type":"read","key":"k","msg_id":7}]
+[1400,3,"n1","n10",null,{"type":7}]
+[1500,3,"partitioned"]
+[1600,4,"n1","c3",null,{"type":"read_ok","in_reply_to":1}]
+[1700,"#;
 
     #[test]
     fn log_becomes_a_table_with_fates_and_operations() {
@@ -356,7 +364,7 @@ mod tests {
 
     #[test]
     fn line_that_is_no_event_is_an_error() {
-        let log = "{\"at\":1}\nhello\n";
+        let log = "[1,2]\nhello\n";
         let error = MessageTable::read(log.as_bytes()).unwrap_err();
         assert_eq!(format!("{error}"), "line 2");
     }

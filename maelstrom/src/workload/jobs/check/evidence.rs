@@ -149,6 +149,18 @@ impl<'a> Faults<'a> {
         kills.any(|kill| kill.nodes.contains(node) && kill.from >= from)
     }
 
+    /// When a node changed its speed, and how many times slower than usual it was from then on.
+    pub fn speeds(&self) -> impl Iterator<Item = (Duration, &'a str, f64)> {
+        self.0.iter().flat_map(|fault| {
+            let slow = fault
+                .slowness
+                .iter()
+                .map(|(node, factor)| (fault.from, *node, *factor));
+            let recovered = fault.slowness.keys().map(|node| (fault.to, *node, 1.0));
+            slow.chain(recovered)
+        })
+    }
+
     /// How many times slower than usual the node was when it began a job that takes `service` at full
     /// speed, arrived at `arrival` and was answered at `answer`. Only the end is known: the job may have
     /// begun while the node was slow if, at that speed, it began after its arrival and in the fault.

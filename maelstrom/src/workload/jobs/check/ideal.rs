@@ -1,99 +1,75 @@
 //! The ideal scheduler, to which every policy has a distance.
 //!
-//! It knows the size of each job as it arrives, has all slots of the cluster in one pool, needs no
-//! time to move a job, and may interrupt and resume it: in every moment it runs the jobs that have the
-//! least work left (shortest remaining processing time, SRPT; Schrage 1968). On one server SRPT has
-//! the least mean response time of all schedulers. No policy of the nodes can do as much: they must
-//! place a job before they know what comes, cannot interrupt it, and need messages for everything. So
-//! its slowdowns are a bound in practice, though not a theorem for each percentile.
+//! It knows the size of each job as it arrives and the speed of each worker, has all slots of the
+//! cluster in one pool, needs no time to move a job, and may interrupt and resume it: in every moment it
+//! runs the jobs that have the least work left, the shortest on the fastest slot (shortest remaining
+//! processing time, SRPT; Schrage 1968). On one server SRPT has the least mean response time of all
+//! schedulers. No policy of the nodes can do as much: they must place a job before they know what comes,
+//! cannot interrupt it, and need messages for everything. So its slowdowns are a bound in practice,
+//! though not a theorem for each percentile.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use super::pool::{Job, Pool, first};
 
-use super::super::arrivals::Capacity;
-use super::evidence::Record;
+/// Less work is none: what is left after sums of floats.
+const NO_WORK: f64 = 1e-9;
 
-/// The slowdown that each job has under the ideal scheduler, sorted.
-pub(super) fn slowdowns(record: &Record<'_>, capacities: &BTreeMap<String, Capacity>) -> Vec<f64> {
-    let slots: u64 = capacities.values().map(|capacity| capacity.slots).sum();
-    let Some(capacity) = capacities.values().next() else {
-        return Vec::new();
-    };
-    let mut arrivals: Vec<(u128, u128)> = record
-        .jobs
-        .values()
-        .map(|job| {
-            let service = capacity.service_time(job.units).as_nanos();
-            (job.invocation.time.as_nanos(), service)
-        })
-        .collect();
-    arrivals.sort_unstable();
-    let mut slowdowns = simulate(&arrivals, slots as usize);
+/// A job that has not ended.
+struct Active {
+    job: usize,
+    /// The work that is left.
+    left: f64,
+}
+
+/// Returns the slowdown of each job, sorted. The jobs are in the order of their arrival.
+pub(super) fn slowdowns(jobs: &[Job], pool: Pool) -> Vec<f64> {
+    let mut slowdowns = simulate(jobs, pool);
     slowdowns.sort_by(f64::total_cmp);
     slowdowns
 }
 
-/// Runs the jobs, given as arrival and service time in nanoseconds and in the order of arrival.
-fn simulate(arrivals: &[(u128, u128)], slots: usize) -> Vec<f64> {
-    // What is left of each job; of the jobs that run, as of `now`.
-    let mut running: BinaryHeap<Reverse<(u128, usize)>> = BinaryHeap::new();
-    let mut waiting: BinaryHeap<Reverse<(u128, usize)>> = BinaryHeap::new();
-    let mut slowdowns = Vec::with_capacity(arrivals.len());
-    let mut next = 0;
-    let mut now = 0;
-    // What runs is kept with the moment at which it ends, so that time can pass at no cost.
+/// Runs the jobs. Returns their slowdowns in the order in which they end: like those of the nodes,
+/// as multiples of the service time at the speed that the job's slot had when it began.
+fn simulate(jobs: &[Job], mut pool: Pool) -> Vec<f64> {
+    // By the work left. Those that run are the first.
+    let mut active: Vec<Active> = Vec::new();
+    let mut began_at_slowness: Vec<Option<f64>> = vec![None; jobs.len()];
+    let mut slowdowns = Vec::with_capacity(jobs.len());
+    let (mut now, mut next) = (0.0, 0);
     loop {
-        let end = running.peek().map(|Reverse((end, _))| *end);
-        let arrival = arrivals.get(next).map(|(at, _)| *at);
-        match (end, arrival) {
-            (None, None) => return slowdowns,
-            (Some(end), arrival) if arrival.is_none_or(|at| end <= at) => {
-                now = end;
-                let Reverse((_, job)) = running.pop().expect("a job ends");
-                let (at, service) = arrivals[job];
-                slowdowns.push((now - at) as f64 / service as f64);
-                if let Some(Reverse((left, job))) = waiting.pop() {
-                    running.push(Reverse((now + left, job)));
-                }
-            }
-            (_, Some(at)) => {
-                now = at.max(now);
-                place(
-                    next,
-                    arrivals[next].1,
-                    now,
-                    slots,
-                    &mut running,
-                    &mut waiting,
-                );
-                next += 1;
-            }
-            (Some(_), None) => unreachable!("the end of a job comes before no arrival"),
+        pool.slots.sort_by(|a, b| a.slowness.total_cmp(&b.slowness));
+        for (run, slot) in active.iter().zip(&pool.slots) {
+            began_at_slowness[run.job].get_or_insert(slot.slowness);
         }
-    }
-}
-
-/// Lets a job run, if a slot is free or a running job has more left; that one waits then.
-fn place(
-    job: usize,
-    service: u128,
-    now: u128,
-    slots: usize,
-    running: &mut BinaryHeap<Reverse<(u128, usize)>>,
-    waiting: &mut BinaryHeap<Reverse<(u128, usize)>>,
-) {
-    if running.len() < slots {
-        running.push(Reverse((now + service, job)));
-        return;
-    }
-    let longest = running.iter().map(|Reverse(run)| *run).max();
-    match longest.filter(|(end, _)| *end > now + service) {
-        Some(longest) => {
-            running.retain(|Reverse(run)| *run != longest);
-            running.push(Reverse((now + service, job)));
-            waiting.push(Reverse((longest.0 - now, longest.1)));
+        let running = active.iter().zip(&pool.slots);
+        let end = running.map(|(run, slot)| Some(now + run.left * slot.slowness));
+        let arrival = jobs.get(next).map(|job| job.arrival);
+        let Some(event) = first(end.chain([arrival])) else {
+            return slowdowns;
+        };
+        let event = first([Some(event), pool.next_change()]).expect("there is an event");
+        for (run, slot) in active.iter_mut().zip(&pool.slots) {
+            run.left -= (event - now) / slot.slowness;
         }
-        None => waiting.push(Reverse((service, job))),
+        now = event;
+        pool.pass(now);
+        active.retain(|run| {
+            let has_ended = run.left <= NO_WORK;
+            if has_ended {
+                let Job { arrival, work, .. } = jobs[run.job];
+                let slowness = began_at_slowness[run.job].unwrap_or(1.0);
+                let slowdown = (now - arrival) / (work * slowness);
+                slowdowns.push(slowdown.max(1.0));
+            }
+            !has_ended
+        });
+        // Slots of different speeds change the order of the jobs that run.
+        active.sort_by(|a, b| a.left.total_cmp(&b.left));
+        while let Some(job) = jobs.get(next).filter(|job| job.arrival <= now) {
+            let shorter = active.partition_point(|other| other.left <= job.work);
+            let left = job.work;
+            active.insert(shorter, Active { job: next, left });
+            next += 1;
+        }
     }
 }
 
@@ -101,20 +77,41 @@ fn place(
 mod tests {
     use super::*;
 
+    fn jobs<const N: usize>(jobs: [(f64, f64); N]) -> [Job; N] {
+        jobs.map(|(arrival, work)| Job {
+            arrival,
+            work,
+            units: 1,
+        })
+    }
+
     #[test]
     fn jobs_that_find_a_free_slot_are_not_slowed_down() {
-        assert_eq!(simulate(&[(0, 10), (5, 10), (20, 10)], 2), [1.0, 1.0, 1.0]);
+        let jobs = jobs([(0.0, 10.0), (5.0, 10.0), (20.0, 10.0)]);
+        assert_eq!(simulate(&jobs, Pool::at_full_speed(2)), [1.0, 1.0, 1.0]);
     }
 
     #[test]
     fn short_job_interrupts_a_long_one() {
         // The long job waits for the short one: 110 instead of 100.
-        assert_eq!(simulate(&[(0, 100), (50, 10)], 1), [1.0, 1.1]);
+        let jobs = jobs([(0.0, 100.0), (50.0, 10.0)]);
+        assert_eq!(simulate(&jobs, Pool::at_full_speed(1)), [1.0, 1.1]);
     }
 
     #[test]
     fn jobs_that_wait_run_in_the_order_of_what_is_left() {
-        let slowdowns = simulate(&[(0, 10), (1, 30), (2, 20)], 1);
+        let jobs = jobs([(0.0, 10.0), (1.0, 30.0), (2.0, 20.0)]);
+        let slowdowns = simulate(&jobs, Pool::at_full_speed(1));
         assert_eq!(slowdowns, [1.0, 28.0 / 20.0, 59.0 / 30.0]);
+    }
+
+    #[test]
+    fn slow_slot_takes_the_job_that_has_most_left() {
+        let pool = Pool::at_full_speed(2)
+            .with_change(0.0, 5.0)
+            .with_change(10.0, 1.0);
+        let jobs = jobs([(0.0, 20.0), (0.0, 10.0)]);
+        // The long job ends after 28 s, sooner than the 100 s that it takes on the slot where it began.
+        assert_eq!(simulate(&jobs, pool), [1.0, 1.0]);
     }
 }

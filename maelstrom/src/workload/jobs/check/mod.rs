@@ -7,6 +7,7 @@
 mod central;
 mod evidence;
 mod ideal;
+mod pool;
 mod slots;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::evidence::{Faults, Job, Record};
+use self::pool::Pool;
 use super::arrivals::Capacity;
 use crate::chart::{Chart, Group, Series};
 use crate::check::findings::{Findings, to_edn};
@@ -80,11 +82,13 @@ pub(super) fn check(history: &History, settings: &Settings) -> JobsAnalysis {
     };
     let slowdowns = sorted(&mut record.jobs.values());
     let answered_slowdowns = sorted(&mut answered.iter().copied());
+    let arrivals = pool::arrivals(&record, &capacities);
+    let pool = Pool::new(&capacities, &faults);
     JobsAnalysis {
         verdict,
         findings,
-        ideal: ideal::slowdowns(&record, &capacities),
-        central: central::slowdown_p99(&record, &capacities),
+        central: central::slowdown_p99(&arrivals, &pool),
+        ideal: ideal::slowdowns(&arrivals, pool),
         used: used(&answered, &capacities),
         charts: charts(&answered, &capacities, &slowdowns),
         unanswered: record.jobs.len() - answered.len(),
