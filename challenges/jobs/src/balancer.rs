@@ -1,4 +1,5 @@
-//! The balancer: offers waiting jobs to the policy and acts on its choices.
+//! The balancer: what a node knows of its jobs and of other nodes, and the policy's choice of a worker for
+//! each waiting job.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -8,15 +9,23 @@ use glomers::prelude::*;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use crate::Outgoing;
 use crate::entry::{Entry, JobResult};
 use crate::message::{Answer, Attempt, Capacity, JobId, Mode, Outcome, Report, Run};
 use crate::peer::{Peer, Recent};
-use crate::policy::{ARRIVE_EARLY, Candidate, Choice, Policy, Situation};
+use crate::policy::{ARRIVE_EARLY, Candidate, Choice, Job, Policy, Situation};
 use crate::worker::Worker;
-use crate::{Outgoing, delivery};
 
 /// While jobs wait, they are offered to the policy in this period at least.
 const OFFER_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A job that leaves the waiting ones.
+pub(crate) struct Assignment {
+    pub job: Job,
+    /// The node that gets it, which may be this one.
+    pub to: usize,
+    pub mode: Mode,
+}
 
 /// The state of a node.
 pub struct Balancer {
@@ -73,7 +82,6 @@ impl Balancer {
     pub fn submit(self: &Rc<Self>, id: &JobId, units: u64) -> oneshot::Receiver<JobResult> {
         self.arrivals.borrow_mut().add(Instant::now());
         let receiver = self.entry.borrow_mut().take(id, units, None);
-        delivery::probe(self);
         self.offer();
         receiver
     }
@@ -132,7 +140,7 @@ impl Balancer {
         }
         seen.1 = seen.1.max(number.unwrap_or(0));
         self.peers.borrow_mut()[from].learn(report, Instant::now());
-        self.offer_soon();
+        self.offer();
     }
 
     /// The load of this node, for another.
@@ -160,14 +168,14 @@ impl Balancer {
         }
     }
 
-    /// Offers the waiting jobs to the policy after what this node does at present.
-    pub(crate) fn offer_soon(&self) {
+    /// Offers the waiting jobs to the policy, after what this node does at present.
+    pub(crate) fn offer(&self) {
         self.offer_at.set(Some(Instant::now()));
         self.changed.notify_one();
     }
 
-    /// Offers the waiting jobs to the policy and acts on its choices.
-    pub(crate) fn offer(self: &Rc<Self>) {
+    /// Offers the waiting jobs to the policy. Returns those that leave.
+    pub(crate) fn assign(self: &Rc<Self>) -> Vec<Assignment> {
         self.begin_jobs();
         let now = Instant::now();
         let mut workers = self.candidates(now);
@@ -175,7 +183,7 @@ impl Balancer {
         let policy = &mut **self.policy.borrow_mut();
         jobs.sort_by_cached_key(|job| (policy.due(job), job.arrived_at));
         let dispatcher = self.dispatcher(now);
-        let (mut kept, mut chosen) = (Vec::new(), Vec::new());
+        let (mut kept, mut assigned) = (Vec::new(), Vec::new());
         for job in jobs {
             if workers.is_empty() {
                 kept.push(job);
@@ -191,14 +199,18 @@ impl Balancer {
                 Choice::Run(to) => {
                     change(&mut workers, to, |worker| worker.assign(now, job.units));
                     workers.retain(|worker| self.is_usable(worker));
-                    chosen.push((job, to, policy.mode()));
+                    let mode = policy.mode();
+                    assigned.push(Assignment { job, to, mode });
                 }
                 Choice::Later(to) => {
                     change(&mut workers, to, |worker| worker.book(now, job.units));
                     kept.push(job);
                 }
                 Choice::Wait => kept.push(job),
-                Choice::Pass(to) => chosen.push((job, to, Mode::Anywhere)),
+                Choice::Pass(to) => {
+                    let mode = Mode::Anywhere;
+                    assigned.push(Assignment { job, to, mode });
+                }
             }
         }
         self.offer_at.set(match kept.is_empty() {
@@ -206,10 +218,7 @@ impl Balancer {
             false => Some(self.next_offer(now)),
         });
         self.entry.borrow_mut().waiting().append(&mut kept);
-        self.changed.notify_one();
-        for (job, to, mode) in chosen {
-            delivery::dispatch(self, job, to, mode);
-        }
+        assigned
     }
 
     /// When a slot is free for a job that is sent then, or soon.
@@ -264,16 +273,18 @@ impl Balancer {
         busiest.map(|(position, _)| position)
     }
 
-    /// Offers jobs when their time has come; belongs into the node's background.
-    pub async fn offer_in_time(self: &Rc<Self>) {
+    /// Waits until jobs have to be offered.
+    pub(crate) async fn offer_is_due(&self) {
         loop {
             let offer_at = self.offer_at.get();
+            // A timer would round up to the next millisecond.
+            if offer_at.is_some_and(|at| at <= Instant::now()) {
+                return;
+            }
             tokio::select! {
                 biased;
                 () = self.changed.notified() => {}
-                () = sleep_until(offer_at.unwrap_or_else(Instant::now)), if offer_at.is_some() => {
-                    self.offer();
-                }
+                () = sleep_until(offer_at.unwrap_or_else(Instant::now)), if offer_at.is_some() => {}
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use glomers::Result;
 use tokio::time::{Instant, sleep_until};
 
-use crate::balancer::Balancer;
+use crate::balancer::{Assignment, Balancer};
 use crate::health::MISSED_ANSWERS_MAX;
 use crate::message::{Answer, Ask, Attempt, JobId, Mode, Outcome, Run};
 use crate::policy::Job;
@@ -50,8 +50,19 @@ impl Refusal {
     }
 }
 
-/// Gives a job to a node, which may be this one.
-pub fn dispatch(balancer: &Rc<Balancer>, job: Job, to: usize, mode: Mode) {
+/// Gives jobs to the workers that the policy chooses, for ever; belongs into the node's background.
+pub async fn run(balancer: &Rc<Balancer>) {
+    loop {
+        balancer.offer_is_due().await;
+        for assignment in balancer.assign() {
+            dispatch(balancer, assignment);
+        }
+    }
+}
+
+/// Gives a job to a node.
+fn dispatch(balancer: &Rc<Balancer>, assignment: Assignment) {
+    let Assignment { job, to, mode } = assignment;
     let Some(attempt) = balancer.entry.borrow().attempt(&job.id) else {
         return;
     };

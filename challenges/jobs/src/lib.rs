@@ -109,7 +109,9 @@ impl Node for Jobs {
                 return Ok(Some(Reply::CapacityOk {}));
             }
             Request::Job { job, units } => {
-                let worker = balancer.submit(&job, units).await;
+                let answer = balancer.submit(&job, units);
+                delivery::probe(balancer);
+                let worker = answer.await;
                 let worker = worker.map_err(|_| Error::crash("the job was given away"))?;
                 let worker = cx.nodes()[worker].clone();
                 return Ok(Some(Reply::JobOk { worker }));
@@ -141,6 +143,6 @@ impl Node for Jobs {
     }
 
     async fn background(&self, _: &Context) {
-        self.balancer.offer_in_time().await;
+        delivery::run(&self.balancer).await;
     }
 }

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::model::Model;
-use super::problem::{Problem, insert, remove};
+use super::problem::{Problem, Step, insert, remove};
 use super::tally::Tally;
 
 /// How often an unanswered call may take effect. All but the first make the question easier, to decide
@@ -44,15 +44,6 @@ pub(super) struct Configuration<S> {
     pub reads: Vec<u32>,
     /// The unanswered calls that have been used.
     pub spent: Tally,
-}
-
-/// A call that a move places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A required call.
-    Required(u32),
-    /// One more of a class of unanswered ones.
-    Optional(u32),
 }
 
 /// A way on: where it leads, and the calls that it places, in order.

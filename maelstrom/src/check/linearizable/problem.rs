@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use super::configuration::Step;
 use super::model::Model;
 
 /// One operation on the object: what it did, and between which moments.
@@ -42,6 +41,15 @@ pub(super) struct Optional<Op> {
     pub substitute: Option<u32>,
     /// After this moment no call is left that could notice them.
     pub noticed_until: usize,
+}
+
+/// A call that an order places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A required call.
+    Required(u32),
+    /// One more of a class of unanswered ones.
+    Optional(u32),
 }
 
 /// The calls of one object.

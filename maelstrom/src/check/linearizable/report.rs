@@ -1,10 +1,9 @@
 //! The results map of one key, under the names that Knossos gives to these things.
 
 use super::KeyAnalysis;
-use super::configuration::Step;
 use super::explain;
 use super::model::{Model, Register, Symbol};
-use super::problem::Problem;
+use super::problem::{Problem, Step};
 use super::register::{KeyHistory, NIL, NotARegister, key_and_argument};
 use super::search::Frontier;
 use crate::check::Verdict;

@@ -9,10 +9,10 @@
 
 use std::collections::BTreeSet;
 
-use super::configuration::{Configuration, Detours, Move, Step, Supply};
+use super::configuration::{Configuration, Detours, Move, Supply};
 use super::memory::Memory;
 use super::model::Model;
-use super::problem::Problem;
+use super::problem::{Problem, Step};
 use super::tally::Tally;
 
 /// How a search ended.
