@@ -16,6 +16,7 @@ mod figures;
 mod histories;
 mod memory;
 mod processes;
+mod saturate;
 mod simulated;
 
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ use figures::Table;
 #[derive(Parser)]
 #[command(about = "Measures the runtime and the workbench")]
 struct Options {
-    /// What to measure [default: all but analyze, which takes minutes]
+    /// What to measure [default: all but analyze and saturate, which take minutes]
     #[arg(value_enum)]
     parts: Vec<Part>,
 
@@ -77,13 +78,15 @@ enum Part {
     Memory,
     /// Checkers on histories of up to a million operations
     Analyze,
+    /// lin-kv and kafka on real processes with 1 to 1,000 clients
+    Saturate,
 }
 
 impl Part {
     /// Whether the part is measured: only on request if it takes minutes.
     fn is_selected(self, parts: &[Part]) -> bool {
         match parts.is_empty() {
-            true => self != Part::Analyze,
+            true => !matches!(self, Part::Analyze | Part::Saturate),
             false => parts.contains(&self),
         }
     }
@@ -122,6 +125,7 @@ fn measure(options: &Options) -> Result<bool> {
             Part::Processes => processes::measure(&mut table, options.rounds)?,
             Part::Simulated => simulated::measure(&mut table, options.rounds)?,
             Part::Memory => memory::measure(&mut table, options.messages)?,
+            Part::Saturate => saturate::measure(options.rounds)?,
             Part::Analyze => {
                 are_met &= analyze::measure(&options.histories, &options.sizes, options.rounds)?;
             }

@@ -102,7 +102,7 @@ fn saturate(
     let place = tempfile::tempdir().context("a temporary directory")?;
     let nodes: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
     let command = internal::Command::new(&program(node)?, Vec::new())?;
-    let mut host = ProcessHost::new(command, &nodes, place.path())?;
+    let mut host = ProcessHost::new(command, &nodes, &place.path().join("node-logs"))?;
     let mut settings = Settings {
         rate: SATURATING_RATE,
         concurrency: 10 * count,

@@ -21,6 +21,16 @@ impl Latencies {
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         quantile(&self.0, share)
     }
+
+    /// Returns the number of operations.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns whether there were none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl History {
