@@ -66,13 +66,14 @@ use crate::check;
 use crate::decisions::Kept;
 use crate::host::{Host, NodeFactory, SimulatedHost};
 use crate::nemesis::{Nemesis, Schedule};
-use crate::net::{Faults, Latency, Recording};
+use crate::net::{Faults, Latency, MessageLog, Recording};
 use crate::runner::{self, NoopObserver, Plan};
 use crate::seed::Seed;
 use crate::service::ServiceOptions;
 use crate::workload::Settings;
 
 use reduction::Reduction;
+use run::TextLog;
 
 /// Returns a duration in milliseconds.
 pub const fn ms(count: u64) -> Duration {
@@ -308,8 +309,12 @@ impl Simulation {
         let description = self.describe(&load);
         tally::announce(self.seed, &description);
         if let Err(problem) = self.validate(&load) {
+            if trial::is_probing() {
+                trial::leave();
+            }
             panic!("{problem:#}");
         }
+        let messages = (self.recording == Recording::All).then(TextLog::default);
         let workload = &*load.workload;
         let settings = self.settings(&load);
         let plan = Plan {
@@ -320,13 +325,14 @@ impl Simulation {
             nemesis: Nemesis::new(self.schedules).keep(self.kept_faults),
             services: self.services,
             recording: self.recording,
+            message_log: messages.clone().map(MessageLog::new),
             ..Plan::new(load.workload.clone(), settings.clone(), self.seed)
         };
         let outcome = runner::run_with(plan, host, &mut NoopObserver, prepare);
         let net = outcome.journal.to_edn(outcome.operations());
         let results = check::check(&outcome.history, workload, &settings, Some(net));
         let workload = load.workload.clone();
-        Run::new(
+        let mut run = Run::new(
             self.seed,
             description,
             settings,
@@ -334,7 +340,9 @@ impl Simulation {
             outcome,
             results,
             host.now(),
-        )
+        );
+        run.messages = messages;
+        run
     }
 
     fn concurrency(&self, load: &Load) -> usize {

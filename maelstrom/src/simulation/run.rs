@@ -1,6 +1,9 @@
 //! A simulated run that is over.
 
+use std::cell::RefCell;
+use std::io;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::tally;
@@ -23,6 +26,22 @@ pub struct Run {
     outcome: Outcome,
     results: Results,
     virtual_time: Duration,
+    /// The messages, if all of them are recorded.
+    pub(super) messages: Option<TextLog>,
+}
+
+/// A log that is kept in memory.
+#[derive(Clone, Default)]
+pub(super) struct TextLog(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for TextLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Returns the first position at which two lists differ, and what each has there.
@@ -49,6 +68,7 @@ impl Run {
             outcome,
             results,
             virtual_time,
+            messages: None,
         };
         tally::count(&run);
         run
@@ -156,8 +176,8 @@ impl Run {
     }
 
     /// Writes the record, the history, the results and the pages of the run into a directory of the
-    /// store `root`, as `eddy test` does, and returns the path of its page. The page shows the messages
-    /// that the run [recorded](super::Simulation::record_all_messages).
+    /// store `root`, as `eddy test` does, and returns the path of its page. All messages are there if the run
+    /// [recorded](super::Simulation::record_all_messages) them.
     ///
     /// # Errors
     ///
@@ -172,6 +192,9 @@ impl Run {
         };
         directory.begin(&record)?;
         let mut problems = directory.write_history(self.history());
+        if let Some(TextLog(messages)) = &self.messages {
+            std::fs::write(directory.file(report::MESSAGES_FILE), &*messages.borrow())?;
+        }
         let net = self.journal().to_edn(self.operations());
         let history = self.history();
         let mut results = crate::check::check(history, &*self.workload, &self.settings, Some(net));

@@ -79,9 +79,14 @@ pub(super) fn observe(run: &Run, has_scripts: bool) {
         trial.is_probe
     });
     if is_probe {
-        // Does not call the panic hook, so nothing is printed.
-        resume_unwind(Box::new(ProbeIsOver));
+        leave();
     }
+}
+
+/// Ends the scenario of a probe.
+pub(super) fn leave() -> ! {
+    // Does not call the panic hook, so nothing is printed.
+    resume_unwind(Box::new(ProbeIsOver))
 }
 
 /// Calls a scenario in which one run is reduced.

@@ -113,6 +113,9 @@ fn job_runs_once_unless_a_fault_hit_its_worker() {
         )
     };
     assert_fine(&(pause("n2") + &run + &accounts));
+    let cut = "nemesis info start-partition :one-way :time 1000000\n\
+               nemesis info start-partition [:isolated {\"n0\" #{\"n2\"}}] :time 1000000\n";
+    assert_fine(&(cut.to_owned() + &run + &accounts));
     assert_eq!(anomalies(&(pause("n0") + &run + &accounts)), ["repeated"]);
 }
 
