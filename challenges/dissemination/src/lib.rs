@@ -74,8 +74,10 @@
 //! 4. This module drives the state machine from a node's runtime.
 
 mod delta;
+mod exchange;
 mod failover;
 mod gossip;
+mod groups;
 mod hub;
 mod link;
 mod log;
