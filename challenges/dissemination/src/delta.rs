@@ -41,6 +41,9 @@ pub(crate) struct Outgoing {
     pub(crate) acked: u64,
     /// The version that the peer holds in full once all messages to it have arrived.
     pub(crate) sent: u64,
+    /// A version beyond `sent` of which the peer lacks nothing either: it has sent the items itself, or
+    /// receives them otherwise. So they need not be looked at again.
+    pub(crate) held: u64,
     /// Items beyond `acked` that the peer has sent, or said it holds.
     pub(crate) has: Vector,
     /// Items beyond `sent` that are on their way to the peer.
@@ -72,6 +75,7 @@ impl Outgoing {
     /// Records that the peer may lack all that it has not acknowledged.
     pub(crate) fn rewind(&mut self) {
         self.sent = self.acked;
+        self.held = 0;
         self.on_the_way = Vector::default();
         self.doubts_direct = true;
     }

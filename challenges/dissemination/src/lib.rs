@@ -150,7 +150,7 @@ impl Windows {
 
 /// One node's part in the delivery of items to all nodes.
 pub struct Dissemination<T: Item> {
-    nodes: Vec<NodeId>,
+    cx: Context,
     star: RefCell<Star<T>>,
     changed: Notify,
 }
@@ -159,13 +159,12 @@ impl<T: Item> Dissemination<T> {
     /// Creates the part of the node whose context this is. Nothing is sent before
     /// [`run`](Dissemination::run) is polled.
     pub fn new(cx: &Context, windows: Windows) -> Self {
-        let nodes = cx.nodes().to_vec();
-        let me = nodes.iter().position(|node| **node == *cx.id());
-        let me = me.expect("a node is in the list of nodes");
+        let nodes = cx.nodes();
+        let me = place(nodes, cx.id()).expect("a node is in the list of nodes");
         let incarnation = cx.rng().random();
         let star = Star::new(me, nodes.len(), incarnation, windows, Instant::now());
         Self {
-            nodes,
+            cx: cx.clone(),
             star: RefCell::new(star),
             changed: Notify::new(),
         }
@@ -186,7 +185,7 @@ impl<T: Item> Dissemination<T> {
     /// A message whose sender is not a node is ignored.
     pub fn handle(&self, sender: &str, gossip: Gossip<T>) -> Vec<(Origin, T)> {
         let mut star = self.star.borrow_mut();
-        let from = self.nodes.iter().position(|node| **node == *sender);
+        let from = place(self.cx.nodes(), sender);
         let Some(from) = from.filter(|&from| from != star.me) else {
             return Vec::new();
         };
@@ -200,7 +199,7 @@ impl<T: Item> Dissemination<T> {
         loop {
             let outgoing = self.star.borrow_mut().act(Instant::now());
             for (peer, gossip) in outgoing {
-                cx.send(&self.nodes[peer], &gossip);
+                cx.send(&cx.nodes()[peer], &gossip);
             }
             let wake_at = self.star.borrow().wake_at();
             tokio::select! {
@@ -220,6 +219,15 @@ impl<T: Item> Dissemination<T> {
     pub fn vector(&self) -> Vector {
         self.star.borrow().logs.vector()
     }
+}
+
+/// Returns the place of a name in the list of nodes. Names usually end with it, so it is looked for there
+/// first.
+fn place(nodes: &[NodeId], name: &str) -> Option<usize> {
+    let is_it = |place: &usize| nodes.get(*place).is_some_and(|node| **node == *name);
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let guess = digits.parse().ok().filter(is_it);
+    guess.or_else(|| nodes.iter().position(|node| **node == *name))
 }
 
 /// Sleeps until `at`; without a time, forever.

@@ -52,6 +52,11 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// Returns the link to a peer, if it has been used.
+    pub(crate) fn get_used_mut(&mut self, peer: usize) -> Option<&mut Link> {
+        self.used.get_mut(&peer)
+    }
+
     /// Returns the peers whose links have been used.
     pub(crate) fn used(&self) -> impl Iterator<Item = usize> {
         self.used.keys().copied()

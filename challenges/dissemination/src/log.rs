@@ -85,14 +85,22 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Run<T> {
 
 /// One origin's log.
 struct Log<T: Item> {
+    origin: Origin,
     upto: u64,
     /// The version of this node's logs at the last change of this one.
     changed: u64,
-    /// The number up to which the origin has sent its items straight to all nodes.
+    /// The number up to which the items go straight to others: from the origin to all nodes, or from
+    /// the hub of its group to other hubs.
     direct: u64,
     /// The items, in ascending order.
     items: Vec<Held<T>>,
+    /// The places of the logs that have changed last before this one, and first after it.
+    before: Option<Place>,
+    after: Option<Place>,
 }
+
+/// The place of a log, which never changes.
+type Place = u32;
 
 /// An item that is held.
 struct Held<T> {
@@ -111,12 +119,17 @@ impl<T: Item> Log<T> {
     }
 
     fn push(&mut self, held: Held<T>) {
-        if self.items.is_empty() {
-            // In a large cluster, most logs are short.
-            self.items.reserve_exact(1);
-        }
-        self.items.push(held);
+        push_compactly(&mut self.items, held);
     }
+}
+
+/// Adds to a vector that seldom grows. In a large cluster every node has many short ones, so hardly any
+/// memory is reserved.
+fn push_compactly<V>(values: &mut Vec<V>, value: V) {
+    if values.len() == values.capacity() {
+        values.reserve_exact(values.len() / 4 + 1);
+    }
+    values.push(value);
 }
 
 /// The logs of all origins.
@@ -124,23 +137,27 @@ impl<T: Item> Log<T> {
 /// Every change of a log gives the whole a new *version*, a number that names a state of this
 /// node's logs in messages.
 pub(crate) struct Logs<T: Item> {
-    logs: BTreeMap<Origin, Log<T>>,
+    /// The logs, in the order of their first items.
+    logs: Vec<Log<T>>,
+    /// The places of the logs, in the order of their origins.
+    by_origin: Vec<Place>,
+    /// The place of the log that has changed last. The logs form a list in the order of their changes.
+    last_changed: Option<Place>,
     /// The number of the item to which each key belongs.
     holders: BTreeMap<(Origin, T::Key), u64>,
     /// Runs that arrived before the run they continue, by the number after which they begin.
     early: BTreeMap<(Origin, u64), Run<T>>,
-    /// Each origin, by the version of its last change.
-    changes: BTreeMap<u64, Origin>,
     version: u64,
 }
 
 impl<T: Item> Logs<T> {
     pub(crate) fn new() -> Self {
         Self {
-            logs: BTreeMap::new(),
+            logs: Vec::new(),
+            by_origin: Vec::new(),
+            last_changed: None,
             holders: BTreeMap::new(),
             early: BTreeMap::new(),
-            changes: BTreeMap::new(),
             version: 0,
         }
     }
@@ -148,10 +165,26 @@ impl<T: Item> Logs<T> {
     /// Returns how much is held of each origin.
     pub(crate) fn vector(&self) -> Vector {
         let mut vector = Vector::default();
-        for (&origin, log) in &self.logs {
-            vector.raise(origin, log.upto);
+        for log in &self.logs {
+            vector.raise(log.origin, log.upto);
         }
         vector
+    }
+
+    /// Returns where the place of an origin's log is, or belongs, in `by_origin`.
+    fn find(&self, origin: Origin) -> Result<usize, usize> {
+        let origin_at = |place: &Place| self.logs[*place as usize].origin;
+        self.by_origin.binary_search_by_key(&origin, origin_at)
+    }
+
+    fn get(&self, origin: Origin) -> Option<&Log<T>> {
+        let at = self.find(origin).ok()?;
+        Some(&self.logs[self.by_origin[at] as usize])
+    }
+
+    fn get_mut(&mut self, origin: Origin) -> Option<&mut Log<T>> {
+        let at = self.find(origin).ok()?;
+        Some(&mut self.logs[self.by_origin[at] as usize])
     }
 
     /// Returns the present version; 0 if nothing is held.
@@ -161,13 +194,13 @@ impl<T: Item> Logs<T> {
 
     /// Returns the number up to which an origin's log is held; 0 if nothing is.
     pub(crate) fn upto(&self, origin: Origin) -> u64 {
-        self.logs.get(&origin).map_or(0, |log| log.upto)
+        self.get(origin).map_or(0, |log| log.upto)
     }
 
     /// Returns a number up to which an origin's log was held at a version. It is too low if items
     /// have been replaced since.
     pub(crate) fn upto_at(&self, origin: Origin, version: u64) -> u64 {
-        let Some(log) = self.logs.get(&origin).filter(|_| version > 0) else {
+        let Some(log) = self.get(origin).filter(|_| version > 0) else {
             return 0;
         };
         if log.changed <= version {
@@ -180,22 +213,30 @@ impl<T: Item> Logs<T> {
 
     /// Returns the version of an origin's last change; 0 if nothing is held.
     pub(crate) fn changed_at(&self, origin: Origin) -> u64 {
-        self.logs.get(&origin).map_or(0, |log| log.changed)
+        self.get(origin).map_or(0, |log| log.changed)
     }
 
     /// Returns the origins whose logs have changed since a version, by their last change.
     pub(crate) fn changed_since(&self, version: u64) -> impl Iterator<Item = Origin> {
-        self.changes.range(version + 1..).map(|(_, origin)| *origin)
+        let log = |place: Place| &self.logs[place as usize];
+        let mut first = None;
+        let mut place = self.last_changed;
+        while let Some(changed) = place.filter(|&place| log(place).changed > version) {
+            first = place;
+            place = log(changed).before;
+        }
+        std::iter::successors(first, move |&place| log(place).after)
+            .map(move |place| log(place).origin)
     }
 
     /// Returns the number up to which an origin has sent its items straight to all nodes.
     pub(crate) fn direct(&self, origin: Origin) -> u64 {
-        self.logs.get(&origin).map_or(0, |log| log.direct)
+        self.get(origin).map_or(0, |log| log.direct)
     }
 
     /// Records that an origin has sent its items up to a number straight to all nodes.
     pub(crate) fn note_direct(&mut self, origin: Origin, upto: u64) {
-        if let Some(log) = self.logs.get_mut(&origin) {
+        if let Some(log) = self.get_mut(origin) {
             log.direct = upto.max(log.direct);
         }
     }
@@ -203,7 +244,7 @@ impl<T: Item> Logs<T> {
     /// Returns the number of items that are held.
     #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
-        self.logs.values().map(|log| log.items.len()).sum()
+        self.logs.iter().map(|log| log.items.len()).sum()
     }
 
     /// Adds this node's own next item.
@@ -262,18 +303,38 @@ impl<T: Item> Logs<T> {
                 self.insert(origin, number, item);
             }
         }
+        let place = self.place(origin);
+        self.logs[place as usize].upto = run.upto;
+        self.note_change(place);
+    }
+
+    /// Moves a log to the end of the list of changes.
+    fn note_change(&mut self, place: Place) {
         let version = self.version;
-        let log = self.log(origin);
-        log.upto = run.upto;
-        let changed_before = std::mem::replace(&mut log.changed, version);
-        self.changes.remove(&changed_before);
-        self.changes.insert(version, origin);
+        let log = &mut self.logs[place as usize];
+        log.changed = version;
+        if self.last_changed == Some(place) {
+            return;
+        }
+        let (before, after) = (log.before.take(), log.after.take());
+        if let Some(before) = before {
+            self.logs[before as usize].after = after;
+        }
+        if let Some(after) = after {
+            self.logs[after as usize].before = before;
+        }
+        let last = self.last_changed.replace(place);
+        self.logs[place as usize].before = last;
+        if let Some(last) = last {
+            self.logs[last as usize].after = Some(place);
+        }
     }
 
     fn insert(&mut self, origin: Origin, number: u64, item: T) {
         let keys = item.keys();
         let version = self.version;
-        self.log(origin).push(Held {
+        let place = self.place(origin);
+        self.logs[place as usize].push(Held {
             number,
             version,
             item,
@@ -287,9 +348,9 @@ impl<T: Item> Logs<T> {
 
     /// Drops an item if none of its keys belongs to it any more.
     fn release(&mut self, origin: Origin, number: u64) {
-        let holders = &self.holders;
-        let holds = |key| holders.get(&(origin, key)) == Some(&number);
-        if let Some(log) = self.logs.get_mut(&origin)
+        let holds = |key| self.holders.get(&(origin, key)) == Some(&number);
+        if let Ok(found) = self.find(origin)
+            && let log = &mut self.logs[self.by_origin[found] as usize]
             && let Ok(at) = log.position(number)
             && !log.items[at].item.keys().into_iter().any(holds)
         {
@@ -297,18 +358,31 @@ impl<T: Item> Logs<T> {
         }
     }
 
-    fn log(&mut self, origin: Origin) -> &mut Log<T> {
-        self.logs.entry(origin).or_insert_with(|| Log {
-            upto: 0,
-            changed: 0,
-            direct: 0,
-            items: Vec::new(),
-        })
+    /// Returns the place of an origin's log, which is created if there is none.
+    fn place(&mut self, origin: Origin) -> Place {
+        match self.find(origin) {
+            Ok(at) => self.by_origin[at],
+            Err(at) => {
+                let place = Place::try_from(self.logs.len()).expect("origins fit into 32 bits");
+                let log = Log {
+                    origin,
+                    upto: 0,
+                    changed: 0,
+                    direct: 0,
+                    items: Vec::new(),
+                    before: None,
+                    after: None,
+                };
+                push_compactly(&mut self.logs, log);
+                self.by_origin.insert(at, place);
+                place
+            }
+        }
     }
 
     /// Returns the part of one origin's log after a number, up to `limit` items.
     pub(crate) fn run(&self, origin: Origin, after: u64, limit: usize) -> Option<Run<T>> {
-        let log = self.logs.get(&origin).filter(|log| log.upto > after)?;
+        let log = self.get(origin).filter(|log| log.upto > after)?;
         let first = log.items.partition_point(|held| held.number <= after);
         let rest = &log.items[first..];
         let taken = &rest[..limit.min(rest.len())];

@@ -197,7 +197,8 @@ impl<T: Item> Star<T> {
 
     /// Returns the numbers of items, by origin, that a peer lacks and that are not on their way.
     pub(crate) fn leads_over(&self, peer: usize) -> impl Iterator<Item = u64> {
-        let changed = self.logs.changed_since(self.links[peer].outgoing.sent);
+        let outgoing = &self.links[peer].outgoing;
+        let changed = self.logs.changed_since(outgoing.sent.max(outgoing.held));
         let lead = move |origin| {
             let upto = self.logs.upto(origin);
             upto.saturating_sub(self.held_by(peer, origin))
@@ -206,8 +207,12 @@ impl<T: Item> Star<T> {
     }
 
     /// Returns whether this node holds something that the peer lacks and that is not on its way.
-    pub(crate) fn exceeds(&self, peer: usize) -> bool {
-        self.leads_over(peer).next().is_some()
+    pub(crate) fn exceeds(&mut self, peer: usize) -> bool {
+        let exceeds = self.leads_over(peer).next().is_some();
+        if !exceeds && let Some(link) = self.links.get_used_mut(peer) {
+            link.outgoing.held = self.logs.version();
+        }
+        exceeds
     }
 
     /// Returns the round-trip time of a link; of all links together, if it has no sample.
