@@ -11,7 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Item, Logs};
+use crate::log::Item;
+use crate::logs::Logs;
 use crate::vector::{Origin, Vector};
 
 /// The versions after one and up to another.
@@ -67,8 +68,11 @@ impl Outgoing {
         if seen > self.acked {
             self.acked = seen;
             self.sent = self.sent.max(seen);
-            self.has
-                .retain(|origin, upto| logs.upto(origin) < upto || logs.changed_at(origin) > seen);
+            if !self.has.is_empty() {
+                let is_beyond =
+                    |origin, upto| logs.upto(origin) < upto || logs.changed_at(origin) > seen;
+                self.has.retain(is_beyond);
+            }
         }
     }
 
@@ -185,7 +189,7 @@ mod tests {
     };
 
     fn logs(count: i64) -> Logs<i64> {
-        let mut logs = Logs::new();
+        let mut logs = Logs::new(2);
         for item in 0..count {
             logs.push(ORIGIN, item);
         }

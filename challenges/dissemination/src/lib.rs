@@ -81,6 +81,7 @@ mod groups;
 mod hub;
 mod link;
 mod log;
+mod logs;
 mod pace;
 mod protocol;
 mod repair;

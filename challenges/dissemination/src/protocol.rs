@@ -34,7 +34,11 @@ impl<T: Item> Star<T> {
         let waited = Duration::from_millis(gossip.head.as_ref().map_or(0, |head| head.waited));
         let direct = gossip.head.is_none();
         let (mut learnt, mut items) = (Vec::new(), Vec::new());
+        let node_count = self.groups.node_count();
         for run in gossip.news {
+            if run.origin.node >= node_count {
+                continue;
+            }
             items.push((run.origin, run.upto));
             self.logs.learn(run, &mut learnt);
         }

@@ -74,12 +74,13 @@ impl<T: Item> Star<T> {
             whole: true,
         };
         let mut left = limit;
+        let outgoing = &self.links[peer].outgoing;
         for origin in self.logs.changed_since(after) {
             let upto = self.logs.upto(origin);
-            if self.links[peer].outgoing.has.get(origin) >= upto {
+            if outgoing.has.get(origin) >= upto {
                 continue;
             }
-            let mut carried = self.held_by(peer, origin);
+            let mut carried = self.held_by(peer, outgoing, origin);
             let lacking = carried < upto && left > 0;
             if let Some(run) = lacking
                 .then(|| self.logs.run(origin, carried, left))

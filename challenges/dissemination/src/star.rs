@@ -9,10 +9,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::Windows;
+use crate::delta::Outgoing;
 use crate::gossip::Gossip;
 use crate::groups::Groups;
 use crate::link::Links;
-use crate::log::{Item, Logs};
+use crate::log::Item;
+use crate::logs::Logs;
 use crate::rtt::Rtt;
 use crate::timers::Timers;
 use crate::timetable::Timetable;
@@ -111,7 +113,7 @@ impl<T: Item> Star<T> {
                 incarnation,
             },
             windows,
-            logs: Logs::new(),
+            logs: Logs::new(count),
             groups,
             links: Links::default(),
             timers: Timers::default(),
@@ -138,8 +140,7 @@ impl<T: Item> Star<T> {
 
     /// Returns the number up to which a peer holds an origin's log once everything has arrived that
     /// is on its way: from this node, or straight from the origin.
-    pub(crate) fn held_by(&self, peer: usize, origin: Origin) -> u64 {
-        let outgoing = &self.links[peer].outgoing;
+    pub(crate) fn held_by(&self, peer: usize, outgoing: &Outgoing, origin: Origin) -> u64 {
         let sent = self.logs.upto_at(origin, outgoing.sent);
         let beyond = outgoing
             .has
@@ -201,7 +202,7 @@ impl<T: Item> Star<T> {
         let changed = self.logs.changed_since(outgoing.sent.max(outgoing.held));
         let lead = move |origin| {
             let upto = self.logs.upto(origin);
-            upto.saturating_sub(self.held_by(peer, origin))
+            upto.saturating_sub(self.held_by(peer, outgoing, origin))
         };
         changed.map(lead).filter(|&lead| lead > 0)
     }
