@@ -64,7 +64,7 @@ impl Groups {
 
     /// Returns whether a node is the first of its group.
     pub(crate) fn is_first(&self, node: usize) -> bool {
-        node % self.size == 0
+        node.is_multiple_of(self.size)
     }
 
     /// Returns the first node of each group.

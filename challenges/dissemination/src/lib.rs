@@ -59,18 +59,21 @@
 //!   for what it lacks.
 //! * A link that falls quiet is closed by one confirmation, after which nothing is sent.
 //! * A node that cannot reach the hub follows the next node in the list.
+//! * A cluster of more than 64 nodes is cut into groups with a hub each. The hubs send each other what
+//!   their groups have published.
 //!
 //! # Where to read on
 //!
 //! Each module uses only those before it in this list:
 //!
-//! 1. What is exchanged: `vector` (how much a node holds), `log` (what it holds), `delta` (what two
-//!    nodes know of each other's logs), `gossip` (the message).
-//! 2. What is known of others: `rtt` (round-trip times), `link` (one peer), `timers` (when something
-//!    is due), `timetable` (the hub's rounds).
+//! 1. What is exchanged: `vector` (how much a node holds), `log` (a run of items), `logs` (what a node
+//!    holds), `delta` (what two nodes know of each other's logs), `gossip` (the message).
+//! 2. What is known of others: `groups` (which nodes form a group), `rtt` (round-trip times), `link`
+//!    (one peer), `timers` (when something is due), `timetable` (the hub's rounds).
 //! 3. One node as a state machine: `star` (its state), `hub` (the hub it follows), `pace` (when its
-//!    rounds depart), `send` (composing messages), `rounds` (how items travel), `failover` (when a
-//!    peer does not answer), `repair` (what makes delivery reliable), `protocol` (events and timers).
+//!    rounds depart), `send` (composing messages), `exchange` (how items cross to other groups),
+//!    `rounds` (how items travel), `failover` (when a peer does not answer), `repair` (what makes
+//!    delivery reliable), `protocol` (events and timers).
 //! 4. This module drives the state machine from a node's runtime.
 
 mod delta;
@@ -111,7 +114,8 @@ use star::Star;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     /// The time between two rounds of a hub, and the longest time that an item waits. An item
-    /// reaches all nodes within this time and two hops. A round costs one message per node.
+    /// reaches all nodes within this time and two hops, and in a cluster of more than 64 nodes within
+    /// three hops. A round costs one message per node.
     pub round: Duration,
     /// If set, the time after which a node sends its items straight to all others: they take one
     /// hop, at the price of one message per item and node. Rounds then only repair.

@@ -179,8 +179,15 @@ impl<T: Item> Star<T> {
 
     /// Returns whether the network is not known to be steady, and may yet become so.
     fn is_starting(&self, level: Level) -> bool {
-        let rounds_left = self.rounds(level).round_count < STARTUP_ROUNDS;
-        self.windows.direct.is_none() && rounds_left && !self.rtt.is_steady()
+        let count = self.rounds(level).round_count;
+        let (rounds_left, is_ready) = if self.is_group_hub() {
+            // Until it knows the schedule of the root, items wait at their own hub and at another one.
+            let is_ready = self.up.timetable.is_some() && self.rtt.is_steady();
+            (count < 2 * STARTUP_ROUNDS, is_ready)
+        } else {
+            (count < STARTUP_ROUNDS, self.rtt.is_steady())
+        };
+        self.windows.direct.is_none() && rounds_left && !is_ready
     }
 }
 

@@ -37,6 +37,8 @@ impl<T: Item> Star<T> {
     /// there is one.
     pub(crate) fn read_timetable(&mut self, next_ms: Option<u64>, lead_ms: u64, now: Instant) {
         let rtt = self.links[self.hub()].rtt.recent();
+        // A hub exchanges few messages with the root, and has to know the common schedule soon.
+        let rtt = rtt.or_else(|| self.rtt.recent().filter(|_| self.is_group_hub()));
         let interval = self.windows.round;
         self.up.timetable = next_ms.zip(rtt).map(|(next_ms, rtt)| Timetable {
             next: now + Duration::from_millis(next_ms),
