@@ -57,17 +57,23 @@ impl<T: Item> Star<T> {
         self.discard_timetable();
     }
 
-    /// Checks this node's hub after a message from a later node that says it is a hub. That node
-    /// cannot reach this node's hub, so perhaps no node can.
+    /// Checks this node's hub after a message from a later node that says it is a hub, or that it follows
+    /// this node. That node cannot reach this node's hub, so perhaps no node can.
     pub(crate) fn check_hub(&mut self, from: usize, now: Instant) {
         let hub = self.hub();
         let its_hub = self.hub_of(from);
         let are_together = |a, b| self.groups.are_together(a, b);
         let is_hub = its_hub == from || are_together(from, self.me) && !are_together(its_hub, from);
         let rival = is_hub && self.groups.precedes(hub, from) && hub != self.me;
+        // In a large cluster a node sends so rarely that it may notice a dead hub late. A node that has
+        // noticed follows the next one.
+        let is_successor = self.groups.are_many() && its_hub == self.me && !self.is_hub();
         let link = &self.links[hub];
         let valid_until = link.confirmed.map(|at| at + CONFIRMATION_VALID_FOR);
-        if rival && valid_until.is_none_or(|until| until < now) && !link.is_asked() {
+        if (rival || is_successor)
+            && valid_until.is_none_or(|until| until < now)
+            && !link.is_asked()
+        {
             self.send_news(hub, Wants::Answer, now);
         }
     }
