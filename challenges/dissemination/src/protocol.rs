@@ -114,7 +114,8 @@ impl<T: Item> Star<T> {
         }
         if from == hub {
             self.hubs_lost = 0;
-            self.exchange.hubs = head.hubs;
+            let hubs = head.hubs.into_iter();
+            self.exchange.hubs = hubs.filter(|&hub| hub <= last).collect();
             self.read_timetable(head.next, head.lead, now);
         }
         self.check_hub(from, now);
