@@ -97,8 +97,8 @@ frontier: ## Measures the variants of broadcast and draws the plot
 	$(CARGO) run --release --locked -p broadcast --example frontier
 
 .PHONY: scale
-scale: ## Measures broadcast in clusters of up to 1,000 nodes
-	$(CARGO) run --release --locked -p broadcast --example scale -- 25 100 400 1000
+scale: ## Measures broadcast in clusters of up to 4,000 nodes
+	$(CARGO) run --release --locked -p broadcast --example scale -- 25 100 400 1000 4000
 
 .PHONY: election
 election: ## Measures the strategies of leader-election side by side

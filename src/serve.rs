@@ -23,8 +23,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// written.
 ///
 /// `make` is called when `init` arrives. Everything that the node spawns runs inside this future:
-/// dropping it kills the node. It uses no thread, no global state, and no clock but tokio's, and must
-/// run inside tokio's `LocalRuntime` or `LocalSet`.
+/// dropping it kills the node. It uses no thread, no global state but a cache of names, and no clock but
+/// tokio's, and must run inside tokio's `LocalRuntime` or `LocalSet`.
 ///
 /// # Errors
 ///

@@ -11,7 +11,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::log::{Item, Logs};
+use crate::log::Item;
+use crate::logs::Logs;
 use crate::vector::{Origin, Vector};
 
 /// The versions after one and up to another.
@@ -41,6 +42,9 @@ pub(crate) struct Outgoing {
     pub(crate) acked: u64,
     /// The version that the peer holds in full once all messages to it have arrived.
     pub(crate) sent: u64,
+    /// A version beyond `sent` of which the peer lacks nothing either: it has sent the items itself, or
+    /// receives them otherwise. So they need not be looked at again.
+    pub(crate) held: u64,
     /// Items beyond `acked` that the peer has sent, or said it holds.
     pub(crate) has: Vector,
     /// Items beyond `sent` that are on their way to the peer.
@@ -64,14 +68,18 @@ impl Outgoing {
         if seen > self.acked {
             self.acked = seen;
             self.sent = self.sent.max(seen);
-            self.has
-                .retain(|origin, upto| logs.upto(origin) < upto || logs.changed_at(origin) > seen);
+            if !self.has.is_empty() {
+                let is_beyond =
+                    |origin, upto| logs.upto(origin) < upto || logs.changed_at(origin) > seen;
+                self.has.retain(is_beyond);
+            }
         }
     }
 
     /// Records that the peer may lack all that it has not acknowledged.
     pub(crate) fn rewind(&mut self) {
         self.sent = self.acked;
+        self.held = 0;
         self.on_the_way = Vector::default();
         self.doubts_direct = true;
     }
@@ -181,7 +189,7 @@ mod tests {
     };
 
     fn logs(count: i64) -> Logs<i64> {
-        let mut logs = Logs::new();
+        let mut logs = Logs::new(2);
         for item in 0..count {
             logs.push(ORIGIN, item);
         }

@@ -34,7 +34,8 @@ impl<T: Item> Star<T> {
     fn follow_next_hub(&mut self, now: Instant) {
         let count = 1 << self.hubs_lost.min(10);
         self.hubs_lost += 1;
-        let candidates = (0..self.me).filter(|&peer| !self.links[peer].is_suspected());
+        let candidates = self.groups.candidates(self.me);
+        let candidates = candidates.filter(|&peer| !self.links[peer].is_suspected());
         let candidates: Vec<usize> = candidates.take(count).collect();
         for candidate in candidates {
             if !self.links[candidate].is_asked() {
@@ -56,14 +57,23 @@ impl<T: Item> Star<T> {
         self.discard_timetable();
     }
 
-    /// Checks this node's hub after a message from a later node that says it is a hub. That node
-    /// cannot reach this node's hub, so perhaps no node can.
+    /// Checks this node's hub after a message from a later node that says it is a hub, or that it follows
+    /// this node. That node cannot reach this node's hub, so perhaps no node can.
     pub(crate) fn check_hub(&mut self, from: usize, now: Instant) {
         let hub = self.hub();
-        let rival = self.links[from].hub == from && from > hub && hub != self.me;
+        let its_hub = self.hub_of(from);
+        let are_together = |a, b| self.groups.are_together(a, b);
+        let is_hub = its_hub == from || are_together(from, self.me) && !are_together(its_hub, from);
+        let rival = is_hub && self.groups.precedes(hub, from) && hub != self.me;
+        // In a large cluster a node sends so rarely that it may notice a dead hub late. A node that has
+        // noticed follows the next one.
+        let is_successor = self.groups.are_many() && its_hub == self.me && !self.is_hub();
         let link = &self.links[hub];
         let valid_until = link.confirmed.map(|at| at + CONFIRMATION_VALID_FOR);
-        if rival && valid_until.is_none_or(|until| until < now) && !link.is_asked() {
+        if (rival || is_successor)
+            && valid_until.is_none_or(|until| until < now)
+            && !link.is_asked()
+        {
             self.send_news(hub, Wants::Answer, now);
         }
     }
@@ -82,12 +92,15 @@ impl<T: Item> Star<T> {
 
     /// Returns the time of the next probe. A node probes the nodes that it would serve, and its
     /// hub's hub, which other nodes can reach. If it is a hub itself, it also probes all nodes
-    /// before it.
+    /// before it: in its group, or if it is the root, in all groups.
     pub(crate) fn probe_at(&self, peer: usize) -> Option<Instant> {
         let suspicion = self.links[peer].suspicion()?;
         let hub = self.hub();
-        let wanted = if peer < self.me {
-            hub >= self.me || self.links[hub].hub == peer
+        let wanted = if self.groups.precedes(peer, self.me) {
+            let is_of_group = self.groups.are_together(peer, self.me);
+            !self.groups.precedes(hub, self.me)
+                || self.hub_of(hub) == peer
+                || is_of_group && self.is_hub()
         } else {
             self.is_responsible_for(peer)
         };

@@ -19,7 +19,7 @@ pub struct Gossip<T> {
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub(crate) news: Vec<Run<T>>,
     /// The state of the sender and of the link. Items that go straight from their origin to all
-    /// nodes travel without it.
+    /// nodes, or from the hub of their group to all other hubs, travel without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) head: Option<Head>,
 }
@@ -67,6 +67,13 @@ pub(crate) struct Head {
     /// The milliseconds until the sender's next round departs, if one is announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<u64>,
+    /// The milliseconds before a round at which the sender, as the hub of a group, sends the items of
+    /// the group to other hubs. Items have to arrive before that.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) lead: u64,
+    /// The hubs that follow the sender, of those groups in which the first node is not the only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hubs: Vec<usize>,
 }
 
 /// What the sender of a message expects in return.

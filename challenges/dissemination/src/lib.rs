@@ -59,26 +59,32 @@
 //!   for what it lacks.
 //! * A link that falls quiet is closed by one confirmation, after which nothing is sent.
 //! * A node that cannot reach the hub follows the next node in the list.
+//! * A cluster of more than 64 nodes is cut into groups with a hub each. The hubs send each other what
+//!   their groups have published.
 //!
 //! # Where to read on
 //!
 //! Each module uses only those before it in this list:
 //!
-//! 1. What is exchanged: `vector` (how much a node holds), `log` (what it holds), `delta` (what two
-//!    nodes know of each other's logs), `gossip` (the message).
-//! 2. What is known of others: `rtt` (round-trip times), `link` (one peer), `timers` (when something
-//!    is due), `timetable` (the hub's rounds).
+//! 1. What is exchanged: `vector` (how much a node holds), `log` (a run of items), `logs` (what a node
+//!    holds), `delta` (what two nodes know of each other's logs), `gossip` (the message).
+//! 2. What is known of others: `groups` (which nodes form a group), `rtt` (round-trip times), `link`
+//!    (one peer), `timers` (when something is due), `timetable` (the hub's rounds).
 //! 3. One node as a state machine: `star` (its state), `hub` (the hub it follows), `pace` (when its
-//!    rounds depart), `send` (composing messages), `rounds` (how items travel), `failover` (when a
-//!    peer does not answer), `repair` (what makes delivery reliable), `protocol` (events and timers).
+//!    rounds depart), `send` (composing messages), `exchange` (how items cross to other groups),
+//!    `rounds` (how items travel), `failover` (when a peer does not answer), `repair` (what makes
+//!    delivery reliable), `protocol` (events and timers).
 //! 4. This module drives the state machine from a node's runtime.
 
 mod delta;
+mod exchange;
 mod failover;
 mod gossip;
+mod groups;
 mod hub;
 mod link;
 mod log;
+mod logs;
 mod pace;
 mod protocol;
 mod repair;
@@ -108,7 +114,8 @@ use star::Star;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     /// The time between two rounds of a hub, and the longest time that an item waits. An item
-    /// reaches all nodes within this time and two hops. A round costs one message per node.
+    /// reaches all nodes within this time and two hops, and in a cluster of more than 64 nodes within
+    /// three hops. A round costs one message per node.
     pub round: Duration,
     /// If set, the time after which a node sends its items straight to all others: they take one
     /// hop, at the price of one message per item and node. Rounds then only repair.
@@ -148,7 +155,7 @@ impl Windows {
 
 /// One node's part in the delivery of items to all nodes.
 pub struct Dissemination<T: Item> {
-    nodes: Vec<NodeId>,
+    cx: Context,
     star: RefCell<Star<T>>,
     changed: Notify,
 }
@@ -157,13 +164,12 @@ impl<T: Item> Dissemination<T> {
     /// Creates the part of the node whose context this is. Nothing is sent before
     /// [`run`](Dissemination::run) is polled.
     pub fn new(cx: &Context, windows: Windows) -> Self {
-        let nodes = cx.nodes().to_vec();
-        let me = nodes.iter().position(|node| **node == *cx.id());
-        let me = me.expect("a node is in the list of nodes");
+        let nodes = cx.nodes();
+        let me = place(nodes, cx.id()).expect("a node is in the list of nodes");
         let incarnation = cx.rng().random();
         let star = Star::new(me, nodes.len(), incarnation, windows, Instant::now());
         Self {
-            nodes,
+            cx: cx.clone(),
             star: RefCell::new(star),
             changed: Notify::new(),
         }
@@ -184,7 +190,7 @@ impl<T: Item> Dissemination<T> {
     /// A message whose sender is not a node is ignored.
     pub fn handle(&self, sender: &str, gossip: Gossip<T>) -> Vec<(Origin, T)> {
         let mut star = self.star.borrow_mut();
-        let from = self.nodes.iter().position(|node| **node == *sender);
+        let from = place(self.cx.nodes(), sender);
         let Some(from) = from.filter(|&from| from != star.me) else {
             return Vec::new();
         };
@@ -198,7 +204,7 @@ impl<T: Item> Dissemination<T> {
         loop {
             let outgoing = self.star.borrow_mut().act(Instant::now());
             for (peer, gossip) in outgoing {
-                cx.send(&self.nodes[peer], &gossip);
+                cx.send(&cx.nodes()[peer], &gossip);
             }
             let wake_at = self.star.borrow().wake_at();
             tokio::select! {
@@ -218,6 +224,15 @@ impl<T: Item> Dissemination<T> {
     pub fn vector(&self) -> Vector {
         self.star.borrow().logs.vector()
     }
+}
+
+/// Returns the place of a name in the list of nodes. Names usually end with it, so it is looked for there
+/// first.
+fn place(nodes: &[NodeId], name: &str) -> Option<usize> {
+    let is_it = |place: &usize| nodes.get(*place).is_some_and(|node| **node == *name);
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let guess = digits.parse().ok().filter(is_it);
+    guess.or_else(|| nodes.iter().position(|node| **node == *name))
 }
 
 /// Sleeps until `at`; without a time, forever.

@@ -1,7 +1,7 @@
 //! A node's state about its peers.
 
 use std::collections::BTreeMap;
-use std::ops::{Index, IndexMut, RangeBounds};
+use std::ops::{Index, IndexMut};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ pub(crate) struct Link {
     /// The version of this node's logs when the peer was last sent a message.
     pub(crate) stated_version: u64,
     /// The hub that the peer follows, and when it said so.
-    pub(crate) hub: usize,
+    pub(crate) hub: Option<usize>,
     pub(crate) hub_heard: Option<Instant>,
     pub(crate) rtt: Rtt,
     /// The latest stamp of the peer, and when it arrived.
@@ -52,9 +52,14 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    /// Returns the peers of this range whose links have been used.
-    pub(crate) fn used(&self, range: impl RangeBounds<usize>) -> impl Iterator<Item = usize> {
-        self.used.range(range).map(|(peer, _)| *peer)
+    /// Returns the link to a peer, if it has been used.
+    pub(crate) fn get_used_mut(&mut self, peer: usize) -> Option<&mut Link> {
+        self.used.get_mut(&peer)
+    }
+
+    /// Returns the peers whose links have been used.
+    pub(crate) fn used(&self) -> impl Iterator<Item = usize> {
+        self.used.keys().copied()
     }
 }
 

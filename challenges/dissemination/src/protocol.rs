@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::gossip::{Gossip, Head, Wants};
 use crate::log::Item;
-use crate::star::Star;
+use crate::star::{Level, Star, is_due};
 use crate::vector::Origin;
 
 impl<T: Item> Star<T> {
@@ -34,19 +34,21 @@ impl<T: Item> Star<T> {
         let waited = Duration::from_millis(gossip.head.as_ref().map_or(0, |head| head.waited));
         let direct = gossip.head.is_none();
         let (mut learnt, mut items) = (Vec::new(), Vec::new());
+        let node_count = self.groups.node_count();
         for run in gossip.news {
+            if run.origin.node >= node_count {
+                continue;
+            }
             items.push((run.origin, run.upto));
             self.logs.learn(run, &mut learnt);
         }
-        if self.windows.direct.is_some() {
-            let own = items.iter().filter(|(origin, _)| origin.node == from);
-            own.for_each(|&(origin, upto)| self.logs.note_direct(origin, upto));
-        }
+        self.note_straight(from, &items);
         match gossip.head {
             Some(head) => self.read_head(from, head, items, now),
+            None if self.groups.are_many() => {}
             None => self.read_direct(from, items),
         }
-        if direct || self.is_neighbour(from) {
+        if direct && !self.groups.are_many() || self.is_neighbour(from) {
             // If an answer was too long for one message, ask for the rest at once.
             let more = was_asked && !self.links[from].is_asked() && !learnt.is_empty();
             self.look_for_gaps(from, more, now);
@@ -59,7 +61,8 @@ impl<T: Item> Star<T> {
             self.schedule_send_to_hub(now);
         }
         if !awaited_round && self.awaits_round(from) {
-            self.down.settled = None;
+            let level = self.level_of(from);
+            self.rounds_mut(level).settled = None;
         }
         self.timers.invalidate(from);
         learnt
@@ -76,12 +79,12 @@ impl<T: Item> Star<T> {
     fn read_head(&mut self, from: usize, head: Head, items: Vec<(Origin, u64)>, now: Instant) {
         let hub_before = self.hub();
         let now_ms = self.ms(now);
-        let last = self.count - 1;
+        let last = self.groups.node_count() - 1;
+        let link_before = (self.hub_of(from), self.links[from].is_suspected());
         let link = &mut self.links[from];
-        let link_before = (link.hub, link.is_suspected());
         let current = link.take_stamp(&head, now);
         if current {
-            (link.hub, link.hub_heard) = (head.hub.min(last), Some(now));
+            (link.hub, link.hub_heard) = (Some(head.hub.min(last)), Some(now));
         }
         match head.wants {
             Wants::Nothing => {}
@@ -94,9 +97,9 @@ impl<T: Item> Star<T> {
             link.confirm(stamp, now);
             self.measure_rtt(from, stamp, held_ms, head.next.is_some(), now_ms);
         }
-        let link = &self.links[from];
-        let changed = link_before != (link.hub, link.is_suspected());
-        if changed || self.links[link.hub].is_suspected() {
+        let its_hub = self.hub_of(from);
+        let changed = link_before != (its_hub, self.links[from].is_suspected());
+        if changed || self.links[its_hub].is_suspected() {
             self.choose_hub();
         }
         let hub = self.hub();
@@ -111,7 +114,9 @@ impl<T: Item> Star<T> {
         }
         if from == hub {
             self.hubs_lost = 0;
-            self.read_timetable(head.next, now);
+            let hubs = head.hubs.into_iter();
+            self.exchange.hubs = hubs.filter(|&hub| hub <= last).collect();
+            self.read_timetable(head.next, head.lead, now);
         }
         self.check_hub(from, now);
     }
@@ -166,9 +171,20 @@ impl<T: Item> Star<T> {
     pub(crate) fn act(&mut self, now: Instant) -> Vec<(usize, Gossip<T>)> {
         self.refresh_timers();
         loop {
+            self.act_on_links(now);
+            self.act_on_rounds(now);
+            self.refresh_timers();
+            if self.timers.due(now).is_empty() {
+                return std::mem::take(&mut self.outgoing);
+            }
+        }
+    }
+
+    fn act_on_links(&mut self, now: Instant) {
+        loop {
             let due = self.timers.due(now);
             if due.is_empty() {
-                break;
+                return;
             }
             for peer in due {
                 self.retry_or_suspect(peer, now);
@@ -179,20 +195,31 @@ impl<T: Item> Star<T> {
             }
             self.refresh_timers();
         }
+    }
+
+    fn act_on_rounds(&mut self, now: Instant) {
         self.send_hello(now);
         self.send_direct(now);
+        // A round to the hubs moves the schedule of the rounds to the group.
+        let [group, hubs] = [Level::Group, Level::Hubs].map(|level| {
+            let is_due = is_due(self.next_round_at(level), now);
+            is_due.then_some(level)
+        });
+        if let Some(level) = hubs {
+            self.send_round(level, now);
+        }
         self.send_to_hub(now);
-        self.send_round(now);
+        if let Some(level) = group {
+            self.send_round(level, now);
+        }
         self.settle_rounds();
-        self.refresh_timers();
-        std::mem::take(&mut self.outgoing)
     }
 
     /// Computes again when something is due on the links that have changed.
     fn refresh_timers(&mut self) {
         let peers: Vec<usize> = match self.timers.take_stale() {
             Some(stale) => stale.into_iter().collect(),
-            None => self.links.used(..).collect(),
+            None => self.links.used().collect(),
         };
         for peer in peers {
             let times = [
@@ -212,7 +239,8 @@ impl<T: Item> Star<T> {
             self.hello_at,
             self.direct_at,
             self.up.send_at,
-            self.next_round_at(),
+            self.next_round_at(Level::Group),
+            self.next_round_at(Level::Hubs),
             self.timers.first(),
         ];
         own.into_iter().flatten().min()

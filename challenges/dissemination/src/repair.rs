@@ -152,10 +152,13 @@ impl<T: Item> Star<T> {
             return;
         }
         self.hello_at = None;
-        let hub = self.hub();
-        let other = Some(hub).filter(|&hub| hub != self.me);
-        if let Some(other) = other.or_else(|| self.peers().next()) {
-            self.send_news(other, Wants::Answer, now);
+        let hub = Some(self.hub()).filter(|&hub| hub != self.me);
+        let other = || self.peers().next();
+        // While the first node of a group was down, the next was its hub.
+        let successor = self.groups.members(self.me).nth(1);
+        let successor = successor.filter(|_| self.is_group_hub());
+        for peer in hub.or_else(other).into_iter().chain(successor) {
+            self.send_news(peer, Wants::Answer, now);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::gossip::{Gossip, Wants};
 use crate::link::State;
 use crate::log::Item;
 use crate::send::MAX_ITEMS;
-use crate::star::{Star, is_due};
+use crate::star::{Level, Star, is_due};
 use crate::timetable::Timetable;
 
 impl<T: Item> Star<T> {
@@ -20,23 +20,31 @@ impl<T: Item> Star<T> {
             return;
         }
         self.up.waiting_since.get_or_insert(now);
-        if self.up.send_at.is_some() || self.links[hub].state != State::Open {
+        // A hub also sends items straight to other hubs, whether or not its own hub answers.
+        let is_open = self.is_group_hub() || self.links[hub].state == State::Open;
+        if self.up.send_at.is_some() || !is_open {
             return;
         }
         self.up.send_at = Some(match (self.windows.direct, &self.up.timetable) {
             (Some(window), _) => now + window,
+            _ if self.is_group_hub() => self.next_exchange_at(now),
             (None, Some(timetable)) => timetable.send_at(now),
             (None, None) => now,
         });
     }
 
-    /// Records the hub's announcement of its next round, if there is one.
-    pub(crate) fn read_timetable(&mut self, next_ms: Option<u64>, now: Instant) {
+    /// Records the hub's announcement of its next round, and of its rounds to other hubs before, if
+    /// there is one.
+    pub(crate) fn read_timetable(&mut self, next_ms: Option<u64>, lead_ms: u64, now: Instant) {
         let rtt = self.links[self.hub()].rtt.recent();
+        // A hub exchanges few messages with the root, and has to know the common schedule soon.
+        let rtt = rtt.or_else(|| self.rtt.recent().filter(|_| self.is_group_hub()));
+        let interval = self.windows.round;
         self.up.timetable = next_ms.zip(rtt).map(|(next_ms, rtt)| Timetable {
             next: now + Duration::from_millis(next_ms),
-            interval: self.windows.round,
+            interval,
             rtt,
+            lead: Duration::from_millis(lead_ms).min(interval),
         });
         self.up.send_at = None;
         self.schedule_send_to_hub(now);
@@ -55,25 +63,32 @@ impl<T: Item> Star<T> {
         }
         self.up.send_at = None;
         let hub = self.hub();
+        if self.is_group_hub() {
+            self.note_round(Level::Hubs, now);
+            self.send_straight();
+        }
         // Another message may have carried the items.
         if hub != self.me && self.exceeds(hub) && self.links[hub].state == State::Open {
             self.send_news(hub, Wants::Confirmation, now);
         }
     }
 
-    /// Returns the time of the next round, if any peer needs one.
-    pub(crate) fn next_round_at(&self) -> Option<Instant> {
-        if self.down.settled == Some(self.logs.version()) {
+    /// Returns the time of the next round of a level, if any peer needs one.
+    pub(crate) fn next_round_at(&self, level: Level) -> Option<Instant> {
+        if self.rounds(level).settled == Some(self.logs.version()) {
             return None;
         }
-        let needed = self.served().any(|peer| self.needs_round_message(peer));
-        needed.then(|| self.round_possible_at())
+        let mut served = self.served(level);
+        let needed = served.any(|peer| self.needs_round_message(peer));
+        needed.then(|| self.round_possible_at(level))
     }
 
     /// Records whether no peer needs a round. So it is not computed again before that may change.
     pub(crate) fn settle_rounds(&mut self) {
-        let settled = self.next_round_at().is_none();
-        self.down.settled = settled.then(|| self.logs.version());
+        for level in [Level::Group, Level::Hubs] {
+            let settled = self.next_round_at(level).is_none();
+            self.rounds_mut(level).settled = settled.then(|| self.logs.version());
+        }
     }
 
     /// Returns whether the next round has a message for the peer.
@@ -89,13 +104,10 @@ impl<T: Item> Star<T> {
         behind && link.state == State::Open
     }
 
-    /// Sends a round, if one is due.
-    pub(crate) fn send_round(&mut self, now: Instant) {
-        if !is_due(self.next_round_at(), now) {
-            return;
-        }
-        self.note_round(now);
-        let served: Vec<usize> = self.served().collect();
+    /// Sends a round of a level.
+    pub(crate) fn send_round(&mut self, level: Level, now: Instant) {
+        self.note_round(level, now);
+        let served: Vec<usize> = self.served(level).collect();
         for peer in served {
             if !self.needs_round_message(peer) {
                 continue;

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use crate::delta::Interval;
 use crate::gossip::{Gossip, Head, Wants};
 use crate::log::{Item, Run};
-use crate::star::Star;
+use crate::star::{Level, Star};
 use crate::vector::Vector;
 
 /// The limit of items per message. A node that lacks more asks again.
@@ -74,12 +74,13 @@ impl<T: Item> Star<T> {
             whole: true,
         };
         let mut left = limit;
+        let outgoing = &self.links[peer].outgoing;
         for origin in self.logs.changed_since(after) {
             let upto = self.logs.upto(origin);
-            if self.links[peer].outgoing.has.get(origin) >= upto {
+            if outgoing.has.get(origin) >= upto {
                 continue;
             }
-            let mut carried = self.held_by(peer, origin);
+            let mut carried = self.held_by(peer, outgoing, origin);
             let lacking = carried < upto && left > 0;
             if let Some(run) = lacking
                 .then(|| self.logs.run(origin, carried, left))
@@ -116,7 +117,13 @@ impl<T: Item> Star<T> {
         };
         let timetable = self.up.timetable.filter(|_| peer == hub);
         let round_at = timetable.map(|timetable| timetable.confirmed_at(now));
-        let next_round = self.announced_round();
+        let level = self.level_of(peer);
+        let hubs = match level {
+            Level::Hubs if self.hub == self.me => self.unusual_hubs(),
+            _ => Vec::new(),
+        };
+        let next_round = self.announced_round(level);
+        let lead = self.lead().filter(|_| level == Level::Group);
         let link = &mut self.links[peer];
         if wants == Wants::Answer {
             // The answer then leaves out what has arrived of the messages that are not complete.
@@ -146,6 +153,8 @@ impl<T: Item> Star<T> {
             next: next_round
                 .map(|at| (at - now).as_millis() as u64)
                 .filter(|&ms| ms > 0),
+            lead: lead.map_or(0, |lead| lead.as_millis() as u64),
+            hubs,
         };
         let head = Some(head);
         self.outgoing.push((peer, Gossip { news, head }));

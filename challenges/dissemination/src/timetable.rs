@@ -33,6 +33,18 @@ pub(crate) struct Timetable {
     pub(crate) interval: Duration,
     /// The recent round-trip times to the hub.
     pub(crate) rtt: Range,
+    /// The time before a round at which the hub sends items to other hubs.
+    pub(crate) lead: Duration,
+}
+
+/// Returns the time by which a message should arrive before it is needed.
+fn margin(rtt: Range) -> Duration {
+    rtt.spread() + MARGIN
+}
+
+/// Returns the time after a round of hubs at which all of its messages have arrived.
+pub(crate) fn arrival_after(rtt: Range) -> Duration {
+    rtt.longest / 2 + margin(rtt)
 }
 
 impl Timetable {
@@ -40,19 +52,34 @@ impl Timetable {
     /// next round. Items that come after that time, but may still catch the round, are sent at
     /// once, unless rounds are short. At worst, that costs one message.
     pub(crate) fn send_at(&self, now: Instant) -> Instant {
-        let margin = self.rtt.spread() + MARGIN;
-        // If the announced round does not arrive, the hub is idle and forwards items at once.
-        let expiry = self.next + margin;
-        if now >= expiry || margin > self.interval / 4 {
+        let (margin, expiry) = (margin(self.rtt), self.expiry());
+        if now >= expiry || !self.is_reliable() {
             return now;
         }
-        let lead = self.rtt.shortest + margin;
+        let shortest = self.rtt.shortest + self.lead;
+        let lead = shortest + margin;
         let safe = self.round_after(now + lead);
-        let may_catch_earlier = self.round_after(now + self.rtt.shortest + MIN_LEAD) < safe;
+        let may_catch_earlier = self.round_after(now + shortest + MIN_LEAD) < safe;
         if may_catch_earlier && self.interval > MAX_SHORT_INTERVAL {
             return now;
         }
         (safe - lead).min(expiry).max(now)
+    }
+
+    /// Returns the time at which the hub is known to be idle, if the announced round has not arrived.
+    /// It then forwards items at once.
+    pub(crate) fn expiry(&self) -> Instant {
+        self.next + margin(self.rtt)
+    }
+
+    /// Returns whether messages take equally long, so that their arrival can be predicted.
+    pub(crate) fn is_reliable(&self) -> bool {
+        margin(self.rtt) <= self.interval / 4
+    }
+
+    /// Returns the time at which the next round should depart from the hub.
+    pub(crate) fn departure(&self) -> Instant {
+        self.next - self.rtt.longest / 2
     }
 
     /// Returns the time at which the round should arrive that confirms what is sent at `sent`.
@@ -87,6 +114,7 @@ mod tests {
                 shortest: ms(200),
                 longest: ms(200) + spread,
             },
+            lead: ms(0),
         }
     }
 
@@ -98,6 +126,18 @@ mod tests {
         assert_eq!(steady.send_at(now + ms(192)), now + ms(192));
         let jittery = timetable(now, ms(30));
         assert_eq!(jittery.send_at(now), now + ms(162));
+    }
+
+    #[test]
+    fn message_arrives_before_the_hub_sends_to_other_hubs() {
+        let now = Instant::now();
+        let group = Timetable {
+            lead: ms(108),
+            ..timetable(now, ms(0))
+        };
+        assert_eq!(group.send_at(now), now + ms(84));
+        assert_eq!(group.send_at(now + ms(91)), now + ms(91));
+        assert_eq!(group.send_at(now + ms(92)), now + ms(408));
     }
 
     #[test]
@@ -119,6 +159,7 @@ mod tests {
                 shortest: ms(0),
                 longest: ms(0),
             },
+            lead: ms(0),
         };
         assert_eq!(short.send_at(now + ms(42)), now + ms(42));
         assert_eq!(short.send_at(now + ms(43)), now + ms(58));

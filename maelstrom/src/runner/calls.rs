@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::{Run, WarningKind};
 use crate::edn::{is_json_integer, json_text, parse_json};
 use crate::host::Host;
-use crate::net::{EndpointId, Message, Role, body_text};
+use crate::net::{Body, EndpointId, Message, Role, body_text};
 
 /// The longest time by which a run is planned ahead: longer than any run.
 const FAR_FUTURE: Duration = Duration::from_secs(365 * 86_400);
@@ -106,6 +106,12 @@ pub(super) enum Answer {
     Timeout,
 }
 
+/// Returns the text of a request with this id.
+pub(super) fn request_text(mut body: Json, msg_id: u64) -> Body {
+    body["msg_id"] = msg_id.into();
+    body_text(&body)
+}
+
 impl<H: Host> Run<'_, H> {
     /// Opens a client under the next free name.
     pub(super) fn open_client(&mut self) -> EndpointId {
@@ -119,13 +125,26 @@ impl<H: Host> Run<'_, H> {
         &mut self,
         client: EndpointId,
         node: usize,
-        mut body: Json,
+        body: Json,
+        msg_id: u64,
+        timeout: Duration,
+        purpose: Purpose,
+    ) {
+        let body = request_text(body, msg_id);
+        self.call_with(client, node, body, msg_id, timeout, purpose);
+    }
+
+    /// Sends a request of which the text is known. It names `msg_id`.
+    pub(super) fn call_with(
+        &mut self,
+        client: EndpointId,
+        node: usize,
+        body: Body,
         msg_id: u64,
         timeout: Duration,
         purpose: Purpose,
     ) {
         let now = self.host.now();
-        body["msg_id"] = msg_id.into();
         let operation = match purpose {
             Purpose::Operation(thread) => Some(self.workers[thread].invoked_at),
             _ => None,
@@ -138,7 +157,7 @@ impl<H: Host> Run<'_, H> {
         };
         self.calls.open(client, call);
         let dest = EndpointId::of_node(node);
-        self.send_for(operation, client, dest, body_text(&body));
+        self.send_for(operation, client, dest, body);
         // Only now: what came in while the client was idle is seen while it waits.
         self.net.set_receiving(now, client, true);
     }

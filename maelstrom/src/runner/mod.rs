@@ -92,6 +92,8 @@ struct Run<'a, H> {
     origin: Duration,
     next_client: usize,
     warnings: Warnings,
+    /// The names of all nodes as JSON, once it is known.
+    node_ids: Option<String>,
     /// The first things that each node did wrong since it was started.
     problems: Vec<Vec<String>>,
     /// The last message that each node was handed since it was started.
@@ -139,6 +141,7 @@ impl<'a, H: Host> Run<'a, H> {
             origin: Duration::ZERO,
             next_client: 0,
             warnings: Warnings::default(),
+            node_ids: None,
             problems: vec![Vec::new(); node_count],
             last_delivered: vec![None; node_count],
             kills: 0,

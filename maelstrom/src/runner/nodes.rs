@@ -1,18 +1,19 @@
 //! The nodes' side of a run: starting them, taking their messages, and carrying out what the nemesis
 //! wants.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::calls::Purpose;
+use super::calls::{Purpose, request_text};
 use super::{Run, WarningKind};
-use crate::edn::parse_json;
+use crate::edn::{json_text, parse_json};
 use crate::host::Host;
 use crate::nemesis::Action;
-use crate::net::{EndpointId, Message, Role, SendError, body_text, parse_line};
+use crate::net::{Body, EndpointId, Message, Role, SendError, body_text, parse_line};
 use crate::workload::SetUp;
 
 /// The longest time that a node may take to answer `init`.
@@ -40,20 +41,31 @@ impl<H: Host> Run<'_, H> {
     /// Opens a client for each node, and sends the workload's set-up requests.
     pub(super) fn set_up_clients(&mut self) -> Result<()> {
         let timeout = self.rules.timeout;
+        let is_common = self.plan.workload.has_common_set_up();
+        let mut last: Option<(Body, Cow<'static, str>)> = None;
         for node in 0..self.plan.settings.nodes.len() {
             let client = self.open_client();
-            let name = &self.plan.settings.nodes[node];
-            if let Some(set_up) = self.plan.workload.set_up(&self.plan.settings, name) {
-                let SetUp {
-                    request,
-                    reply_type,
-                    ..
-                } = set_up;
+            if last.is_none() || !is_common {
+                last = self.set_up_text(node);
+            }
+            if let Some((request, reply_type)) = last.clone() {
                 let purpose = Purpose::SetUp(node, reply_type);
-                self.call(client, node, request, 1, timeout, purpose);
+                self.call_with(client, node, request, 1, timeout, purpose);
             }
         }
         self.await_calls()
+    }
+
+    /// Returns the text of a node's set-up request, with 1 as its id, and the type of the answer.
+    fn set_up_text(&self, node: usize) -> Option<(Body, Cow<'static, str>)> {
+        let name = &self.plan.settings.nodes[node];
+        let set_up = self.plan.workload.set_up(&self.plan.settings, name)?;
+        let SetUp {
+            request,
+            reply_type,
+            ..
+        } = set_up;
+        Some((request_text(request, 1), reply_type))
     }
 
     fn await_calls(&mut self) -> Result<()> {
@@ -71,9 +83,15 @@ impl<H: Host> Run<'_, H> {
         self.problems[node].clear();
         self.last_delivered[node] = None;
         let nodes = &self.plan.settings.nodes;
-        let body = json!({ "type": "init", "node_id": nodes[node], "node_ids": nodes });
+        // All nodes get the list of all nodes, which is long in a large cluster.
+        let all = self
+            .node_ids
+            .get_or_insert_with(|| json_text(&json!(nodes)));
+        let id = json!(nodes[node]);
+        let body = format!(r#"{{"type":"init","node_id":{id},"node_ids":{all},"msg_id":1}}"#);
         let client = self.open_client();
-        self.call(client, node, body, 1, INIT_TIMEOUT, Purpose::Init(node));
+        let purpose = Purpose::Init(node);
+        self.call_with(client, node, body.into(), 1, INIT_TIMEOUT, purpose);
     }
 
     /// Sends a node a request whose answer does not matter.

@@ -111,6 +111,12 @@ pub trait Workload: Send + Sync {
         None
     }
 
+    /// Returns whether [`Workload::set_up`] gives every node the same request, so that it needs to be
+    /// built only once: it may be long in a large cluster.
+    fn has_common_set_up(&self) -> bool {
+        false
+    }
+
     /// How errors become outcomes.
     fn rules(&self, _settings: &Settings) -> Rules {
         Rules::default()

@@ -71,7 +71,9 @@ fn cluster_of_any_size_costs_two_messages_per_link_and_round() {
             let cost = run.messages_per_op();
             let limit = 1.15 * 2.0 * links * rounds_per_op + 0.025;
             assert!(cost <= limit, "{count} nodes: {cost} > {limit}");
-            assert!(run.stable_latency(1.0) < ms(800));
+            // With two levels of hubs, a value may wait twice until the hubs agree on a schedule.
+            let limit = if count > 64 { ms(1100) } else { ms(800) };
+            assert!(run.stable_latency(1.0) < limit);
         });
     }
 }

@@ -26,6 +26,17 @@ impl DeliveryTimes {
     ///
     /// If the run did not record all messages, or an acknowledged value has not reached every node.
     pub fn of(run: &Run, nodes: usize) -> Self {
+        Self::among(run, nodes, &[])
+    }
+
+    /// Replays the messages of a run, without the values that nodes of `down` acknowledged, and until the
+    /// arrival at the last of the other nodes.
+    ///
+    /// # Panics
+    ///
+    /// As [`DeliveryTimes::of`].
+    pub fn among(run: &Run, nodes: usize, down: &[usize]) -> Self {
+        let is_down = |node: &EndpointId| down.contains(&node.index());
         let mut replay = Replay::default();
         for event in run.journal().events() {
             replay.take(event);
@@ -33,17 +44,19 @@ impl DeliveryTimes {
         assert!(!replay.acknowledged.is_empty(), "the run recorded no value");
         let origin = run.journal().origin();
         let delivery = |(value, &(node, at)): (&i64, &(EndpointId, Duration))| {
-            let reached = replay.reached.get(value);
-            let others = reached.map_or(0, |nodes| nodes.keys().filter(|it| **it != node).count());
+            let reached = replay.reached.get(value).into_iter().flatten();
+            let reached = reached.filter(|(it, _)| **it != node && !is_down(it));
             assert_eq!(
-                others + 1,
+                reached.clone().count() + 1 + down.len(),
                 nodes,
                 "value {value} has not reached every node"
             );
-            let last = reached.and_then(|nodes| nodes.values().max()).copied();
+            let last = reached.map(|(_, arrival)| *arrival).max();
             (at - origin, last.unwrap_or(at).saturating_sub(at))
         };
-        let mut times: Vec<_> = replay.acknowledged.iter().map(delivery).collect();
+        let counted = replay.acknowledged.iter();
+        let counted = counted.filter(|(_, (node, _))| !is_down(node));
+        let mut times: Vec<_> = counted.map(delivery).collect();
         times.sort_unstable_by_key(|(_, time)| *time);
         Self { times }
     }
@@ -146,20 +159,25 @@ impl Replay {
 
     fn take_run(&mut self, node: EndpointId, run: RunOfItems, at: Duration) {
         let key = (node, run.origin);
-        let early = self.early.entry(key).or_default();
-        early.insert((run.after, run.items));
         let held = self.held.entry(key).or_default();
-        while let Some((after, items)) = early.pop_first() {
-            if after > *held {
-                early.insert((after, items));
-                break;
-            }
+        if run.after > *held {
+            let early = self.early.entry(key).or_default();
+            early.insert((run.after, run.items));
+            return;
+        }
+        let mut next = Some((run.after, run.items));
+        while let Some((after, items)) = next.take() {
             for (number, item) in (after + 1..).zip(items) {
                 if number > *held {
                     let nodes = self.reached.entry(item).or_default();
                     nodes.entry(node).or_insert(at);
                     *held = number;
                 }
+            }
+            if let Some(early) = self.early.get_mut(&key)
+                && early.first().is_some_and(|(after, _)| *after <= *held)
+            {
+                next = early.pop_first();
             }
         }
     }

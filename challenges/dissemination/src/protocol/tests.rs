@@ -1,5 +1,7 @@
 //! The protocol among several nodes, on a minimal network without runtime and workload.
 
+mod levels;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -31,6 +33,8 @@ struct Cluster<T: Item> {
     /// Messages in flight, by arrival and number.
     in_flight: BTreeMap<(Instant, u64), (usize, usize, Gossip<T>)>,
     sent: u64,
+    /// The messages that each node has sent and received.
+    handled: Vec<u64>,
     start: Instant,
     now: Instant,
     lost: Faults,
@@ -51,6 +55,7 @@ impl<T: Item> Cluster<T> {
             published_at: Vec::new(),
             in_flight: BTreeMap::new(),
             sent: 0,
+            handled: vec![0; count],
             start: now,
             now,
             lost: Box::new(|_, _, _, _| false),
@@ -70,6 +75,7 @@ impl<T: Item> Cluster<T> {
         for node in 0..self.stars.len() {
             for (peer, gossip) in self.stars[node].act(self.now) {
                 self.sent += 1;
+                self.handled[node] += 1;
                 let at = self.now - self.start;
                 if (self.lost)(at, node, peer, &mut self.rng) {
                     continue;
@@ -100,6 +106,7 @@ impl<T: Item> Cluster<T> {
                 && entry.key().0 <= self.now
             {
                 let (from, to, gossip) = entry.remove();
+                self.handled[to] += 1;
                 let learnt = self.stars[to].receive(from, gossip, self.now);
                 self.learnt_at[to].extend(learnt.iter().map(|_| self.now));
                 self.learnt[to].extend(learnt);

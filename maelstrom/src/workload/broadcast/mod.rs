@@ -73,6 +73,10 @@ impl Workload for Broadcast {
         })
     }
 
+    fn has_common_set_up(&self) -> bool {
+        true
+    }
+
     fn rules(&self, _: &Settings) -> Rules {
         Rules {
             idempotent: vec!["read".into()],

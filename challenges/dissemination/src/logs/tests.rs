@@ -24,7 +24,7 @@ impl Item for About {
 }
 
 fn logs<T: Item>(items: impl IntoIterator<Item = T>) -> Logs<T> {
-    let mut logs = Logs::new();
+    let mut logs = Logs::new(3);
     for item in items {
         logs.push(ORIGIN, item);
     }
@@ -90,7 +90,7 @@ proptest! {
     #[test]
     fn runs_in_any_order_yield_a_prefix(cuts in prop::collection::vec((0..30_u64, 1..9_usize), 0..40)) {
         let full = logs(0..30_i64);
-        let mut other = Logs::new();
+        let mut other = Logs::new(3);
         let mut learnt = Vec::new();
         for (after, limit) in cuts {
             if let Some(run) = full.run(ORIGIN, after, limit) {
