@@ -22,6 +22,7 @@ mod replicas;
 mod ring;
 pub mod shop;
 mod statistics;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use leader_election::bully;
 use raft::Disk;
 
 pub use ring::{POINTS, Ring};
+pub use wire::Incoming;
 
 use crate::archive::Files;
 use crate::consensus::Groups;
@@ -209,10 +211,14 @@ impl Orders {
 }
 
 impl Node for Orders {
-    type Request = Request;
+    type Request = Incoming;
     type Reply = Option<Reply>;
 
-    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
+    async fn handle(
+        &self,
+        Incoming(request): Incoming,
+        cx: &Context,
+    ) -> Result<Option<Reply>> {
         match (&self.0, request) {
             (Strategy::Consensus(node), Request::Raft(message)) => {
                 node.replicas().receive(cx, message);
@@ -245,17 +251,4 @@ async fn run<R: Replicas>(node: &ShopNode<R>, cx: &Context) {
     let (telling, telling_cx) = (node.clone(), cx.clone());
     cx.spawn(async move { telling.run_statistics(&telling_cx).await });
     node.replicas().run(cx).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn order_for_another_node_is_read_from_its_message() {
-        let text = r#"{"type":"shard","shard":1,"ask":{"execute":{"begin":
-            {"order":"o1","home":1,"parts":[[0,[["p1",2]]]]}}}}"#;
-        let request: Result<Request, _> = serde_json::from_str(text);
-        assert!(matches!(request, Ok(Request::Shard(_))));
-    }
 }
