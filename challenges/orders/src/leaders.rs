@@ -36,6 +36,8 @@ pub(crate) enum Ask {
     Status(String),
     /// Reads a product.
     Product(String),
+    /// Reads which nodes have joined.
+    Joined,
 }
 
 /// The answer of a shard.
@@ -50,6 +52,8 @@ pub enum Answer {
     Order(OrderStatus, Option<String>),
     /// A product.
     Product(Product),
+    /// The nodes that have joined, in the order in which they did.
+    Joined(Vec<String>),
 }
 
 /// A reply to [`ShardRequest`] as it is received.
@@ -193,6 +197,14 @@ impl<R: Replicas> ShopNode<R> {
                 known_in_time(confirmed, deadline).await?;
                 let product = self.replicas().view(shard, |shard| shard.product(&product));
                 Ok(Answer::Product(product.ok_or_else(no_replica)?))
+            }
+            Ask::Joined => {
+                let Some(confirmed) = self.replicas().read(cx, shard) else {
+                    return Ok(self.not_leader(cx, shard));
+                };
+                known_in_time(confirmed, deadline).await?;
+                let joined = self.replicas().view(shard, |shard| shard.joined().to_vec());
+                Ok(Answer::Joined(joined.ok_or_else(no_replica)?))
             }
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! A consistent-hash [`Ring`] assigns each product and each order to a shard, and each shard to three
 //! nodes (`placement`). [`shop`] is the state machine of a shard, and `consensus` keeps its replicas
-//! alike: the Raft groups of a node with one log file. It also gives the places of dead nodes to others.
+//! alike: the Raft groups of a node with one log file. It also moves shards, away from dead nodes and to
+//! nodes that have joined by `registration`.
 //! Orders that no request asks for leave memory for the [`archive`].
 //! `node` passes requests to the leaders of shards, and `orders` drives orders through their shards:
 //! reserve, settle, decide.
@@ -18,6 +19,7 @@ mod node;
 mod orders;
 mod placement;
 mod primary;
+mod registration;
 mod replicas;
 mod ring;
 pub mod shop;
@@ -39,6 +41,7 @@ use crate::consensus::Groups;
 use crate::node::ShopNode;
 use crate::placement::Placement;
 use crate::primary::Copies;
+use crate::registration::Registration;
 use crate::replicas::Replicas;
 use crate::shop::{PaymentStatus, ShardId};
 
@@ -52,8 +55,12 @@ pub struct Options {
     pub shards: u32,
     /// Time after which a client's request fails. Should be less than the client's own timeout.
     pub request_timeout: Duration,
-    /// Number of nodes, the last ones, that hold no shards at first; the same on all nodes.
+    /// Number of nodes, the last ones, that hold no shards at first; the same on all nodes. They join
+    /// by registering, and then get a share of the shards.
     pub spares: usize,
+    /// Time between the registrations of spares. The first one registers after this time, and with zero
+    /// all of them do as soon as they are up.
+    pub join_interval: Duration,
     /// Time after which another node takes the places of one that does not answer; `None` leaves its
     /// places to it.
     pub replace_after: Option<Duration>,
@@ -69,6 +76,7 @@ impl Default for Options {
             shards: 8,
             request_timeout: REQUEST_TIMEOUT,
             spares: 0,
+            join_interval: Duration::ZERO,
             replace_after: None,
             idle: Duration::from_secs(10),
             log_bytes_min: 1024 * 1024,
@@ -104,6 +112,8 @@ pub enum Request {
     Shard(leaders::ShardRequest),
     /// What was sold of products of which the receiver has no replica.
     Sales(statistics::SalesMessage),
+    /// The nodes that have joined.
+    Joined(registration::JoinedMessage),
     /// A message between the Raft groups of two nodes.
     Raft(consensus::Message),
     /// A message between primary copies.
@@ -136,6 +146,8 @@ pub enum Reply {
     ShardOk { answer: leaders::Answer },
     /// The sales are noted.
     SalesOk {},
+    /// The nodes that have joined are noted.
+    JoinedOk {},
     /// The answer of a primary copy to another node.
     PrimaryOk { answer: primary::Answer },
 }
@@ -158,7 +170,7 @@ pub enum OrderStatus {
 pub struct Orders(Strategy);
 
 enum Strategy {
-    Consensus(ShopNode<Groups>),
+    Consensus(ShopNode<Groups>, Registration),
     PrimaryCopy(ShopNode<Copies>),
 }
 
@@ -175,16 +187,15 @@ impl Orders {
         files: impl Files,
         options: &Options,
     ) -> Result<Self> {
-        let placements = Placement::of_shards(options.shards, cx.nodes(), options.spares);
-        let contacts = placements.iter();
-        let contacts = contacts.map(|(shard, it)| match options.replace_after {
-            Some(_) => (*shard, it.all()),
-            None => (*shard, it.first.clone()),
-        });
-        let contacts = contacts.collect();
-        let groups = Groups::new(cx, disk, files, placements, options)?;
+        let placement = Placement::new(options.shards, cx.nodes(), options.spares);
+        let registration = Registration::new(cx, &placement, options);
+        let contacts = match options.replace_after.is_some() || placement.has_spares() {
+            true => placement.contacts(),
+            false => placement.first(),
+        };
+        let groups = Groups::new(cx, disk, files, placement, options)?;
         let node = ShopNode::new(groups, contacts, options);
-        Ok(Self(Strategy::Consensus(node)))
+        Ok(Self(Strategy::Consensus(node, registration)))
     }
 
     /// Creates a node that follows the coordinator of the Bully algorithm, which copies everything to
@@ -200,9 +211,7 @@ impl Orders {
     /// Creates a node that leads the shards in whose list of replicas it is the first live one.
     /// Oversells in a partition and loses what it has not copied yet in a crash.
     pub fn ring(cx: &Context, options: &Options) -> Self {
-        let placements = Placement::of_shards(options.shards, cx.nodes(), 0);
-        let members = placements.into_iter().map(|(shard, it)| (shard, it.first));
-        let members: BTreeMap<ShardId, _> = members.collect();
+        let members = Placement::new(options.shards, cx.nodes(), 0).first();
         let copies = Copies::with_first_live(cx, members.clone());
         Self(Strategy::PrimaryCopy(ShopNode::new(
             copies, members, options,
@@ -214,15 +223,15 @@ impl Node for Orders {
     type Request = Incoming;
     type Reply = Option<Reply>;
 
-    async fn handle(
-        &self,
-        Incoming(request): Incoming,
-        cx: &Context,
-    ) -> Result<Option<Reply>> {
+    async fn handle(&self, Incoming(request): Incoming, cx: &Context) -> Result<Option<Reply>> {
         match (&self.0, request) {
-            (Strategy::Consensus(node), Request::Raft(message)) => {
+            (Strategy::Consensus(node, _), Request::Raft(message)) => {
                 node.replicas().receive(cx, message);
                 Ok(None)
+            }
+            (Strategy::Consensus(node, _), Request::Joined(message)) => {
+                node.receive_joined(message);
+                Ok(Some(Reply::JoinedOk {}))
             }
             (Strategy::PrimaryCopy(node), Request::Bully(message)) => {
                 node.replicas().receive_bully(cx, message);
@@ -232,14 +241,19 @@ impl Node for Orders {
                 let answer = node.replicas().receive(cx, message).await;
                 Ok(answer.map(|answer| Reply::PrimaryOk { answer }))
             }
-            (Strategy::Consensus(node), request) => node.serve(request, cx).await.map(Some),
+            (Strategy::Consensus(node, _), request) => node.serve(request, cx).await.map(Some),
             (Strategy::PrimaryCopy(node), request) => node.serve(request, cx).await.map(Some),
         }
     }
 
     async fn background(&self, cx: &Context) {
         match &self.0 {
-            Strategy::Consensus(node) => run(node, cx).await,
+            Strategy::Consensus(node, registration) => {
+                let (joining, registration) = (node.clone(), *registration);
+                let joining_cx = cx.clone();
+                cx.spawn(async move { joining.run_registration(&joining_cx, registration).await });
+                run(node, cx).await;
+            }
             Strategy::PrimaryCopy(node) => run(node, cx).await,
         }
     }
