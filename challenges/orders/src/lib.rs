@@ -13,6 +13,7 @@
 //! the shop sells what it does not have.
 
 pub mod archive;
+mod asks;
 mod consensus;
 mod leaders;
 mod node;
@@ -108,8 +109,8 @@ pub enum Request {
     Stock { product: String },
     /// Asks for what was sold of a product.
     Statistics { product: String },
-    /// A request for the leader of a shard.
-    Shard(leaders::ShardRequest),
+    /// Requests for leaders of shards, and answers.
+    Shards(asks::ShardsMessage),
     /// What was sold of products of which the receiver has no replica.
     Sales(statistics::SalesMessage),
     /// The nodes that have joined.
@@ -142,8 +143,6 @@ pub enum Reply {
     StockOk { stock: u64 },
     /// Number of accepted orders, and of the pieces they took.
     StatisticsOk { orders: u64, sold: u64 },
-    /// The answer of a shard's leader to another node.
-    ShardOk { answer: leaders::Answer },
     /// The sales are noted.
     SalesOk {},
     /// The nodes that have joined are noted.
@@ -194,7 +193,7 @@ impl Orders {
             false => placement.first(),
         };
         let groups = Groups::new(cx, disk, files, placement, options)?;
-        let node = ShopNode::new(groups, contacts, options);
+        let node = ShopNode::new(cx, groups, contacts, options);
         Ok(Self(Strategy::Consensus(node, registration)))
     }
 
@@ -204,7 +203,7 @@ impl Orders {
         let members: BTreeMap<ShardId, _> = [(0, cx.nodes().to_vec())].into();
         let copies = Copies::with_bully(cx, members.clone());
         Self(Strategy::PrimaryCopy(ShopNode::new(
-            copies, members, options,
+            cx, copies, members, options,
         )))
     }
 
@@ -214,7 +213,7 @@ impl Orders {
         let members = Placement::new(options.shards, cx.nodes(), 0).first();
         let copies = Copies::with_first_live(cx, members.clone());
         Self(Strategy::PrimaryCopy(ShopNode::new(
-            copies, members, options,
+            cx, copies, members, options,
         )))
     }
 }
@@ -227,6 +226,14 @@ impl Node for Orders {
         match (&self.0, request) {
             (Strategy::Consensus(node, _), Request::Raft(message)) => {
                 node.replicas().receive(cx, message);
+                Ok(None)
+            }
+            (Strategy::Consensus(node, _), Request::Shards(message)) => {
+                node.receive_shards(cx, message);
+                Ok(None)
+            }
+            (Strategy::PrimaryCopy(node), Request::Shards(message)) => {
+                node.receive_shards(cx, message);
                 Ok(None)
             }
             (Strategy::Consensus(node, _), Request::Joined(message)) => {
@@ -260,6 +267,8 @@ impl Node for Orders {
 }
 
 async fn run<R: Replicas>(node: &ShopNode<R>, cx: &Context) {
+    let (asking, asking_cx) = (node.clone(), cx.clone());
+    cx.spawn(async move { asking.run_asks(&asking_cx).await });
     let (recovering, recovery_cx) = (node.clone(), cx.clone());
     cx.spawn(async move { recovering.run_recovery(&recovery_cx).await });
     let (telling, telling_cx) = (node.clone(), cx.clone());

@@ -43,9 +43,9 @@ impl<'de> Visitor<'de> for Body {
                         .map(Request::Raft)
                         .map(Incoming);
                 }
-                "shard" => {
+                "shards" => {
                     return Deserialize::deserialize(rest)
-                        .map(Request::Shard)
+                        .map(Request::Shards)
                         .map(Incoming);
                 }
                 _ => kind = Some(text),
@@ -100,12 +100,12 @@ mod tests {
     #[test]
     fn request_is_read_wherever_its_type_is() {
         let order = r#"{"begin":{"order":"o1","home":1,"parts":[[0,[["p1",2]]]]}}"#;
-        let fields = format!(r#""shard":1,"ask":{{"execute":{order}}}"#);
+        let fields = format!(r#""asks":[[7,1,{{"execute":{order}}}]]"#);
         for text in [
-            format!(r#"{{"type":"shard",{fields}}}"#),
-            format!(r#"{{{fields},"type":"shard"}}"#),
+            format!(r#"{{"type":"shards",{fields}}}"#),
+            format!(r#"{{{fields},"type":"shards"}}"#),
         ] {
-            assert!(matches!(read(&text), Ok(Request::Shard(_))), "{text}");
+            assert!(matches!(read(&text), Ok(Request::Shards(_))), "{text}");
         }
         for text in [
             r#"{"type":"pay","order":"o1","payment":"y1","amount":3}"#,
@@ -117,7 +117,12 @@ mod tests {
 
     #[test]
     fn request_without_a_known_type_is_refused() {
-        for text in [r#"{"type":"sell"}"#, r#"{"type":"shard"}"#, "{}", "[]"] {
+        for text in [
+            r#"{"type":"sell"}"#,
+            r#"{"type":"shards","asks":7}"#,
+            "{}",
+            "[]",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }
