@@ -60,7 +60,7 @@ pub(super) struct Group {
     is_asleep: bool,
     /// Followers that sleep, as the leader knows.
     sleeping: BTreeSet<NodeId>,
-    /// How the group moves to other nodes. One that is to move does not sleep.
+    /// How the group moves to other nodes. One that may move does not sleep.
     movement: Movement,
 }
 
@@ -194,7 +194,7 @@ impl Group {
 
     /// Returns the leader's request to sleep, with which it accompanies its messages.
     pub(super) fn ask_to_sleep(&self, now: Duration) -> Option<Sleep> {
-        let is_unused = now >= self.used_at + SLEEP_AFTER && self.movement.is_settled(&self.raft);
+        let is_unused = now >= self.used_at + SLEEP_AFTER && !self.movement.is_possible();
         // The leader brings open orders to their end, so it must be missed if it fails.
         let may_sleep = is_unused && self.raft.is_leader() && self.raft.is_quiet();
         (may_sleep && self.shard.open_orders().next().is_none()).then(|| self.sleep())

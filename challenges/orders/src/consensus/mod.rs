@@ -142,7 +142,7 @@ impl Groups {
             let mut rankings = self.placement.rankings(joined);
             rankings.remove(&shard)
         });
-        let movement = Movement::new(self.replace_after, ranking);
+        let movement = Movement::new(self.replace_after, self.placement.has_spares(), ranking);
         let group = Group::new(shard, raft, movement);
         self.groups.borrow_mut().insert(shard, group);
     }

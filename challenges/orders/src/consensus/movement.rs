@@ -36,6 +36,8 @@ pub(super) struct Movement {
     /// Time for which a voter may be silent before it loses its place; `None` if it never does. A new
     /// leader gives every voter up to 2.4 s more.
     replace_after: Option<Duration>,
+    /// True if nodes may join.
+    may_grow: bool,
     /// Nodes that may hold the shard, the preferred ones first; `None` while this node does not know
     /// which nodes have joined. The group does not move then.
     ranking: Option<Ranking>,
@@ -44,9 +46,14 @@ pub(super) struct Movement {
 }
 
 impl Movement {
-    pub(super) fn new(replace_after: Option<Duration>, ranking: Option<Ranking>) -> Self {
+    pub(super) fn new(
+        replace_after: Option<Duration>,
+        may_grow: bool,
+        ranking: Option<Ranking>,
+    ) -> Self {
         Self {
             replace_after,
+            may_grow,
             ranking,
             avoided: BTreeMap::new(),
         }
@@ -56,14 +63,10 @@ impl Movement {
         self.ranking = Some(ranking);
     }
 
-    /// Returns whether the group of this leader needs no timers: all of its places are taken by the
-    /// right nodes, and it need not notice that one of them is dead.
-    pub(super) fn is_settled(&self, raft: &Raft<Command>) -> bool {
-        let is_in_place = |ranking: &Ranking| {
-            let target = self.target(raft, ranking);
-            target.iter().all(|node| raft.is_voter(node)) && raft.voters().len() <= size(ranking)
-        };
-        self.replace_after.is_none() && self.ranking.as_ref().is_none_or(is_in_place)
+    /// Returns whether the group may move. Such a group does not sleep: it would not notice that a voter is
+    /// dead, and a node that slept through its removal would never learn of it.
+    pub(super) fn is_possible(&self) -> bool {
+        self.may_grow || self.replace_after.is_some()
     }
 
     /// Takes the next step, if this server leads and there is one to take. Returns a note for the node's
