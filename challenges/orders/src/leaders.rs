@@ -18,24 +18,18 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(600);
 /// Pause before a node asks again if no leader is known.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A request for the leader of a shard.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename = "shard")]
-pub struct ShardRequest {
-    pub(crate) shard: ShardId,
-    pub(crate) ask: Ask,
-}
-
 /// What the leader of a shard can do. Everything may be asked repeatedly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Ask {
+pub enum Ask {
     /// Executes a command.
     Execute(Command),
     /// Reads an order.
     Status(String),
     /// Reads a product.
     Product(String),
+    /// Reads which nodes have joined.
+    Joined,
 }
 
 /// The answer of a shard.
@@ -50,12 +44,10 @@ pub enum Answer {
     Order(OrderStatus, Option<String>),
     /// A product.
     Product(Product),
-}
-
-/// A reply to [`ShardRequest`] as it is received.
-#[derive(Deserialize)]
-struct ShardOk {
-    answer: Answer,
+    /// The nodes that have joined, in the order in which they did.
+    Joined(Vec<String>),
+    /// The outcome is not known to the asked node.
+    Failed,
 }
 
 impl<R: Replicas> ShopNode<R> {
@@ -90,11 +82,10 @@ impl<R: Replicas> ShopNode<R> {
         ask: Ask,
         deadline: Instant,
     ) -> Result<Answer> {
-        let request = ShardRequest { shard, ask };
         let (mut is_definite, mut was_redirected) = (true, false);
         for attempt in 0.. {
             let node = self.presumed_leader(cx, shard, attempt);
-            let leader = match self.attempt(cx, &node, &request, deadline).await {
+            let leader = match self.attempt(cx, &node, shard, &ask, deadline).await {
                 Ok(Answer::NotLeader(leader)) => leader.map(NodeId::from),
                 Ok(answer) => {
                     self.remember_leader(shard, Some(node));
@@ -134,17 +125,15 @@ impl<R: Replicas> ShopNode<R> {
         &self,
         cx: &Context,
         node: &NodeId,
-        request: &ShardRequest,
+        shard: ShardId,
+        ask: &Ask,
         deadline: Instant,
     ) -> Result<Answer> {
         let limit = deadline.min(Instant::now() + ATTEMPT_TIMEOUT);
         if **node == *cx.id() {
-            let lead = self.lead(cx, request.shard, request.ask.clone(), limit);
-            return Box::pin(lead).await;
+            return Box::pin(self.lead(cx, shard, ask.clone(), limit)).await;
         }
-        let timeout = limit.saturating_duration_since(Instant::now());
-        let call = cx.call_within(timeout, node, request);
-        call.await.map(|ShardOk { answer }| answer)
+        self.asks().ask(node, shard, ask.clone(), limit).await
     }
 
     /// Does what the leader of a shard is asked for.
@@ -193,6 +182,14 @@ impl<R: Replicas> ShopNode<R> {
                 known_in_time(confirmed, deadline).await?;
                 let product = self.replicas().view(shard, |shard| shard.product(&product));
                 Ok(Answer::Product(product.ok_or_else(no_replica)?))
+            }
+            Ask::Joined => {
+                let Some(confirmed) = self.replicas().read(cx, shard) else {
+                    return Ok(self.not_leader(cx, shard));
+                };
+                known_in_time(confirmed, deadline).await?;
+                let joined = self.replicas().view(shard, |shard| shard.joined().to_vec());
+                Ok(Answer::Joined(joined.ok_or_else(no_replica)?))
             }
         }
     }

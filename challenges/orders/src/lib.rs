@@ -3,7 +3,8 @@
 //!
 //! A consistent-hash [`Ring`] assigns each product and each order to a shard, and each shard to three
 //! nodes (`placement`). [`shop`] is the state machine of a shard, and `consensus` keeps its replicas
-//! alike: the Raft groups of a node with one log file. It also gives the places of dead nodes to others.
+//! alike: the Raft groups of a node with one log file. It also moves shards, away from dead nodes and to
+//! nodes that have joined by `registration`.
 //! Orders that no request asks for leave memory for the [`archive`].
 //! `node` passes requests to the leaders of shards, and `orders` drives orders through their shards:
 //! reserve, settle, decide.
@@ -12,16 +13,19 @@
 //! the shop sells what it does not have.
 
 pub mod archive;
+mod asks;
 mod consensus;
 mod leaders;
 mod node;
 mod orders;
 mod placement;
 mod primary;
+mod registration;
 mod replicas;
 mod ring;
 pub mod shop;
 mod statistics;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,12 +35,14 @@ use leader_election::bully;
 use raft::Disk;
 
 pub use ring::{POINTS, Ring};
+pub use wire::Incoming;
 
 use crate::archive::Files;
 use crate::consensus::Groups;
 use crate::node::ShopNode;
 use crate::placement::Placement;
 use crate::primary::Copies;
+use crate::registration::Registration;
 use crate::replicas::Replicas;
 use crate::shop::{PaymentStatus, ShardId};
 
@@ -50,8 +56,12 @@ pub struct Options {
     pub shards: u32,
     /// Time after which a client's request fails. Should be less than the client's own timeout.
     pub request_timeout: Duration,
-    /// Number of nodes, the last ones, that hold no shards at first; the same on all nodes.
+    /// Number of nodes, the last ones, that hold no shards at first; the same on all nodes. They join
+    /// by registering, and then get a share of the shards.
     pub spares: usize,
+    /// Time between the registrations of spares. The first one registers after this time, and with zero
+    /// all of them do as soon as they are up.
+    pub join_interval: Duration,
     /// Time after which another node takes the places of one that does not answer; `None` leaves its
     /// places to it.
     pub replace_after: Option<Duration>,
@@ -67,6 +77,7 @@ impl Default for Options {
             shards: 8,
             request_timeout: REQUEST_TIMEOUT,
             spares: 0,
+            join_interval: Duration::ZERO,
             replace_after: None,
             idle: Duration::from_secs(10),
             log_bytes_min: 1024 * 1024,
@@ -98,10 +109,12 @@ pub enum Request {
     Stock { product: String },
     /// Asks for what was sold of a product.
     Statistics { product: String },
-    /// A request for the leader of a shard.
-    Shard(leaders::ShardRequest),
+    /// Requests for leaders of shards, and answers.
+    Shards(asks::ShardsMessage),
     /// What was sold of products of which the receiver has no replica.
     Sales(statistics::SalesMessage),
+    /// The nodes that have joined.
+    Joined(registration::JoinedMessage),
     /// A message between the Raft groups of two nodes.
     Raft(consensus::Message),
     /// A message between primary copies.
@@ -130,10 +143,10 @@ pub enum Reply {
     StockOk { stock: u64 },
     /// Number of accepted orders, and of the pieces they took.
     StatisticsOk { orders: u64, sold: u64 },
-    /// The answer of a shard's leader to another node.
-    ShardOk { answer: leaders::Answer },
     /// The sales are noted.
     SalesOk {},
+    /// The nodes that have joined are noted.
+    JoinedOk {},
     /// The answer of a primary copy to another node.
     PrimaryOk { answer: primary::Answer },
 }
@@ -156,7 +169,7 @@ pub enum OrderStatus {
 pub struct Orders(Strategy);
 
 enum Strategy {
-    Consensus(ShopNode<Groups>),
+    Consensus(ShopNode<Groups>, Registration),
     PrimaryCopy(ShopNode<Copies>),
 }
 
@@ -173,16 +186,15 @@ impl Orders {
         files: impl Files,
         options: &Options,
     ) -> Result<Self> {
-        let placements = Placement::of_shards(options.shards, cx.nodes(), options.spares);
-        let contacts = placements.iter();
-        let contacts = contacts.map(|(shard, it)| match options.replace_after {
-            Some(_) => (*shard, it.all()),
-            None => (*shard, it.first.clone()),
-        });
-        let contacts = contacts.collect();
-        let groups = Groups::new(cx, disk, files, placements, options)?;
-        let node = ShopNode::new(groups, contacts, options);
-        Ok(Self(Strategy::Consensus(node)))
+        let placement = Placement::new(options.shards, cx.nodes(), options.spares);
+        let registration = Registration::new(cx, &placement, options);
+        let contacts = match options.replace_after.is_some() || placement.has_spares() {
+            true => placement.contacts(),
+            false => placement.first(),
+        };
+        let groups = Groups::new(cx, disk, files, placement, options)?;
+        let node = ShopNode::new(cx, groups, contacts, options);
+        Ok(Self(Strategy::Consensus(node, registration)))
     }
 
     /// Creates a node that follows the coordinator of the Bully algorithm, which copies everything to
@@ -191,32 +203,42 @@ impl Orders {
         let members: BTreeMap<ShardId, _> = [(0, cx.nodes().to_vec())].into();
         let copies = Copies::with_bully(cx, members.clone());
         Self(Strategy::PrimaryCopy(ShopNode::new(
-            copies, members, options,
+            cx, copies, members, options,
         )))
     }
 
     /// Creates a node that leads the shards in whose list of replicas it is the first live one.
     /// Oversells in a partition and loses what it has not copied yet in a crash.
     pub fn ring(cx: &Context, options: &Options) -> Self {
-        let placements = Placement::of_shards(options.shards, cx.nodes(), 0);
-        let members = placements.into_iter().map(|(shard, it)| (shard, it.first));
-        let members: BTreeMap<ShardId, _> = members.collect();
+        let members = Placement::new(options.shards, cx.nodes(), 0).first();
         let copies = Copies::with_first_live(cx, members.clone());
         Self(Strategy::PrimaryCopy(ShopNode::new(
-            copies, members, options,
+            cx, copies, members, options,
         )))
     }
 }
 
 impl Node for Orders {
-    type Request = Request;
+    type Request = Incoming;
     type Reply = Option<Reply>;
 
-    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
+    async fn handle(&self, Incoming(request): Incoming, cx: &Context) -> Result<Option<Reply>> {
         match (&self.0, request) {
-            (Strategy::Consensus(node), Request::Raft(message)) => {
+            (Strategy::Consensus(node, _), Request::Raft(message)) => {
                 node.replicas().receive(cx, message);
                 Ok(None)
+            }
+            (Strategy::Consensus(node, _), Request::Shards(message)) => {
+                node.receive_shards(cx, message);
+                Ok(None)
+            }
+            (Strategy::PrimaryCopy(node), Request::Shards(message)) => {
+                node.receive_shards(cx, message);
+                Ok(None)
+            }
+            (Strategy::Consensus(node, _), Request::Joined(message)) => {
+                node.receive_joined(message);
+                Ok(Some(Reply::JoinedOk {}))
             }
             (Strategy::PrimaryCopy(node), Request::Bully(message)) => {
                 node.replicas().receive_bully(cx, message);
@@ -226,36 +248,30 @@ impl Node for Orders {
                 let answer = node.replicas().receive(cx, message).await;
                 Ok(answer.map(|answer| Reply::PrimaryOk { answer }))
             }
-            (Strategy::Consensus(node), request) => node.serve(request, cx).await.map(Some),
+            (Strategy::Consensus(node, _), request) => node.serve(request, cx).await.map(Some),
             (Strategy::PrimaryCopy(node), request) => node.serve(request, cx).await.map(Some),
         }
     }
 
     async fn background(&self, cx: &Context) {
         match &self.0 {
-            Strategy::Consensus(node) => run(node, cx).await,
+            Strategy::Consensus(node, registration) => {
+                let (joining, registration) = (node.clone(), *registration);
+                let joining_cx = cx.clone();
+                cx.spawn(async move { joining.run_registration(&joining_cx, registration).await });
+                run(node, cx).await;
+            }
             Strategy::PrimaryCopy(node) => run(node, cx).await,
         }
     }
 }
 
 async fn run<R: Replicas>(node: &ShopNode<R>, cx: &Context) {
+    let (asking, asking_cx) = (node.clone(), cx.clone());
+    cx.spawn(async move { asking.run_asks(&asking_cx).await });
     let (recovering, recovery_cx) = (node.clone(), cx.clone());
     cx.spawn(async move { recovering.run_recovery(&recovery_cx).await });
     let (telling, telling_cx) = (node.clone(), cx.clone());
     cx.spawn(async move { telling.run_statistics(&telling_cx).await });
     node.replicas().run(cx).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn order_for_another_node_is_read_from_its_message() {
-        let text = r#"{"type":"shard","shard":1,"ask":{"execute":{"begin":
-            {"order":"o1","home":1,"parts":[[0,[["p1",2]]]]}}}}"#;
-        let request: Result<Request, _> = serde_json::from_str(text);
-        assert!(matches!(request, Ok(Request::Shard(_))));
-    }
 }

@@ -25,13 +25,18 @@ struct Arguments {
     #[arg(long, default_value_t = Options::default().shards, value_parser = clap::value_parser!(u32).range(1..=1024))]
     shards: u32,
 
-    /// Number of nodes, the last ones, that hold no shards at first, in the sharded strategy. All nodes
-    /// need the same number.
+    /// Number of nodes, the last ones, that hold no shards at first, in the sharded strategy. They join by
+    /// registering, and get a share of the shards. All nodes need the same number.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     spares: usize,
 
-    /// Time after which another node takes the places of one that does not answer, spares first, in the
-    /// sharded strategy. By default a node keeps its places.
+    /// Time between the registrations of spares. The first one registers after this time, and with 0 all
+    /// of them do as soon as they are up.
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    join_interval: Duration,
+
+    /// Time after which another node takes the places of one that does not answer, in the sharded strategy.
+    /// By default a node keeps its places.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     replace_after: Option<u64>,
 
@@ -65,6 +70,7 @@ fn main() -> ExitCode {
     let options = Options {
         shards: arguments.shards,
         spares: arguments.spares,
+        join_interval: arguments.join_interval,
         replace_after: arguments.replace_after.map(Duration::from_secs),
         idle: arguments.idle,
         request_timeout: Duration::from_millis(arguments.request_timeout),

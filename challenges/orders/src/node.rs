@@ -8,7 +8,8 @@ use std::time::Duration;
 use glomers::prelude::*;
 use tokio::time::Instant;
 
-use crate::leaders::{Answer, Ask, ShardRequest};
+use crate::asks::Asks;
+use crate::leaders::{Answer, Ask};
 use crate::orders::Recovery;
 use crate::replicas::Replicas;
 use crate::ring::Ring;
@@ -32,6 +33,7 @@ struct Inner<R> {
     contacts: BTreeMap<ShardId, Vec<NodeId>>,
     /// The node that last answered for each shard.
     leaders: RefCell<BTreeMap<ShardId, NodeId>>,
+    asks: Asks,
     recovery: Recovery,
     statistics: Statistics,
     request_timeout: Duration,
@@ -41,6 +43,7 @@ impl<R: Replicas> ShopNode<R> {
     /// Creates a node. `contacts` lists the nodes that may have a replica of each shard, those that have
     /// one at first before the others.
     pub(crate) fn new(
+        cx: &Context,
         replicas: R,
         contacts: BTreeMap<ShardId, Vec<NodeId>>,
         options: &Options,
@@ -50,6 +53,7 @@ impl<R: Replicas> ShopNode<R> {
             ring: Ring::new(contacts.keys().map(|shard| format!("shard{shard}"))),
             contacts,
             leaders: RefCell::default(),
+            asks: Asks::new(cx),
             recovery: Recovery::default(),
             statistics: Statistics::default(),
             request_timeout: options.request_timeout,
@@ -58,6 +62,10 @@ impl<R: Replicas> ShopNode<R> {
 
     pub(crate) fn replicas(&self) -> &R {
         &self.0.replicas
+    }
+
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.0.asks
     }
 
     pub(crate) fn recovery(&self) -> &Recovery {
@@ -91,13 +99,10 @@ impl<R: Replicas> ShopNode<R> {
         Instant::now() + self.0.request_timeout
     }
 
-    /// Serves a request of a client or of another node.
+    /// Serves a request of a client, or sales of another node.
     pub(crate) async fn serve(&self, request: Request, cx: &Context) -> Result<Reply> {
         let deadline = self.deadline();
         Ok(match request {
-            Request::Shard(ShardRequest { shard, ask }) => Reply::ShardOk {
-                answer: self.lead(cx, shard, ask, deadline).await?,
-            },
             Request::Restock {
                 restock,
                 product,

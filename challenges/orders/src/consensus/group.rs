@@ -14,8 +14,9 @@ use raft::{Index, Output as Work, Packet, Raft, ReadId, Record, Rpc, Term};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::replacement::Replacement;
+use super::movement::Movement;
 use crate::archive::Archive;
+use crate::placement::Ranking;
 use crate::shop::{self, Command, Order, Output, Shard, ShardId, order_key};
 
 /// Time without requests after which a group goes to sleep. Failover takes longer in a sleeping
@@ -59,13 +60,12 @@ pub(super) struct Group {
     is_asleep: bool,
     /// Followers that sleep, as the leader knows.
     sleeping: BTreeSet<NodeId>,
-    /// How silent voters are replaced, if they are. Then the group never sleeps, since a sleeping group
-    /// does not notice that a voter is dead.
-    replacement: Option<Replacement>,
+    /// How the group moves to other nodes. One that may move does not sleep.
+    movement: Movement,
 }
 
 impl Group {
-    pub(super) fn new(id: ShardId, raft: Raft<Command>, replacement: Option<Replacement>) -> Self {
+    pub(super) fn new(id: ShardId, raft: Raft<Command>, movement: Movement) -> Self {
         Self {
             id,
             raft,
@@ -79,7 +79,7 @@ impl Group {
             used_at: Duration::ZERO,
             is_asleep: false,
             sleeping: BTreeSet::new(),
-            replacement,
+            movement,
         }
     }
 
@@ -89,6 +89,12 @@ impl Group {
 
     pub(super) fn raft(&self) -> &Raft<Command> {
         &self.raft
+    }
+
+    /// Changes which nodes should hold the shard, the preferred ones first.
+    pub(super) fn set_ranking(&mut self, now: Duration, ranking: Ranking) {
+        self.movement.set_ranking(ranking);
+        self.wake(now);
     }
 
     /// Proposes a command; `None` if this node does not lead the group.
@@ -159,8 +165,7 @@ impl Group {
     ) -> io::Result<Option<Work<Command>>> {
         if is_tick && !self.is_asleep {
             self.raft.tick(now);
-            let replacement = self.replacement.as_mut();
-            if let Some(note) = replacement.and_then(|it| it.advance(&mut self.raft)) {
+            if let Some(note) = self.movement.advance(now, &mut self.raft) {
                 log(&format!("shard {}: {note}", self.id));
             }
             self.reads.retain(|_, reader| !reader.is_closed());
@@ -189,7 +194,7 @@ impl Group {
 
     /// Returns the leader's request to sleep, with which it accompanies its messages.
     pub(super) fn ask_to_sleep(&self, now: Duration) -> Option<Sleep> {
-        let is_unused = now >= self.used_at + SLEEP_AFTER && self.replacement.is_none();
+        let is_unused = now >= self.used_at + SLEEP_AFTER && !self.movement.is_possible();
         // The leader brings open orders to their end, so it must be missed if it fails.
         let may_sleep = is_unused && self.raft.is_leader() && self.raft.is_quiet();
         (may_sleep && self.shard.open_orders().next().is_none()).then(|| self.sleep())

@@ -2,7 +2,7 @@
 //! node: everything that happens in one turn is one frame on disk and one message per destination.
 
 mod group;
-mod replacement;
+mod movement;
 mod storage;
 
 use std::cell::{Cell, RefCell};
@@ -21,11 +21,11 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::group::{Group, Sleep};
-use self::replacement::Replacement;
+use self::movement::Movement;
 use self::storage::{Merged, Recovered, take_records};
 use crate::Options;
 use crate::archive::{Archive, Files};
-use crate::placement::Placement;
+use crate::placement::{Placement, Ranking};
 use crate::replicas::{Replicas, no_replica};
 use crate::shop::{Command, Order, OrderForm, Output, Shard, ShardId};
 
@@ -60,7 +60,11 @@ enum Outgoing<'a> {
 /// The Raft groups of a node.
 pub(crate) struct Groups {
     groups: RefCell<BTreeMap<ShardId, Group>>,
-    placements: BTreeMap<ShardId, Placement>,
+    placement: Placement,
+    /// The nodes that hold each shard at first.
+    first: BTreeMap<ShardId, Ranking>,
+    /// The nodes that have joined; `None` while this node does not know.
+    joined: RefCell<Option<Vec<NodeId>>>,
     replace_after: Option<Duration>,
     wal: Cell<Option<Wal>>,
     archive: RefCell<Archive>,
@@ -87,7 +91,7 @@ impl Groups {
         cx: &Context,
         disk: impl Disk,
         files: impl Files,
-        placements: BTreeMap<ShardId, Placement>,
+        placement: Placement,
         options: &Options,
     ) -> Result<Self> {
         let recovered = storage::recover(cx, disk, files, options.log_bytes_min)?;
@@ -98,7 +102,9 @@ impl Groups {
         } = recovered;
         let groups = Self {
             groups: RefCell::default(),
-            placements,
+            first: placement.first(),
+            joined: RefCell::new((!placement.has_spares()).then(Vec::new)),
+            placement,
             replace_after: options.replace_after,
             wal: Cell::new(Some(wal)),
             archive: RefCell::new(archive),
@@ -110,8 +116,8 @@ impl Groups {
             arrived: Notify::new(),
             start: Instant::now(),
         };
-        for (&shard, placement) in &groups.placements {
-            let is_first = placement.first.iter().any(|node| **node == *cx.id());
+        for (&shard, first) in &groups.first {
+            let is_first = first.iter().any(|node| **node == *cx.id());
             let persistent = recovered.remove(&shard);
             if is_first || persistent.is_some() {
                 groups.add(cx, shard, persistent.unwrap_or_default());
@@ -122,22 +128,22 @@ impl Groups {
 
     /// Creates the replica of a shard on this node. Shards that no node should hold are ignored.
     fn add(&self, cx: &Context, shard: ShardId, persistent: Persistent<Command>) {
-        let Some(placement) = self.placements.get(&shard) else {
+        let Some(first) = self.first.get(&shard) else {
             return;
         };
-        let (id, first, seed) = (cx.id().into(), &placement.first, cx.rng().random());
+        let (id, seed) = (cx.id().into(), cx.rng().random());
         let config = Config {
             local_snapshots: true,
             ..Config::default()
         };
         let raft = Raft::new(id, first, config, seed, persistent);
-        let replacement = self.replace_after.map(|replace_after| Replacement {
-            replace_after,
-            size: first.len(),
-            candidates: placement.replacements.clone(),
-            next: 0,
+        let joined = self.joined.borrow();
+        let ranking = joined.as_ref().and_then(|joined| {
+            let mut rankings = self.placement.rankings(joined);
+            rankings.remove(&shard)
         });
-        let group = Group::new(shard, raft, replacement);
+        let movement = Movement::new(self.replace_after, self.placement.has_spares(), ranking);
+        let group = Group::new(shard, raft, movement);
         self.groups.borrow_mut().insert(shard, group);
     }
 
@@ -153,6 +159,22 @@ impl Groups {
                 self.add(cx, *shard, Persistent::default());
             }
         }
+    }
+
+    /// Learns which nodes have joined, in the order in which they did. Earlier lists change nothing.
+    pub(crate) fn learn_joined(&self, joined: Vec<NodeId>) {
+        let is_news = |known: &Vec<NodeId>| known.len() < joined.len();
+        if !self.joined.borrow().as_ref().is_none_or(is_news) {
+            return;
+        }
+        let (now, mut groups) = (self.start.elapsed(), self.groups.borrow_mut());
+        for (shard, ranking) in self.placement.rankings(&joined) {
+            if let Some(group) = groups.get_mut(&shard) {
+                group.set_ranking(now, ranking);
+            }
+        }
+        *self.joined.borrow_mut() = Some(joined);
+        self.arrived.notify_one();
     }
 
     /// Handles a message from another node.

@@ -90,6 +90,11 @@ pub enum Command {
         /// True if the order is accepted.
         accepted: bool,
     },
+    /// Adds a node to the list of those that have joined, in the shard that keeps it.
+    Join {
+        /// Id of the node.
+        node: String,
+    },
     /// Pays an order, at its home shard.
     Pay {
         /// Id of the order.

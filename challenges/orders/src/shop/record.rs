@@ -42,10 +42,12 @@ pub(super) enum Part {
 }
 
 impl Command {
-    /// Returns the key of the only record that the command reads and changes.
+    /// Returns the key of the only record that the command reads and changes. There is no record of a
+    /// node that joins.
     pub fn key(&self) -> String {
         match self {
             Self::Restock { restock, .. } => restock_key(restock),
+            Self::Join { node } => ["node/", node].concat(),
             Self::Begin(form) | Self::Reserve(form) => order_key(&form.order),
             Self::Settle { order, .. } | Self::Decide { order, .. } | Self::Pay { order, .. } => {
                 order_key(order)

@@ -32,6 +32,9 @@ pub struct Shard {
     /// Orders that are not brought to their end: at the home shard until they are decided, at
     /// another shard until it has settled its part.
     open: BTreeMap<String, Rc<OrderForm>>,
+    /// Nodes that have joined, in the order in which they did. Empty in most shards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    joined: Vec<String>,
 }
 
 impl Shard {
@@ -58,6 +61,12 @@ impl Shard {
                 }
                 Output::Done
             }
+            Command::Join { node } => {
+                if !self.joined.contains(node) {
+                    self.joined.push(node.clone());
+                }
+                Output::Done
+            }
             Command::Begin(form) => self.begin(form),
             Command::Reserve(form) => Output::Reserved(self.reserve(form)),
             Command::Settle { order, accepted } => {
@@ -80,6 +89,11 @@ impl Shard {
     /// Returns all products that were ever restocked, by name.
     pub fn products(&self) -> impl Iterator<Item = (&String, &Product)> {
         self.products.iter()
+    }
+
+    /// Returns the nodes that have joined, in the order in which they did.
+    pub fn joined(&self) -> &[String] {
+        &self.joined
     }
 
     /// Returns an order of this home shard.

@@ -15,8 +15,9 @@ fn swarm() -> Swarm {
         .time_limit(secs(15), secs(4))
 }
 
-/// Logs are short, so that snapshots are frequent, orders leave memory soon, and disks lose what was not synced. In half of the runs,
-/// nodes that do not answer are replaced, also if they only were slow.
+/// Logs are short, so that snapshots are frequent, orders leave memory soon, and disks lose what was not
+/// synced. Up to two nodes join during the run. In half of the runs, nodes that do not answer are
+/// replaced, also if they only were slow.
 fn run(drawn: &Configuration) -> Run {
     let mut rng = drawn.rng();
     let sync = ms(rng.random_range(0..10));
@@ -24,6 +25,7 @@ fn run(drawn: &Configuration) -> Run {
         shards: rng.random_range(1..=16),
         log_bytes_min: rng.random_range(1_000..50_000),
         spares: rng.random_range(0..=2),
+        join_interval: ms(rng.random_range(0..4_000)),
         replace_after: rng
             .random_bool(0.5)
             .then(|| ms(rng.random_range(200..4_000))),
@@ -31,9 +33,14 @@ fn run(drawn: &Configuration) -> Run {
         ..Options::default()
     };
     let note = format!(
-        "syncs of {sync:?}, {} shards, logs from {} bytes, {} spares, replacement after {:?}, \
-         idle after {:?}",
-        options.shards, options.log_bytes_min, options.spares, options.replace_after, options.idle
+        "syncs of {sync:?}, {} shards, logs from {} bytes, {} spares every {:?}, replacement \
+         after {:?}, idle after {:?}",
+        options.shards,
+        options.log_bytes_min,
+        options.spares,
+        options.join_interval,
+        options.replace_after,
+        options.idle
     );
     let nodes = nodes(Strategy::Sharded, options, Disks::new(sync));
     let simulation = drawn.simulation().nodes(drawn.nodes, nodes).note(note);

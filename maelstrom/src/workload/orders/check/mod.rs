@@ -8,6 +8,8 @@
 
 mod agreement;
 mod decisions;
+#[cfg(test)]
+mod exhaustive;
 mod final_state;
 mod ledger;
 mod linear;

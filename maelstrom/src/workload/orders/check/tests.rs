@@ -364,3 +364,22 @@ fn answers_never_show_what_cannot_have_happened() {
 fn shop_without_decisions_is_undecided() {
     assert_eq!(judge(&["0 stock p0 => 0"]).verdict, Verdict::Unknown);
 }
+
+#[test]
+fn reply_of_another_form_is_malformed() {
+    let exception = ":exception {:via [{:type clojure.lang.ExceptionInfo}]}";
+    let judged = |exception: &str| {
+        let text = format!(
+            "1 invoke order {{:order \"o1\" :lines [[\"p0\" 1]] :node \"n1\"}}\n\
+             1 ok order {{:order \"o1\" :lines [[\"p0\" 1]] :status \"rejected\" :node \"n1\"}}\n\
+             0 invoke stock {{:product \"p0\" :node \"n0\"}}\n\
+             0 info stock {{:product \"p0\" :node \"n0\"}} :error \"indeterminate\" {exception}"
+        );
+        let settings = Settings::new(&Orders, vec!["n0".to_owned(), "n1".to_owned()]);
+        let findings = check(&history(&text), &settings).findings;
+        let names = findings.into_iter().map(|found| found.anomaly);
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(judged(exception), ["malformed-reply"]);
+    assert_eq!(judged(""), [""; 0]);
+}
