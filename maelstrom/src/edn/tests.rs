@@ -40,7 +40,7 @@ fn integers_of_any_size_are_ordered_by_value() {
     let values: Vec<Value> = texts.iter().map(|text| parse(text).unwrap()).collect();
     assert!(values.is_sorted());
     assert!(values.iter().all(Value::is_integer));
-    assert_eq!(Value::integer("00012"), Some(Value::Int(12)));
+    assert_eq!(Value::integer("00012"), Some(Value::from(12)));
     assert_eq!(Value::integer("1.5"), None);
 }
 

@@ -141,8 +141,8 @@ fn parse_kind(value: &Value) -> Result<Kind> {
 
 fn parse_process(value: &Value) -> Result<Process> {
     match value {
-        Value::Keyword(name) if name == "nemesis" => Ok(Process::Nemesis),
-        Value::Int(id) if *id >= 0 => Ok(Process::Client(*id as u64)),
+        Value::Keyword(name) if **name == *"nemesis" => Ok(Process::Nemesis),
+        Value::Int(id) if id.get() >= 0 => Ok(Process::Client(id.get() as u64)),
         other => bail!(":process must be an integer or :nemesis, not {other}"),
     }
 }

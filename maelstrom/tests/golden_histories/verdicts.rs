@@ -129,7 +129,7 @@ fn unique_ids(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec
 
 fn as_float(value: &Value) -> Value {
     match value {
-        Value::Int(n) => (*n as f64).into(),
+        Value::Int(n) => (n.get() as f64).into(),
         other => other.clone(),
     }
 }
