@@ -70,7 +70,10 @@ impl Logs {
                 *next = end;
             }
         }
-        step([Value::keyword("poll"), Value::Map(polled.into_iter().collect())])
+        step([
+            Value::keyword("poll"),
+            Value::Map(polled.into_iter().collect()),
+        ])
     }
 
     fn send(&mut self, request: &Request) -> Value {

@@ -20,6 +20,11 @@ impl Map {
         Some(&self.0[place].1)
     }
 
+    /// Returns whether there is an entry of a key.
+    pub fn contains_key(&self, key: &Value) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()

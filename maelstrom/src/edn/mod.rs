@@ -259,9 +259,8 @@ impl Value {
         match self {
             Value::Nil => Json::Null,
             Value::Bool(b) => Json::Bool(*b),
-            Value::Int(n) => {
-                serde_json::Number::from_i128(n.get()).map_or_else(|| big(n.to_string()), Json::Number)
-            }
+            Value::Int(n) => serde_json::Number::from_i128(n.get())
+                .map_or_else(|| big(n.to_string()), Json::Number),
             Value::BigInt(n) => big(n.to_string()),
             Value::Float(Float(x)) => {
                 serde_json::Number::from_f64(*x).map_or(Json::Null, Json::Number)

@@ -80,10 +80,10 @@ pub struct Operation {
     pub f: Cow<'static, str>,
     /// The argument (of an invocation) or the result (of an `ok`).
     pub value: Value,
-    /// Why it did not end `ok`.
-    pub error: Option<Value>,
+    /// Why it did not end `ok`. Boxed, because most operations of a long history have none.
+    pub error: Option<Box<Value>>,
     /// The exception that ended it: in Jepsen's notation, `{:via [{:type CLASS …} …] …}`.
-    pub exception: Option<Value>,
+    pub exception: Option<Box<Value>>,
     /// Further entries, such as `:final? true`, by keyword name.
     pub extra: Vec<(Cow<'static, str>, Value)>,
 }

@@ -119,8 +119,8 @@ fn operation(value: &Value) -> Result<Operation> {
                 op.f = Cow::Owned(name.context(":f needs a keyword")?.to_owned());
             }
             "value" => op.value = value.clone(),
-            "error" => op.error = Some(value.clone()),
-            "exception" => op.exception = Some(value.clone()),
+            "error" => op.error = Some(Box::new(value.clone())),
+            "exception" => op.exception = Some(Box::new(value.clone())),
             other => op.extra.push((Cow::Owned(other.to_owned()), value.clone())),
         }
     }

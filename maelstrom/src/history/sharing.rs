@@ -76,7 +76,5 @@ fn mixed(kind: u64, parts: impl IntoIterator<Item = u64>) -> u64 {
         let hash = (hash ^ part).wrapping_mul(0x0100_0000_01b3);
         hash ^ hash >> 32
     };
-    parts
-        .into_iter()
-        .fold(0xcbf2_9ce4_8422_2325 ^ kind, mix)
+    parts.into_iter().fold(0xcbf2_9ce4_8422_2325 ^ kind, mix)
 }

@@ -29,11 +29,15 @@ impl Operation {
         ];
         let mut entries: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         entries.extend(self.extra.iter().map(|(k, v)| (k.to_string(), v.clone())));
-        entries.extend(self.error.iter().map(|e| ("error".to_owned(), e.clone())));
+        entries.extend(
+            self.error
+                .iter()
+                .map(|e| ("error".to_owned(), (**e).clone())),
+        );
         entries.extend(
             self.exception
                 .iter()
-                .map(|e| ("exception".to_owned(), e.clone())),
+                .map(|e| ("exception".to_owned(), (**e).clone())),
         );
         entries
     }

@@ -194,8 +194,8 @@ impl<H: Host> Run<'_, H> {
         let operation = Operation {
             time: self.now(),
             value: completion.value,
-            error: completion.error,
-            exception: completion.exception,
+            error: completion.error.map(Box::new),
+            exception: completion.exception.map(Box::new),
             extra: invocation.extra,
             ..entry(self.process(thread), completion.kind, invocation.f)
         };

@@ -166,8 +166,8 @@ impl Report<'_, '_> {
         let steps = edges.iter().map(|edge| match edge.because {
             Because::WriteRead { key, message } => Value::map([
                 ("type", Value::keyword("wr")),
-                ("key", self.key(key)),
-                ("value", self.message(key, message)),
+                ("key", self.key(key as Key)),
+                ("value", self.message(key as Key, message as Message)),
             ]),
             Because::Realtime => Value::map([
                 ("type", Value::keyword("realtime")),

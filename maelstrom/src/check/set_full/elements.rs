@@ -62,7 +62,9 @@ impl<'h> Elements<'h> {
 
     fn place(&self, value: &Value) -> Option<usize> {
         let small = match value {
-            Value::Int(n) => usize::try_from(n.get()).ok().filter(|n| *n < self.small.len()),
+            Value::Int(n) => usize::try_from(n.get())
+                .ok()
+                .filter(|n| *n < self.small.len()),
             _ => None,
         };
         let place = match small {

@@ -172,11 +172,14 @@ impl Txn {
             Some("r") if self == Txn::ListAppend && !(value.is_array() || value.is_null()) => {
                 Err(malformed("a read must yield a list or null"))
             }
-            Some(f) if f == "r" || f == self.write() => Ok(Value::Vector([
-                Value::keyword(f),
-                Value::from_json(key),
-                Value::from_json(value),
-            ].into())),
+            Some(f) if f == "r" || f == self.write() => Ok(Value::Vector(
+                [
+                    Value::keyword(f),
+                    Value::from_json(key),
+                    Value::from_json(value),
+                ]
+                .into(),
+            )),
             _ => Err(malformed("unknown function in a micro-operation")),
         }
     }
