@@ -128,7 +128,7 @@ fn scalars(value: &Value) -> u64 {
         Value::List(items) | Value::Vector(items) => items.iter().map(scalars).sum(),
         Value::Set(items) => items.iter().map(scalars).sum(),
         Value::Map(entries) => entries.iter().map(|(k, v)| scalars(k) + scalars(v)).sum(),
-        Value::Tagged(_, inner) => scalars(inner),
+        Value::Tagged(tagged) => scalars(&tagged.1),
         _ => 1,
     }
 }

@@ -224,5 +224,5 @@ fn access(rng: &mut ChaCha8Rng) -> Invocation {
         true => ("read", Value::Nil),
         false => ("write", Value::from(rng.random_range(0..5_u64))),
     };
-    Invocation::new(f, Value::Vector(vec![key, value]))
+    Invocation::new(f, Value::Vector([key, value].into()))
 }

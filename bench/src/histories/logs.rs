@@ -1,6 +1,7 @@
 //! Append-only logs, as kafka's clients use them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use eddy::edn::Value;
 use eddy::history::Kind;
@@ -58,18 +59,21 @@ impl Logs {
     }
 
     fn poll(&mut self, client: usize) -> Value {
-        let mut polled = BTreeMap::new();
+        let mut polled = Vec::new();
         for (key, next) in &mut self.positions[client] {
             let log = self.logs.get(key).map_or(&[][..], |log| log);
             let end = log.len().min(*next + POLLED_MAX);
             if *next < end {
                 let pairs = (*next..end)
-                    .map(|offset| Value::Vector(vec![offset.into(), log[offset].into()]));
-                polled.insert(text(*key), Value::Vector(pairs.collect()));
+                    .map(|offset| Value::Vector([offset.into(), log[offset].into()].into()));
+                polled.push((text(*key), Value::Vector(pairs.collect())));
                 *next = end;
             }
         }
-        step([Value::keyword("poll"), Value::Map(polled)])
+        step([
+            Value::keyword("poll"),
+            Value::Map(polled.into_iter().collect()),
+        ])
     }
 
     fn send(&mut self, request: &Request) -> Value {
@@ -79,7 +83,7 @@ impl Logs {
         };
         let log = self.logs.entry(number(key)).or_default();
         log.push(message.as_int().unwrap_or_default() as u64);
-        let place = Value::Vector(vec![(log.len() - 1).into(), message.clone()]);
+        let place = Value::Vector([(log.len() - 1).into(), message.clone()].into());
         step([f.clone(), key.clone(), place])
     }
 }
@@ -88,7 +92,7 @@ impl Service for Logs {
     fn ask(&mut self, client: usize, dice: &mut Dice) -> Request {
         if self.positions[client].is_empty() || dice.one_in(64) {
             let key = self.pool.read(dice);
-            return Request::new("assign", Value::Vector(vec![text(key)]));
+            return Request::new("assign", Value::Vector([text(key)].into()));
         }
         if dice.one_in(2) {
             return Request::new("poll", step([Value::keyword("poll")]));
@@ -140,8 +144,8 @@ impl Service for Logs {
 }
 
 /// A transaction of one step.
-fn step(parts: impl Into<Vec<Value>>) -> Value {
-    Value::Vector(vec![Value::Vector(parts.into())])
+fn step(parts: impl Into<Arc<[Value]>>) -> Value {
+    Value::Vector([Value::Vector(parts.into())].into())
 }
 
 fn text(key: u64) -> Value {

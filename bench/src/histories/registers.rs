@@ -35,12 +35,12 @@ impl Service for Registers {
     fn ask(&mut self, _: usize, dice: &mut Dice) -> Request {
         let key = self.asked / OPERATIONS_PER_KEY;
         self.asked += 1;
-        let keyed = |argument| Value::Vector(vec![key.into(), argument]);
+        let keyed = |argument| Value::Vector([key.into(), argument].into());
         let mut value = || Value::from(dice.below(5));
         let (a, b) = (value(), value());
         match dice.below(6) {
             0 => Request::new("write", keyed(a)),
-            1 | 2 => Request::new("cas", keyed(Value::Vector(vec![a, b]))),
+            1 | 2 => Request::new("cas", keyed(Value::Vector([a, b].into()))),
             _ => Request::new("read", keyed(Value::Nil)),
         }
     }
@@ -55,7 +55,7 @@ impl Service for Registers {
         let to = match (request.f, argument.as_seq()) {
             ("read", _) => {
                 let shown = if is_stale { before } else { now };
-                return (Kind::Ok, Value::Vector(vec![key.clone(), shown.clone()]));
+                return (Kind::Ok, Value::Vector([key.clone(), shown.clone()].into()));
             }
             ("cas", Some([from, to])) if from == now => to,
             ("cas", _) => return (Kind::Fail, request.argument.clone()),

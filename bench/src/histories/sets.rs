@@ -39,7 +39,7 @@ impl Service for Complete {
 
     fn answer(&mut self, _: usize, request: &Request, _: &mut Dice) -> (Kind, Value) {
         if request.f == "read" {
-            return (Kind::Ok, Value::Vector(self.elements.clone()));
+            return (Kind::Ok, Value::Vector(self.elements.as_slice().into()));
         }
         self.elements.push(request.argument.clone());
         (Kind::Ok, request.argument.clone())
@@ -69,7 +69,7 @@ impl Service for Forgetful {
 
     fn answer(&mut self, _: usize, request: &Request, _: &mut Dice) -> (Kind, Value) {
         if request.f == "read" {
-            return (Kind::Ok, Value::Vector(self.elements.clone()));
+            return (Kind::Ok, Value::Vector(self.elements.as_slice().into()));
         }
         if self.elements.len() == 4 {
             self.elements.remove(0);

@@ -18,7 +18,7 @@ fn draw(pool: &mut Pool, write: &str, dice: &mut Dice) -> Request {
                 (write, key, value.into())
             }
         };
-        Value::Vector(vec![Value::keyword(f), key.into(), value])
+        Value::Vector([Value::keyword(f), key.into(), value].into())
     });
     Request::new("txn", Value::Vector(steps.collect()))
 }
@@ -32,7 +32,7 @@ fn perform(request: &Request, mut perform: impl FnMut(u64, &Value) -> Value) -> 
             unreachable!("a step has a function, a key and a value");
         };
         let value = perform(key.as_int().unwrap_or_default() as u64, value);
-        Value::Vector(vec![f.clone(), key.clone(), value])
+        Value::Vector([f.clone(), key.clone(), value].into())
     });
     (Kind::Ok, Value::Vector(steps.collect()))
 }
@@ -68,7 +68,7 @@ impl Service for Lists {
                 let is_stale = self.stale_one_in > 0 && dice.one_in(self.stale_one_in);
                 let missed = if is_stale { 1 + dice.below(2) } else { 0 };
                 let shown = list.len().saturating_sub(missed as usize);
-                return Value::Vector(list[..shown].to_vec());
+                return Value::Vector(list[..shown].into());
             }
             list.push(value.clone());
             value.clone()

@@ -26,7 +26,7 @@ impl FromStr for Availability {
             return Ok(Availability::Total);
         }
         let number = edn::parse(text).ok().and_then(|value| match value {
-            Value::Int(n) => Some(n as f64),
+            Value::Int(n) => Some(n.get() as f64),
             Value::Float(Float(x)) => Some(x),
             _ => None,
         });

@@ -51,7 +51,7 @@ pub fn check(history: &History) -> CounterAnalysis {
         .collect();
     let fits = |op: &&Operation| match (&op.value, &acceptable) {
         (_, None) => true,
-        (Value::Int(n), Some(ranges)) => contains(ranges, *n),
+        (Value::Int(n), Some(ranges)) => contains(ranges, n.get()),
         _ => false,
     };
     CounterAnalysis {

@@ -58,7 +58,7 @@ impl Analysis for ExceptionsAnalysis {
             let groups = self.groups.iter().map(|group| {
                 Value::map([
                     ("count", group.count.into()),
-                    ("class", Value::Symbol(group.class.clone())),
+                    ("class", Value::Symbol(group.class.as_str().into())),
                     ("example", group.example.to_edn()),
                 ])
             });

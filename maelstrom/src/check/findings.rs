@@ -59,7 +59,7 @@ impl Findings {
         let examples = malformed.map(|op| {
             let problem = op
                 .error
-                .as_ref()
+                .as_deref()
                 .and_then(Value::as_str)
                 .unwrap_or_default();
             let problem = problem.strip_prefix("indeterminate: ").unwrap_or(problem);

@@ -58,8 +58,8 @@ fn values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 12, 4, |inner| {
         let pairs = prop::collection::btree_map(inner.clone(), inner.clone(), 0..3);
         prop_oneof![
-            prop::collection::vec(inner, 0..4).prop_map(Value::Vector),
-            pairs.prop_map(Value::Map),
+            prop::collection::vec(inner, 0..4).prop_map(|items| Value::Vector(items.into())),
+            pairs.prop_map(|pairs| Value::Map(pairs.into_iter().collect())),
         ]
     })
 }

@@ -210,7 +210,7 @@ fn stable_latency(results: &Value, quantile: f64) -> Option<f64> {
 
 fn as_number(value: &Value) -> Option<f64> {
     match value {
-        Value::Int(number) => Some(*number as f64),
+        Value::Int(number) => Some(number.get() as f64),
         Value::Float(Float(number)) => Some(*number),
         _ => None,
     }

@@ -1,9 +1,8 @@
 //! The EDN reader.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{Float, Value};
+use super::{Float, Map, Value};
 
 /// The deepest nesting that the reader accepts. It recurses, and its stack is finite.
 const MAX_DEPTH: usize = 512;
@@ -120,15 +119,15 @@ impl Reader<'_> {
             .next_token()?
             .ok_or_else(|| self.error("expected a value, found the end"))?
         {
-            '(' => Ok(Value::List(self.sequence(')')?)),
-            '[' => Ok(Value::Vector(self.sequence(']')?)),
+            '(' => Ok(Value::List(self.sequence(')')?.into())),
+            '[' => Ok(Value::Vector(self.sequence(']')?.into())),
             '{' => self.map(),
             '"' => self.string(),
             '\\' => self.character(),
             '#' => self.dispatch(),
             ':' => {
                 self.bump();
-                Ok(Value::Keyword(self.token().to_owned()))
+                Ok(Value::keyword(self.token()))
             }
             ')' | ']' | '}' => Err(self.error("expected a value, found a closing bracket")),
             _ => self.atom(),
@@ -155,12 +154,9 @@ impl Reader<'_> {
         if items.len() % 2 != 0 {
             return Err(self.error("a map needs a value for every key"));
         }
-        let mut entries = BTreeMap::new();
         let mut items = items.into_iter();
-        while let (Some(key), Some(value)) = (items.next(), items.next()) {
-            entries.insert(key, value);
-        }
-        Ok(Value::Map(entries))
+        let entries = std::iter::from_fn(|| items.next().zip(items.next()));
+        Ok(Value::Map(entries.collect::<Map>()))
     }
 
     fn string(&mut self) -> Result<Value, ParseError> {
@@ -169,7 +165,7 @@ impl Reader<'_> {
         loop {
             match self.bump() {
                 None => return Err(self.error("a string that does not end")),
-                Some('"') => return Ok(Value::Str(text)),
+                Some('"') => return Ok(Value::from(text)),
                 Some('\\') => match self.bump() {
                     Some('n') => text.push('\n'),
                     Some('t') => text.push('\t'),
@@ -200,21 +196,19 @@ impl Reader<'_> {
             .bump()
             .ok_or_else(|| self.error("a character that does not end"))?;
         let rest = self.token();
-        Ok(Value::Str(match format!("{first}{rest}").as_str() {
-            "newline" => "\n".into(),
-            "space" => " ".into(),
-            "tab" => "\t".into(),
-            "return" => "\r".into(),
-            text => text.to_owned(),
+        Ok(Value::from(match format!("{first}{rest}").as_str() {
+            "newline" => "\n",
+            "space" => " ",
+            "tab" => "\t",
+            "return" => "\r",
+            text => text,
         }))
     }
 
     fn dispatch(&mut self) -> Result<Value, ParseError> {
         self.bump();
         match self.peek() {
-            Some('{') => Ok(Value::Set(
-                self.sequence('}')?.into_iter().collect::<BTreeSet<_>>(),
-            )),
+            Some('{') => Ok(Value::set(self.sequence('}')?)),
             Some('#') => {
                 self.bump();
                 let name = self.token().to_owned();
@@ -229,7 +223,7 @@ impl Reader<'_> {
                 if tag.is_empty() {
                     return Err(self.error("expected a tag after '#'"));
                 }
-                Ok(Value::Tagged(tag, Box::new(self.value()?)))
+                Ok(Value::Tagged(Box::new((tag, self.value()?))))
             }
         }
     }
@@ -262,7 +256,7 @@ impl Reader<'_> {
                     return Err(self.error(message));
                 }
             },
-            _ => Value::Symbol(token.to_owned()),
+            _ => Value::Symbol(token.into()),
         };
         Ok(value)
     }

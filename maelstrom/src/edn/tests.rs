@@ -32,16 +32,37 @@ fn integers_of_any_size_are_ordered_by_value() {
     let texts = [
         format!("-{bigger}"),
         format!("-{big}"),
+        i128::MIN.to_string(),
+        "-18446744073709551617".to_owned(),
         "-1".to_owned(),
         "7".to_owned(),
+        u64::MAX.to_string(),
+        "18446744073709551616".to_owned(),
+        i128::MAX.to_string(),
         big,
         bigger,
     ];
     let values: Vec<Value> = texts.iter().map(|text| parse(text).unwrap()).collect();
     assert!(values.is_sorted());
+    let printed = values.iter().map(|value| value.to_string());
+    assert!(
+        printed
+            .zip(&texts)
+            .all(|(value, text)| value.trim_end_matches('N') == text)
+    );
     assert!(values.iter().all(Value::is_integer));
-    assert_eq!(Value::integer("00012"), Some(Value::Int(12)));
+    assert_eq!(Value::integer("00012"), Some(Value::from(12)));
     assert_eq!(Value::integer("1.5"), None);
+}
+
+#[test]
+fn map_keeps_the_last_one_of_equal_keys() {
+    let mut map =
+        Map::from([(2, 1), (1, 2), (2, 3)].map(|(k, v)| (Value::from(k), Value::from(v))));
+    assert_eq!(Value::Map(map.clone()), parse("{1 2, 2 3}").unwrap());
+    map.insert(1.into(), 4.into());
+    map.remove(&2.into());
+    assert_eq!(Value::Map(map), parse("{1 4}").unwrap());
 }
 
 #[test]

@@ -21,14 +21,15 @@ fn flat(value: &Value, out: &mut dyn Write) -> fmt::Result {
     match value {
         Value::Nil => out.write_str("nil"),
         Value::Bool(b) => write!(out, "{b}"),
-        Value::Int(n) if i64::try_from(*n).is_ok() => write!(out, "{n}"),
+        Value::Int(n) if i64::try_from(n.get()).is_ok() => write!(out, "{n}"),
         Value::Int(n) => write!(out, "{n}N"),
         Value::BigInt(n) => write!(out, "{n}N"),
         Value::Float(x) => float(*x, out),
         Value::Str(s) => string(s, out),
         Value::Keyword(s) => write!(out, ":{s}"),
         Value::Symbol(s) => out.write_str(s),
-        Value::Tagged(tag, inner) => {
+        Value::Tagged(tagged) => {
+            let (tag, inner) = &**tagged;
             write!(out, "#{tag}")?;
             if inner.as_map().is_none() {
                 out.write_char(' ')?;
@@ -129,7 +130,8 @@ fn pretty(value: &Value, column: usize, out: &mut dyn Write) -> fmt::Result {
         Value::List(items) => pretty_items("(", items.iter(), ')', column, out),
         Value::Vector(items) => pretty_items("[", items.iter(), ']', column, out),
         Value::Set(items) => pretty_items("#{", items.iter(), '}', column, out),
-        Value::Tagged(tag, inner) => {
+        Value::Tagged(tagged) => {
+            let (tag, inner) = &**tagged;
             write!(out, "#{tag}")?;
             pretty(inner, column + tag.len() + 1, out)
         }

@@ -5,6 +5,7 @@
 
 mod latencies;
 mod read;
+mod sharing;
 mod write;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::edn::Value;
+use sharing::Recent;
 
 pub use latencies::{Latencies, quantile};
 pub use read::{read_edn, read_file, read_jsonl};
@@ -78,10 +80,10 @@ pub struct Operation {
     pub f: Cow<'static, str>,
     /// The argument (of an invocation) or the result (of an `ok`).
     pub value: Value,
-    /// Why it did not end `ok`.
-    pub error: Option<Value>,
+    /// Why it did not end `ok`. Boxed, because most operations of a long history have none.
+    pub error: Option<Box<Value>>,
     /// The exception that ended it: in Jepsen's notation, `{:via [{:type CLASS …} …] …}`.
-    pub exception: Option<Value>,
+    pub exception: Option<Box<Value>>,
     /// Further entries, such as `:final? true`, by keyword name.
     pub extra: Vec<(Cow<'static, str>, Value)>,
 }
@@ -106,11 +108,15 @@ impl Operation {
             .get("via")
             .and_then(|via| via.as_seq()?.first()?.get("type").cloned());
         Some(match via {
-            Some(Value::Symbol(class) | Value::Str(class)) => class,
+            Some(Value::Symbol(class) | Value::Str(class)) => class.to_string(),
             _ => "unknown".to_owned(),
         })
     }
 }
+
+/// The number of operations from which on values are shared: the values of a short history take less memory
+/// than what finds equal ones.
+const SHARING_FROM: usize = 1000;
 
 /// Every operation of a run, in order; entry *i* has index *i*.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -120,6 +126,8 @@ pub struct History {
     counterparts: Vec<Option<usize>>,
     /// The invocations that have no completion yet: a process has one at a time.
     open: BTreeMap<Process, usize>,
+    /// Values of the latest operations, which further ones share.
+    recent: Recent,
 }
 
 impl History {
@@ -136,6 +144,9 @@ impl History {
     pub fn push(&mut self, mut operation: Operation) -> &Operation {
         let index = self.operations.len();
         operation.index = index;
+        if index >= SHARING_FROM {
+            self.recent.share(&mut operation.value);
+        }
         let invocation = match (operation.process, operation.kind) {
             // The fault injector records a request and its result, both as `info`.
             (Process::Nemesis, _) => None,

@@ -119,8 +119,8 @@ fn operation(value: &Value) -> Result<Operation> {
                 op.f = Cow::Owned(name.context(":f needs a keyword")?.to_owned());
             }
             "value" => op.value = value.clone(),
-            "error" => op.error = Some(value.clone()),
-            "exception" => op.exception = Some(value.clone()),
+            "error" => op.error = Some(Box::new(value.clone())),
+            "exception" => op.exception = Some(Box::new(value.clone())),
             other => op.extra.push((Cow::Owned(other.to_owned()), value.clone())),
         }
     }
@@ -141,8 +141,8 @@ fn parse_kind(value: &Value) -> Result<Kind> {
 
 fn parse_process(value: &Value) -> Result<Process> {
     match value {
-        Value::Keyword(name) if name == "nemesis" => Ok(Process::Nemesis),
-        Value::Int(id) if *id >= 0 => Ok(Process::Client(*id as u64)),
+        Value::Keyword(name) if **name == *"nemesis" => Ok(Process::Nemesis),
+        Value::Int(id) if id.get() >= 0 => Ok(Process::Client(id.get() as u64)),
         other => bail!(":process must be an integer or :nemesis, not {other}"),
     }
 }

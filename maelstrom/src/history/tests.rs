@@ -108,3 +108,18 @@ fn files_are_read_gzipped_or_plain_as_edn_or_json_lines() {
     let error = read_file(&missing).unwrap_err();
     assert!(format!("{error:#}").contains("missing.edn"));
 }
+
+#[test]
+fn equal_values_of_a_long_history_share_memory() {
+    let values = |n: usize| ["[[:append 1 2] [:r \"k\" [1 2]]]", "[[:r \"k\" nil]]"][n % 2];
+    let entry = |n| operation(&format!("0 ok txn {}", values(n)));
+    let history = History::new((0..1100).map(entry));
+    let tail: Vec<_> = history.iter().rev().take(4).map(|op| &op.value).collect();
+    let start = |value: &Value| value.as_seq().map(<[_]>::as_ptr);
+    assert_eq!(start(tail[0]), start(tail[2]));
+    assert_ne!(start(tail[0]), start(tail[1]));
+    let key = |value: &Value| value.as_seq().unwrap().last().unwrap().as_seq().unwrap()[1].clone();
+    let text = |value: &Value| key(value).as_str().map(str::as_ptr);
+    assert_eq!(text(tail[0]), text(tail[1]), "a part of two values");
+    assert_eq!(history, History::new((0..1100).map(entry)));
+}

@@ -8,15 +8,9 @@ use crate::edn::Value;
 impl Operation {
     /// Returns the operation as an EDN record, as results contain it.
     pub fn to_edn(&self) -> Value {
-        Value::Tagged(
-            "jepsen.history.Op".into(),
-            Box::new(Value::Map(
-                self.entries()
-                    .into_iter()
-                    .map(|(k, v)| (Value::keyword(k), v))
-                    .collect(),
-            )),
-        )
+        let entries = self.entries().into_iter();
+        let entries = Value::Map(entries.map(|(k, v)| (Value::keyword(k), v)).collect());
+        Value::Tagged(Box::new(("jepsen.history.Op".to_owned(), entries)))
     }
 
     /// Returns the fields in the order in which they are printed.
@@ -27,7 +21,7 @@ impl Operation {
         };
         let fields = [
             ("index", Value::from(self.index)),
-            ("time", Value::Int(self.time.as_nanos() as i128)),
+            ("time", Value::from(self.time.as_nanos() as i128)),
             ("type", Value::keyword(self.kind.name())),
             ("process", process),
             ("f", Value::keyword(&*self.f)),
@@ -35,11 +29,15 @@ impl Operation {
         ];
         let mut entries: Vec<_> = fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         entries.extend(self.extra.iter().map(|(k, v)| (k.to_string(), v.clone())));
-        entries.extend(self.error.iter().map(|e| ("error".to_owned(), e.clone())));
+        entries.extend(
+            self.error
+                .iter()
+                .map(|e| ("error".to_owned(), (**e).clone())),
+        );
         entries.extend(
             self.exception
                 .iter()
-                .map(|e| ("exception".to_owned(), e.clone())),
+                .map(|e| ("exception".to_owned(), (**e).clone())),
         );
         entries
     }

@@ -238,7 +238,7 @@ impl Fault for Partition {
         let name = |node: &usize| Value::from(cx.nodes[*node].as_str());
         let shown = blocked
             .iter()
-            .map(|(node, deaf_to)| (name(node), Value::Set(deaf_to.iter().map(name).collect())));
+            .map(|(node, deaf_to)| (name(node), Value::set(deaf_to.iter().map(name))));
         let shown = Value::Map(shown.collect());
         let endpoint = |node: usize| EndpointId(node as u32);
         let cut = blocked
@@ -251,7 +251,7 @@ impl Fault for Partition {
         FaultRecord {
             f: "start-partition",
             request: Value::keyword(kind.name()),
-            result: Value::Vector(vec![Value::keyword("isolated"), shown]),
+            result: Value::Vector([Value::keyword("isolated"), shown].into()),
         }
     }
 

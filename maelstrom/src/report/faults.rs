@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::svg::shortened;
-use crate::edn::Value;
+use crate::edn::{self, Value};
 use crate::history::{History, Operation, Process};
 
 /// The maximum length of a fault's details in the hover text of an interval, in characters.
@@ -162,7 +162,7 @@ fn place(record: &Value) -> (Vec<String>, String) {
 
 /// Returns the nodes that do not receive messages from all others, and the groups of those that are
 /// cut off from the same nodes: two groups cut off from each other are `n0, n1 | n2`.
-fn halves(blocked: &BTreeMap<Value, Value>) -> (Vec<String>, String) {
+fn halves(blocked: &edn::Map) -> (Vec<String>, String) {
     let mut groups: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for (receiver, senders) in blocked {
         let key = names(senders);

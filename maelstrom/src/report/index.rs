@@ -192,7 +192,7 @@ fn figures(results: &Results, history: &History) -> Markup {
 
 fn as_float(value: &Value) -> f64 {
     match value {
-        Value::Int(n) => *n as f64,
+        Value::Int(n) => n.get() as f64,
         Value::Float(Float(x)) => *x,
         _ => f64::NAN,
     }

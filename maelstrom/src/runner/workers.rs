@@ -132,7 +132,7 @@ impl<H: Host> Run<'_, H> {
                     uncertain
                 };
                 let name = Value::keyword(error_name(code));
-                let error = Value::Vector(vec![name, Value::Str(text)]);
+                let error = Value::Vector([name, text.into()].into());
                 Completion::failure(invocation, kind, error)
             }
             Answer::Timeout => {
@@ -194,8 +194,8 @@ impl<H: Host> Run<'_, H> {
         let operation = Operation {
             time: self.now(),
             value: completion.value,
-            error: completion.error,
-            exception: completion.exception,
+            error: completion.error.map(Box::new),
+            exception: completion.exception.map(Box::new),
             extra: invocation.extra,
             ..entry(self.process(thread), completion.kind, invocation.f)
         };
@@ -221,10 +221,10 @@ impl Completion {
     /// An outcome that is not known.
     fn exception(invocation: &Invocation, text: &str) -> Completion {
         let cause = Value::map([
-            ("type", Value::Symbol(EXCEPTION_CLASS.to_owned())),
+            ("type", Value::Symbol(EXCEPTION_CLASS.into())),
             ("message", Value::from(text)),
         ]);
-        let exception = Value::map([("via", Value::Vector(vec![cause]))]);
+        let exception = Value::map([("via", Value::Vector([cause].into()))]);
         Completion {
             kind: Kind::Info,
             value: invocation.value.clone(),

@@ -170,7 +170,7 @@ impl Metrics {
 
 fn as_number(value: &Value) -> Option<f64> {
     match value {
-        Value::Int(n) => Some(*n as f64),
+        Value::Int(n) => Some(n.get() as f64),
         Value::Float(Float(x)) => Some(*x),
         _ => None,
     }

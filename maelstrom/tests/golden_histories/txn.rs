@@ -232,8 +232,8 @@ fn comparable(anomaly: &str, example: &Value) -> Value {
         let items = value
             .as_seq()
             .filter(|_| set)
-            .map(|items| items.iter().cloned().collect());
-        (key.clone(), items.map_or_else(|| value.clone(), Value::Set))
+            .map(|items| Value::set(items.iter().cloned()));
+        (key.clone(), items.unwrap_or_else(|| value.clone()))
     });
     Value::Map(entries.collect())
 }

@@ -2,6 +2,8 @@
 //! availability and the exceptions; for the workloads of [`COMPARED`] also the workload's own
 //! results, the verdict and the exit code.
 
+use std::sync::Arc;
+
 use eddy::check::{self, Results};
 use eddy::edn::{self, Value};
 
@@ -97,13 +99,15 @@ fn literally(_: &Recording, expected: &Value, actual: &Value, found: &mut Vec<St
 /// Compares literally, except for the order of the errors, which is arbitrary upstream.
 fn echoes(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     let sorted = |results: &Value| {
-        let mut entries = results.as_map().expect("results are a map").clone();
-        for errors in entries.values_mut() {
-            if let Value::List(errors) = errors {
-                errors.sort();
+        let entries = results.as_map().expect("results are a map").iter();
+        let entries = entries.map(|(key, value)| {
+            let mut value = value.clone();
+            if let Value::List(errors) = &mut value {
+                Arc::make_mut(errors).sort();
             }
-        }
-        Value::Map(entries)
+            (key.clone(), value)
+        });
+        Value::Map(entries.collect())
     };
     literally(run, &sorted(expected), &sorted(actual), found);
 }
@@ -112,24 +116,23 @@ fn echoes(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<Str
 /// end of a range is written 1 or 1.0.
 fn unique_ids(run: &Recording, expected: &Value, actual: &Value, found: &mut Vec<String>) {
     let comparable = |results: &Value| {
-        let mut entries = results.as_map().expect("results are a map").clone();
-        for (key, value) in &mut entries {
-            match (key.as_keyword(), &value) {
-                (Some("error"), _) => *value = Value::Nil,
-                (Some("range"), Value::Vector(ends)) => {
-                    *value = Value::vector(ends.iter().map(as_float));
-                }
-                _ => {}
-            }
-        }
-        Value::Map(entries)
+        let entries = results.as_map().expect("results are a map").iter();
+        let entries = entries.map(|(key, value)| {
+            let value = match (key.as_keyword(), value) {
+                (Some("error"), _) => Value::Nil,
+                (Some("range"), Value::Vector(ends)) => Value::vector(ends.iter().map(as_float)),
+                _ => value.clone(),
+            };
+            (key.clone(), value)
+        });
+        Value::Map(entries.collect())
     };
     literally(run, &comparable(expected), &comparable(actual), found);
 }
 
 fn as_float(value: &Value) -> Value {
     match value {
-        Value::Int(n) => (*n as f64).into(),
+        Value::Int(n) => (n.get() as f64).into(),
         other => other.clone(),
     }
 }

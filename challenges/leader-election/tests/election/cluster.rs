@@ -179,11 +179,11 @@ impl OfLeader {
         let name = |node: &usize| Value::from(cx.nodes[*node].as_str());
         let shown = blocked
             .iter()
-            .map(|(node, senders)| (name(node), Value::Set(senders.iter().map(name).collect())));
-        Value::Vector(vec![
+            .map(|(node, senders)| (name(node), Value::set(senders.iter().map(name))));
+        Value::Vector([
             Value::keyword("isolated"),
             Value::Map(shown.collect()),
-        ])
+        ].into())
     }
 }
 

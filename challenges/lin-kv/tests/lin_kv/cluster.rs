@@ -107,7 +107,7 @@ pub fn is_answered(completion: &Operation) -> bool {
     };
     match completion.kind {
         Kind::Ok => true,
-        Kind::Fail => completion.error.as_ref().is_some_and(refusal),
+        Kind::Fail => completion.error.as_deref().is_some_and(refusal),
         _ => false,
     }
 }

@@ -87,6 +87,6 @@ impl Transactions {
 
 /// Returns a transaction that reads the registers from 0 up to `keys`.
 pub fn reads_of_all(keys: i64) -> Value {
-    let read = |key: i64| Value::Vector(vec![Value::keyword("r"), key.into(), Value::Nil]);
+    let read = |key: i64| Value::Vector([Value::keyword("r"), key.into(), Value::Nil].into());
     Value::Vector((0..keys).map(read).collect())
 }

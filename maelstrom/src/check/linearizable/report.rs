@@ -24,7 +24,7 @@ pub(super) fn ordered(
     let linearizable = Value::map([
         ("valid?", Value::Bool(true)),
         ("configs", Value::list(configs)),
-        ("final-paths", Value::List(Vec::new())),
+        ("final-paths", Value::List([].into())),
     ]);
     KeyAnalysis {
         verdict: Verdict::Valid,
@@ -94,7 +94,7 @@ pub(super) fn stuck(
         Value::map([
             ("model", register(key, state)),
             ("last-op", previous.clone().into()),
-            ("pending", Value::Vector(pending.clone())),
+            ("pending", Value::vector(pending.clone())),
         ])
     });
     let paths = examples().map(|&state| {
@@ -185,10 +185,8 @@ fn register(key: &KeyHistory<'_>, state: Symbol) -> Value {
 }
 
 fn record(name: &str, field: &str, value: Value) -> Value {
-    Value::Tagged(
-        format!("knossos.model.{name}"),
-        Box::new(Value::map([(field, value)])),
-    )
+    let fields = Value::map([(field, value)]);
+    Value::Tagged(Box::new((format!("knossos.model.{name}"), fields)))
 }
 
 /// An operation as one on its key's register.
@@ -204,6 +202,6 @@ fn operation(op: &Operation) -> Value {
         ("f", Value::keyword(&*op.f)),
         ("value", argument.into()),
         ("index", op.index.into()),
-        ("time", Value::Int(op.time.as_nanos() as i128)),
+        ("time", Value::from(op.time.as_nanos() as i128)),
     ])
 }

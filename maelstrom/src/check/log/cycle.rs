@@ -13,7 +13,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use super::anomaly::{Anomaly, ErrorType, Findings};
-use super::transcript::{Key, Message, StepId, Transcript};
+use super::transcript::{Key, StepId, Transcript};
 use crate::history::Kind;
 
 /// Why one operation comes before another.
@@ -28,7 +28,7 @@ impl Edge {
     /// Returns the key of the message that connects the two operations, if one does.
     pub(super) fn key(&self) -> Option<Key> {
         match self.because {
-            Because::WriteRead { key, .. } => Some(key),
+            Because::WriteRead { key, .. } => Some(key as Key),
             Because::Realtime => None,
         }
     }
@@ -38,7 +38,8 @@ impl Edge {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Because {
     /// The second polled a message that the first sent.
-    WriteRead { key: Key, message: Message },
+    /// The numbers take half their usual size, because a long history has millions of edges.
+    WriteRead { key: u32, message: u32 },
     /// The second began after the first was acknowledged.
     Realtime,
 }
@@ -97,7 +98,8 @@ fn dependencies(transcript: &Transcript) -> Graph {
                 if step.sends().is_empty() && transcript.steps[writer].precedes(step) {
                     continue;
                 }
-                let because = Because::WriteRead { key: *key, message };
+                let (key, message) = (*key as u32, message as u32);
+                let because = Because::WriteRead { key, message };
                 graph.add_edge(NodeIndex::new(writer), NodeIndex::new(reader), because);
             }
         }

@@ -246,8 +246,8 @@ impl Words<'_, '_> {
         match edge.because {
             Because::WriteRead { key, message } => format!(
                 "{from} sent message {} of key {}, which {to} polled",
-                self.message(key, message),
-                self.key(key)
+                self.message(key as Key, message as Message),
+                self.key(key as Key)
             ),
             Because::Realtime => {
                 let invoked = self.transcript.steps[edge.to].invocation.index;

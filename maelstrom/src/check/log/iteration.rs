@@ -17,7 +17,7 @@ pub(super) const ARRAY_MAP_MAX: usize = 8;
 /// Values of other types keep their given order, before the rest.
 pub(super) fn rank(value: &Value) -> u64 {
     let hash = match value {
-        Value::Int(n) => hash_long(*n as i64),
+        Value::Int(n) => hash_long(n.get() as i64),
         Value::Str(s) => hash_string(s),
         _ => 0,
     };
@@ -72,7 +72,7 @@ mod tests {
 
     fn in_order(mut values: Vec<Value>) -> String {
         values.sort_by_key(rank);
-        Value::Vector(values).to_string()
+        Value::vector(values).to_string()
     }
 
     #[test]

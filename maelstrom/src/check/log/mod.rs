@@ -171,7 +171,7 @@ fn info_causes(history: &History) -> Value {
     let causes = history
         .iter()
         .filter(|op| op.kind == Kind::Info && reading::is_transactional(&op.f))
-        .map(|op| op.error.clone().unwrap_or_default())
+        .map(|op| op.error.as_deref().cloned().unwrap_or_default())
         .filter(|cause| known.insert(cause.clone()));
     Value::list(causes.collect::<Vec<Value>>())
 }

@@ -50,7 +50,7 @@ impl Report<'_, '_> {
             Value::list(shown.map(|&m| self.message(key, m)))
         });
         Value::map([
-            ("time", Value::Int(unseen.time.as_nanos() as i128)),
+            ("time", Value::from(unseen.time.as_nanos() as i128)),
             ("unseen", by_key(&|_, messages| messages.len().into())),
             ("messages", messages),
         ])
@@ -68,7 +68,7 @@ impl Report<'_, '_> {
                 ("index", (*index).into()),
                 (
                     "values",
-                    Value::Set(messages.iter().map(|&m| self.message(*key, m)).collect()),
+                    Value::set(messages.iter().map(|&m| self.message(*key, m))),
                 ),
             ]),
             Anomaly::Duplicate {
@@ -166,8 +166,8 @@ impl Report<'_, '_> {
         let steps = edges.iter().map(|edge| match edge.because {
             Because::WriteRead { key, message } => Value::map([
                 ("type", Value::keyword("wr")),
-                ("key", self.key(key)),
-                ("value", self.message(key, message)),
+                ("key", self.key(key as Key)),
+                ("value", self.message(key as Key, message as Message)),
             ]),
             Because::Realtime => Value::map([
                 ("type", Value::keyword("realtime")),
@@ -196,7 +196,7 @@ impl Report<'_, '_> {
                 Value::vector(edges.iter().map(|edge| Value::keyword(*edge))),
             ),
             ("scc-size", steps.len().into()),
-            ("scc", Value::Set(steps.iter().map(index).collect())),
+            ("scc", Value::set(steps.iter().map(index))),
         ])
     }
 

@@ -62,7 +62,9 @@ impl<'h> Elements<'h> {
 
     fn place(&self, value: &Value) -> Option<usize> {
         let small = match value {
-            Value::Int(n) => usize::try_from(*n).ok().filter(|n| *n < self.small.len()),
+            Value::Int(n) => usize::try_from(n.get())
+                .ok()
+                .filter(|n| *n < self.small.len()),
             _ => None,
         };
         let place = match small {
@@ -79,8 +81,8 @@ impl<'h> Elements<'h> {
         }
         let place = self.elements.len() as u32;
         match value {
-            Value::Int(n) if (0..self.small.len() as i128).contains(n) => {
-                self.small[*n as usize] = Some(place);
+            Value::Int(n) if (0..self.small.len() as i128).contains(&n.get()) => {
+                self.small[n.get() as usize] = Some(place);
             }
             _ => {
                 self.other.insert(value, place);

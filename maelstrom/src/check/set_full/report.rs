@@ -250,7 +250,7 @@ fn quantile_map(latency: impl Fn(f64) -> Option<Duration>) -> Value {
 }
 
 fn millis(duration: Duration) -> Value {
-    Value::Int(duration.as_millis() as i128)
+    Value::from(duration.as_millis() as i128)
 }
 
 impl StaleElement {

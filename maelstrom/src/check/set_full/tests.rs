@@ -249,7 +249,7 @@ fn long_histories_with_long_reads_are_quick() {
         history.push(entry(Kind::Invoke, "add", n.into()));
         history.push(entry(Kind::Ok, "add", n.into()));
         history.push(entry(Kind::Invoke, "read", Value::Nil));
-        history.push(entry(Kind::Ok, "read", Value::Vector(read[..n].to_vec())));
+        history.push(entry(Kind::Ok, "read", Value::Vector(read[..n].into())));
     }
     let analysis = check(&history, "add");
     assert_eq!((analysis.stable_count, analysis.lost.len()), (3999, 1));

@@ -253,7 +253,7 @@ impl Analysis for TxnAnalysis {
             (anomaly.name(), edn)
         });
         let set = |names: &BTreeSet<&'static str>| {
-            Value::Set(names.iter().map(|name| Value::keyword(*name)).collect())
+            Value::set(names.iter().map(|name| Value::keyword(*name)))
         };
         Value::map([
             verdict,

@@ -110,7 +110,7 @@ impl Run {
 /// Returns a value as a number, if it is one.
 pub(super) fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Int(number) => Some(*number as f64),
+        Value::Int(number) => Some(number.get() as f64),
         Value::Float(Float(number)) => Some(*number),
         _ => None,
     }

@@ -35,7 +35,7 @@ fn groups(history: &History) -> Vec<(What, Group<'_>)> {
         if completion.is_some_and(|completion| completion.kind == Kind::Ok) {
             continue;
         }
-        let error = completion.and_then(|completion| completion.error.as_ref());
+        let error = completion.and_then(|completion| completion.error.as_deref());
         let outcome = completion.map(|completion| completion.kind);
         let what = (invocation.f.to_string(), outcome, kind_of(error));
         let group = groups.entry(what).or_default();

@@ -241,7 +241,7 @@ fn value_text(invocation: &Operation, completion: Option<&Operation>) -> String 
         _ => &invocation.value,
     };
     let mut text = shortened(&value.to_string(), MAX_VALUE_CHARS);
-    if let Some(error) = completion.and_then(|completion| completion.error.as_ref()) {
+    if let Some(error) = completion.and_then(|completion| completion.error.as_deref()) {
         text += "  ";
         text += &shortened(&error.to_string(), MAX_VALUE_CHARS);
     }

@@ -200,7 +200,7 @@ fn executed(jobs: &Json) -> Result<Value, Malformed> {
         .iter()
         .map(|entry| match entry.as_array().map(Vec::as_slice) {
             Some([Json::String(job), count]) => match count.as_u64() {
-                Some(count) => Ok(Value::Vector(vec![job.as_str().into(), count.into()])),
+                Some(count) => Ok(Value::Vector([job.as_str().into(), count.into()].into())),
                 None => Err(Malformed(format!(
                     "the count of job {job} must be an integer, not {count}"
                 ))),

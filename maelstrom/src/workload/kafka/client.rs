@@ -46,9 +46,9 @@ impl Client for KafkaClient {
                 let offset = fields.take_integer("offset")?;
                 fields.end()?;
                 let (key, message) = sent(invocation);
-                let sent = Value::Vector(vec![offset, message.clone()]);
+                let sent = Value::Vector([offset, message.clone()].into());
                 let step = vec![Value::keyword("send"), key.into(), sent];
-                Ok(Step::Ok(Value::Vector(vec![Value::Vector(step)])))
+                Ok(Step::Ok(Value::Vector([Value::vector(step)].into())))
             }
             ("poll", None) => self.take_messages(body),
             ("poll", Some(polled)) => {
@@ -130,14 +130,14 @@ fn message(pair: &Json) -> Result<(i64, &Json), Malformed> {
 /// The outcome of a poll, as it stands in the history: `[[:poll {"7" [[5 9]]}]]`.
 fn polled(logs: &[(&String, Log<'_>)]) -> Value {
     let pair = |(offset, message): &(i64, &Json)| {
-        Value::Vector(vec![(*offset).into(), Value::from_json(message)])
+        Value::Vector([(*offset).into(), Value::from_json(message)].into())
     };
     let logs = logs.iter().map(|(key, log)| {
         let log = log.iter().map(pair).collect();
         (Value::from(key.as_str()), Value::Vector(log))
     });
     let step = vec![Value::keyword("poll"), Value::Map(logs.collect())];
-    Value::Vector(vec![Value::Vector(step)])
+    Value::Vector([Value::vector(step)].into())
 }
 
 fn offset(value: &Json) -> Result<i64, Malformed> {

@@ -81,8 +81,8 @@ impl Workload for Kafka {
 }
 
 fn poll() -> Invocation {
-    let step = Value::Vector(vec![Value::keyword("poll")]);
-    Invocation::new("poll", Value::Vector(vec![step]))
+    let step = Value::Vector([Value::keyword("poll")].into());
+    Invocation::new("poll", Value::Vector([step].into()))
 }
 
 fn crash() -> Invocation {

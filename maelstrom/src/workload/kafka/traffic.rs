@@ -76,7 +76,7 @@ impl Traffic {
                     key.to_string().into(),
                     message.into(),
                 ];
-                Invocation::new("send", Value::Vector(vec![Value::Vector(step)]))
+                Invocation::new("send", Value::Vector([Value::vector(step)].into()))
             }
         }
     }

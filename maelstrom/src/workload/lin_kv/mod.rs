@@ -175,13 +175,13 @@ fn change(key: u64, rng: &mut ChaCha8Rng) -> Invocation {
     let (a, b) = (value(), value());
     match rng.random_range(0..3) {
         0 => Invocation::new("write", keyed(key.into(), a)),
-        _ => Invocation::new("cas", keyed(key.into(), Value::Vector(vec![a, b]))),
+        _ => Invocation::new("cas", keyed(key.into(), Value::Vector([a, b].into()))),
     }
 }
 
 /// A value in the history, beside the key that it is about.
 fn keyed(key: Value, value: Value) -> Value {
-    Value::Vector(vec![key, value])
+    Value::Vector([key, value].into())
 }
 
 struct LinKvClient;

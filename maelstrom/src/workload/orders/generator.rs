@@ -116,7 +116,7 @@ impl Traffic {
         }
         let lines = lines
             .into_iter()
-            .map(|(product, quantity)| Value::Vector(vec![product.into(), quantity.into()]));
+            .map(|(product, quantity)| Value::Vector([product.into(), quantity.into()].into()));
         Invocation::new(
             "order",
             Value::map([("order", id.into()), ("lines", Value::vector(lines))]),

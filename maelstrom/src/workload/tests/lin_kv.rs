@@ -134,7 +134,7 @@ fn clients_wait_ten_times_the_mean_latency_and_at_least_a_second() {
 fn nodes_are_sent_key_and_value_apart_and_reads_are_recorded_with_their_key() {
     let mut client = LinKv.client(&settings(1, 2, 1.0));
     let mut exchange = |f, value: Value, reply: Json| {
-        let invocation = Invocation::new(f, Value::Vector(vec![7.into(), value]));
+        let invocation = Invocation::new(f, Value::Vector([7.into(), value].into()));
         let Step::Call(request) = client.invoke(&invocation) else {
             panic!("{f} makes a call");
         };

@@ -67,11 +67,8 @@ fn every_key_is_written_1_to_16_in_order_and_then_replaced() {
 #[test]
 fn nodes_are_sent_json_and_their_answer_is_recorded_with_keywords() {
     let mut client = TxnListAppend.client(&settings(1, 1, 1.0));
-    let micro_op = |f: &str, value| Value::Vector(vec![Value::keyword(f), 9.into(), value]);
-    let txn = Value::Vector(vec![
-        micro_op("r", Value::Nil),
-        micro_op("append", 3.into()),
-    ]);
+    let micro_op = |f: &str, value| Value::Vector([Value::keyword(f), 9.into(), value].into());
+    let txn = Value::Vector([micro_op("r", Value::Nil), micro_op("append", 3.into())].into());
     let invocation = Invocation::new("txn", txn);
     assert_eq!(invocation.value.to_string(), "[[:r 9 nil] [:append 9 3]]");
     match client.invoke(&invocation) {

@@ -155,7 +155,7 @@ impl Txn {
                     Access::Read(key) => ("r", key, Value::Nil),
                     Access::Write(key, value) => (write, key, value.into()),
                 };
-                Value::Vector(vec![Value::keyword(f), key.into(), value])
+                Value::Vector([Value::keyword(f), key.into(), value].into())
             });
             Invocation::new("txn", Value::Vector(micro_ops.collect()))
         };
@@ -172,11 +172,14 @@ impl Txn {
             Some("r") if self == Txn::ListAppend && !(value.is_array() || value.is_null()) => {
                 Err(malformed("a read must yield a list or null"))
             }
-            Some(f) if f == "r" || f == self.write() => Ok(Value::Vector(vec![
-                Value::keyword(f),
-                Value::from_json(key),
-                Value::from_json(value),
-            ])),
+            Some(f) if f == "r" || f == self.write() => Ok(Value::Vector(
+                [
+                    Value::keyword(f),
+                    Value::from_json(key),
+                    Value::from_json(value),
+                ]
+                .into(),
+            )),
             _ => Err(malformed("unknown function in a micro-operation")),
         }
     }

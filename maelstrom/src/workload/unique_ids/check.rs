@@ -87,8 +87,8 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::Nil, Value::Nil) => Some(Ordering::Equal),
         (Value::Nil, _) => Some(Ordering::Less),
         (_, Value::Nil) => Some(Ordering::Greater),
-        (Value::Int(a), Value::Float(b)) => (*a as f64).partial_cmp(&b.0),
-        (Value::Float(a), Value::Int(b)) => a.0.partial_cmp(&(*b as f64)),
+        (Value::Int(a), Value::Float(b)) => (a.get() as f64).partial_cmp(&b.0),
+        (Value::Float(a), Value::Int(b)) => a.0.partial_cmp(&(b.get() as f64)),
         (Value::BigInt(a), Value::Float(b)) => a.to_f64().partial_cmp(&b.0),
         (Value::Float(a), Value::BigInt(b)) => a.0.partial_cmp(&b.to_f64()),
         (Value::Int(_) | Value::BigInt(_), Value::Int(_) | Value::BigInt(_))
@@ -99,7 +99,7 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
         | (Value::Symbol(_), Value::Symbol(_)) => Some(a.cmp(b)),
         (Value::Vector(a), Value::Vector(b)) if a.len() != b.len() => Some(a.len().cmp(&b.len())),
         (Value::Vector(a), Value::Vector(b)) => {
-            for (a, b) in a.iter().zip(b) {
+            for (a, b) in a.iter().zip(b.iter()) {
                 match order(a, b)? {
                     Ordering::Equal => {}
                     unequal => return Some(unequal),

@@ -42,7 +42,7 @@ fn history(entries: &str) -> History {
             kind,
             process,
             f,
-            value: Value::Vector(vec![Value::from(0), argument]),
+            value: Value::Vector([Value::from(0), argument].into()),
             error: None,
             exception: None,
             extra: Vec::new(),

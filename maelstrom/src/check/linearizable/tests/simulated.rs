@@ -190,7 +190,7 @@ impl Run {
             kind,
             process: Process::Client(process),
             f: Cow::Borrowed(f),
-            value: Value::Vector(vec![Value::from(self.key), argument]),
+            value: Value::Vector([Value::from(self.key), argument].into()),
             error: None,
             exception: None,
             extra: Vec::new(),

@@ -205,7 +205,7 @@ fn internal<'h>(txns: &Transactions<'h>, txn: &Transaction<'h>, found: &mut Foun
 }
 
 static ELLIPSIS: std::sync::LazyLock<Value> =
-    std::sync::LazyLock::new(|| Value::Symbol("...".to_owned()));
+    std::sync::LazyLock::new(|| Value::Symbol("...".into()));
 
 fn incompatible_orders(txns: &Transactions<'_>, key: Key, list: &ListKey<'_>, found: &mut Found) {
     if let Some((shorter, longer)) = list.disagreement {

@@ -189,7 +189,7 @@ fn finding(key: &Value, circle: &[&Value]) -> Finding {
         ("key", key.clone()),
         (
             "scc",
-            Value::Set(circle.iter().map(|&version| version.clone()).collect()),
+            Value::set(circle.iter().map(|&version| version.clone())),
         ),
         ("sources", Value::vector(sources)),
     ]);

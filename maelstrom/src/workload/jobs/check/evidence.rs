@@ -183,7 +183,7 @@ impl<'a> Faults<'a> {
 /// Every text in a value that a fault recorded: the nodes that it hit. A cut link hits both of its ends.
 fn names(value: &Value) -> BTreeSet<&str> {
     match value {
-        Value::Str(name) => BTreeSet::from([name.as_str()]),
+        Value::Str(name) => BTreeSet::from([&**name]),
         Value::Map(entries) => {
             let both = entries.iter().flat_map(|(key, value)| [key, value]);
             both.flat_map(names).collect()

@@ -135,7 +135,7 @@ pub(super) fn disagreement(findings: &mut Findings, history: &History, replies: 
         let node = op.value.as_str().unwrap_or_default();
         if !answers.contains_key(node) {
             let end = history.completion(op);
-            let error = end.and_then(|end| end.error.as_ref());
+            let error = end.and_then(|end| end.error.as_deref());
             let error = error.map_or("no answer".to_owned(), Value::to_string);
             let text = format!("{node} named no leader: {error} ({})", place(op));
             examples.push(Example::new(text, vec![op.index]));
