@@ -140,7 +140,7 @@ fn blocked(value: &Value) -> Option<BTreeSet<(usize, usize)>> {
         let Value::Set(senders) = senders else {
             return None;
         };
-        for sender in senders {
+        for sender in senders.iter() {
             blocked.insert((node(receiver)?, node(sender)?));
         }
     }
