@@ -298,11 +298,8 @@ mod tests {
     #[test]
     fn operations_nodes_and_times_become_links() {
         let history = history("3 invoke read nil\n3 ok read 1");
-        let table = MessageTable::read(
-            "{\"at\":1,\"id\":0,\"src\":\"c1\",\"dest\":\"n2\",\"operation\":0,\"body\":{}}\n"
-                .as_bytes(),
-        )
-        .unwrap();
+        let log = "[1,0,\"c1\",\"n2\",0,{}]\n";
+        let table = MessageTable::read(log.as_bytes()).unwrap();
         let text = "process 3 on n2 at 1.500 s (operation 1) misses <b>; n2 and n7.";
         assert_eq!(
             Links::new(&history, Some(&table))

@@ -180,10 +180,7 @@ impl OfLeader {
         let shown = blocked
             .iter()
             .map(|(node, senders)| (name(node), Value::set(senders.iter().map(name))));
-        Value::Vector([
-            Value::keyword("isolated"),
-            Value::Map(shown.collect()),
-        ].into())
+        Value::Vector([Value::keyword("isolated"), Value::Map(shown.collect())].into())
     }
 }
 
