@@ -35,8 +35,18 @@ pub async fn serve<M: IntoNode>(
     seams: Seams,
     make: impl FnOnce(&Context) -> M,
 ) -> anyhow::Result<()> {
+    serve_returning(link, seams, make, drop).await
+}
+
+/// Runs a node like [`serve`], and gives back each batch that it has processed.
+pub(crate) async fn serve_returning<M: IntoNode>(
+    link: Link,
+    seams: Seams,
+    make: impl FnOnce(&Context) -> M,
+    give_back: impl Fn(Vec<u8>),
+) -> anyhow::Result<()> {
     let make = Box::new(|cx: &Context| make(cx).into_node());
-    match run(Server::new(seams, make, handling), link).await {
+    match run(Server::new(seams, make, handling), link, give_back).await {
         Ok(None) => Ok(()),
         Ok(Some(failure)) => Err(failure.into()),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -45,7 +55,11 @@ pub async fn serve<M: IntoNode>(
 }
 
 /// Runs the main loop. Returns the node's fatal error, if it had one.
-async fn run<N, F>(mut server: Server<'_, N, F>, mut link: Link) -> io::Result<Option<Error>>
+async fn run<N, F>(
+    mut server: Server<'_, N, F>,
+    mut link: Link,
+    give_back: impl Fn(Vec<u8>),
+) -> io::Result<Option<Error>>
 where
     N: Node,
     F: Future<Output = Result<N::Reply>> + 'static,
@@ -68,6 +82,7 @@ where
                     server.watch_backlog(link.inbound.len());
                     server.receive(&batch);
                     burst += batch.len();
+                    give_back(batch);
                     if burst >= BATCH_BYTES || outbox.len() >= BATCH_BYTES {
                         // Write replies and let timers run, however much input there is.
                         burst = 0;

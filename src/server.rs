@@ -34,6 +34,8 @@ pub(crate) struct Server<'m, N: Node, F> {
     outbox: Rc<Outbox>,
     failure: Rc<Failure>,
     seams: Seams,
+    /// The sender of the latest request: requests often come in runs from the same one.
+    sender: NodeId,
     waiting_backlog: Backlog,
     inbound_backlog: Backlog,
 }
@@ -65,6 +67,7 @@ where
             outbox: Rc::default(),
             failure: Rc::default(),
             seams,
+            sender: NodeId::from(""),
             waiting_backlog: Backlog::new("requests in progress"),
             inbound_backlog: Backlog::new("batches of input not yet read"),
         }
@@ -233,7 +236,10 @@ where
             Ok(request) => request,
             Err(error) => return answer::<N::Reply>(cx, src, msg_id, Ok(Err(error))),
         };
-        let cx = cx.of_request(NodeId::from(src));
+        if *self.sender != *src {
+            self.sender = NodeId::from(src);
+        }
+        let cx = cx.of_request(Rc::clone(&self.sender));
         let mut handler = Guarded::new((self.start)(Rc::clone(node), request, cx.clone()));
         // The waker of the first poll is not needed: a handler that waits is polled again by its task.
         let first_poll = &mut task::Context::from_waker(Waker::noop());
