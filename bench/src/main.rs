@@ -54,6 +54,14 @@ struct Options {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     histories: Vec<String>,
 
+    /// Numbers of clients in saturate
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1_000])]
+    clients: Vec<usize>,
+
+    /// Programs that saturate measures, lin-kv or kafka [default: both]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    programs: Vec<String>,
+
     /// Judges one history in this process
     #[arg(long, hide = true)]
     judge: Option<analyze::Job>,
@@ -125,7 +133,9 @@ fn measure(options: &Options) -> Result<bool> {
             Part::Processes => processes::measure(&mut table, options.rounds)?,
             Part::Simulated => simulated::measure(&mut table, options.rounds)?,
             Part::Memory => memory::measure(&mut table, options.messages)?,
-            Part::Saturate => saturate::measure(options.rounds)?,
+            Part::Saturate => {
+                saturate::measure(&options.programs, &options.clients, options.rounds)?;
+            }
             Part::Analyze => {
                 are_met &= analyze::measure(&options.histories, &options.sizes, options.rounds)?;
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use eddy::check::Analysis;
 use eddy::edn::Value;
 use eddy::generator::{AnyThread, Invocation, Stagger};
@@ -24,40 +24,48 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// A rate above the capacity of any node, in operations per second.
 const SATURATING_RATE: f64 = 1e6;
 
-/// The numbers of clients, each of which waits for its answer before it asks again.
-const CLIENTS: [usize; 4] = [1, 10, 100, 1000];
-
 /// The registers that the clients of lin-kv use.
 const KEYS: u64 = 100;
 
-/// Measures both programs and prints a table for each.
+/// Measures both programs, or those of these names, and prints a table for each. A client waits for its
+/// answer before it asks again.
 ///
 /// # Errors
 ///
-/// A program is missing or a run fails.
-pub fn measure(rounds: u32) -> Result<()> {
+/// There is no program of a name, a program is missing, or a run fails.
+pub fn measure(names: &[String], clients: &[usize], rounds: u32) -> Result<()> {
     let programs: [(&str, usize, AnyWorkload); 2] = [
         ("lin-kv", 5, Arc::new(Saturated(Arc::new(LinKv)))),
         ("kafka", 3, Arc::new(Saturated(Arc::new(Kafka)))),
     ];
+    for name in names {
+        ensure!(
+            programs.iter().any(|(program, ..)| program == name),
+            "there is no program {name} to saturate"
+        );
+    }
     for (name, nodes, workload) in programs {
+        if !names.is_empty() && names.iter().all(|selected| selected != name) {
+            continue;
+        }
         println!("{name}, {nodes} nodes");
         println!(
-            "| clients | operations/s | p50 | p99 | nodes, cores | eddy, cores | disk busy | syncs per operation |"
+            "| clients | operations/s | p50 | p99 | nodes, cores | eddy, cores | other programs, cores | disk busy | syncs per operation |"
         );
-        println!("|---|---|---|---|---|---|---|---|");
-        for clients in CLIENTS {
+        println!("|---|---|---|---|---|---|---|---|---|");
+        for &clients in clients {
             let runs = (0..rounds).map(|round| run(&workload, name, nodes, clients, round));
             let runs: Vec<Figures> = runs.collect::<Result<_>>()?;
             let of =
                 |figure: fn(&Figures) -> f64| median(&runs.iter().map(figure).collect::<Vec<_>>());
             println!(
-                "| {clients} | {:.0} | {:.1} ms | {:.1} ms | {:.2} | {:.2} | {:.0} % | {:.3} |",
+                "| {clients} | {:.0} | {:.1} ms | {:.1} ms | {:.2} | {:.2} | {:.2} | {:.0} % | {:.3} |",
                 of(|run| run.rate),
                 of(|run| run.p50_ms),
                 of(|run| run.p99_ms),
                 of(|run| run.node_cores),
                 of(|run| run.own_cores),
+                of(|run| run.other_cores),
                 of(|run| run.disk_busy * 100.0),
                 of(|run| run.syncs_per_operation),
             );
@@ -75,6 +83,8 @@ struct Figures {
     /// Processor time of all nodes, and of the bench, per second.
     node_cores: f64,
     own_cores: f64,
+    /// Processor time of everything else on this machine, per second.
+    other_cores: f64,
     /// The share of the time in which the busiest disk had requests, from any program.
     disk_busy: f64,
     /// Requests to that disk to write its cache.
@@ -99,16 +109,17 @@ fn run(
         ..Settings::new(&**workload, nodes)
     };
     let plan = Plan::new(workload.clone(), settings, Seed(u64::from(seed)));
-    let (begin, own, children, disks) =
-        (Instant::now(), processor_time(), children_time()?, disks()?);
+    let before = Usage::now()?;
     let outcome: Outcome = internal::run(plan, &mut host, &mut NoopObserver);
     drop(host);
     if let Some(failure) = &outcome.failure {
         bail!("{node} failed: {failure:#}");
     }
-    let elapsed = begin.elapsed().as_secs_f64();
-    let (own, children) = (processor_time() - own, children_time()? - children);
-    let disk = busiest(&disks, &self::disks()?);
+    let after = Usage::now()?;
+    let elapsed = (after.time - before.time).as_secs_f64();
+    let cores = |of: fn(&Usage) -> Duration| (of(&after) - of(&before)).as_secs_f64() / elapsed;
+    let (own_cores, node_cores) = (cores(|usage| usage.own), cores(|usage| usage.children));
+    let disk = busiest(&before.disks, &after.disks);
     let latencies = outcome.history.ok_latencies(None);
     let milliseconds = |share| -> Result<f64> {
         let latency = latencies.quantile(share).context("no operation was ok")?;
@@ -119,19 +130,57 @@ fn run(
         rate: operations / TIME_LIMIT.as_secs_f64(),
         p50_ms: milliseconds(0.5)?,
         p99_ms: milliseconds(0.99)?,
-        node_cores: children.as_secs_f64() / elapsed,
-        own_cores: own.as_secs_f64() / elapsed,
+        node_cores,
+        own_cores,
+        other_cores: (cores(|usage| usage.machine) - own_cores - node_cores).max(0.0),
         disk_busy: disk.busy_ms as f64 / 1000.0 / elapsed,
         syncs_per_operation: disk.syncs as f64 / operations,
     })
 }
 
-/// The processor time of the processes that have ended and that this one started.
+/// The counters of the processors and the disks at one moment.
+struct Usage {
+    time: Instant,
+    /// Processor time of this process.
+    own: Duration,
+    /// Processor time of the processes that have ended and that this one started.
+    children: Duration,
+    /// Processor time of all processes.
+    machine: Duration,
+    disks: Vec<Disk>,
+}
+
+impl Usage {
+    fn now() -> Result<Self> {
+        Ok(Self {
+            time: Instant::now(),
+            own: processor_time(),
+            children: children_time()?,
+            machine: machine_time()?,
+            disks: disks()?,
+        })
+    }
+}
+
 fn children_time() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").context("/proc/self/stat")?;
     // The name of the program comes first and may contain spaces.
     let (_, fields) = stat.rsplit_once(')').context("/proc/self/stat: no name")?;
     let fields = fields.split_whitespace().skip(13).take(2);
+    duration(fields)
+}
+
+fn machine_time() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+    let line = stat.lines().next().context("/proc/stat is empty")?;
+    // After the name: user, nice, system, idle, iowait, irq, softirq.
+    let busy = |field: &(usize, &str)| matches!(field.0, 1..=3 | 6 | 7);
+    let fields = line.split_whitespace().enumerate().filter(busy);
+    duration(fields.map(|(_, field)| field))
+}
+
+/// Adds numbers of clock ticks.
+fn duration<'a>(fields: impl Iterator<Item = &'a str>) -> Result<Duration> {
     let ticks: u64 = fields
         .map(|field| field.parse::<u64>())
         .sum::<Result<_, _>>()?;
