@@ -175,6 +175,11 @@ impl Balancer {
                 _ => peer.answered(now - sent_at, held, now),
             }
         }
+        if settled == Some(Settled::Busy) {
+            // The worker refuses at once, so this is the time of a round trip. If it was believed to be
+            // longer, the job was sent too early, and would be again.
+            self.peers.borrow_mut()[from].measured(now - sent_at);
+        }
         self.receive(from, &report, None);
         settled.unwrap_or(Settled::Absent)
     }
