@@ -8,6 +8,7 @@
 //! gives it to another worker only if it certainly did not begin, or the worker cannot be asked.
 
 mod balancer;
+mod chase;
 mod delivery;
 mod entry;
 mod health;
@@ -110,7 +111,7 @@ impl Node for Jobs {
             }
             Request::Job { job, units } => {
                 let answer = balancer.submit(&job, units);
-                delivery::probe(balancer);
+                chase::probe(balancer);
                 let worker = answer.await;
                 let worker = worker.map_err(|_| Error::crash("the job was given away"))?;
                 let worker = cx.nodes()[worker].clone();
