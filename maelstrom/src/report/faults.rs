@@ -110,36 +110,36 @@ pub(super) fn intervals(history: &History) -> Vec<Interval> {
 }
 
 /// Returns the intervals of one kind of fault. Every action of the nemesis is recorded twice, as
-/// the request and as the result. A repair without a fault is ignored.
+/// the request and as the result. Faults of one kind that overlap are one interval, until the last
+/// one is repaired. A repair without a fault is ignored.
 fn of_family(family: &Family, entries: &[&Operation], end: Duration) -> Vec<Interval> {
-    let mut intervals = Vec::new();
-    let mut open: Option<Interval> = None;
-    let mut stops = 0;
+    let mut intervals: Vec<Interval> = Vec::new();
+    // Records of faults less those of repairs.
+    let mut open = 0_usize;
     for entry in entries {
         if entry.f == family.start {
-            if stops > 0 {
-                intervals.extend(open.take());
-                stops = 0;
+            if open == 0 {
+                intervals.push(Interval {
+                    family: family.clone(),
+                    from: entry.time,
+                    to: end,
+                    details: String::new(),
+                    nodes: Vec::new(),
+                    place: String::new(),
+                });
             }
-            let interval = open.get_or_insert_with(|| Interval {
-                family: family.clone(),
-                from: entry.time,
-                to: end,
-                details: String::new(),
-                nodes: Vec::new(),
-                place: String::new(),
-            });
-            interval.details = shortened(&entry.value.to_string(), MAX_DETAILS_CHARS);
-            (interval.nodes, interval.place) = place(&entry.value);
-        } else if entry.f == family.stop
-            && let Some(interval) = &mut open
-            && stops < 2
-        {
-            interval.to = entry.time;
-            stops += 1;
+            open += 1;
+            if let Some(interval) = intervals.last_mut() {
+                interval.details = shortened(&entry.value.to_string(), MAX_DETAILS_CHARS);
+                (interval.nodes, interval.place) = place(&entry.value);
+            }
+        } else if entry.f == family.stop && open > 0 {
+            open -= 1;
+            if let (0, Some(interval)) = (open, intervals.last_mut()) {
+                interval.to = entry.time;
+            }
         }
     }
-    intervals.extend(open);
     intervals
 }
 

@@ -108,6 +108,7 @@ pub(super) struct Faults<'a>(Vec<Fault<'a>>);
 impl<'a> Faults<'a> {
     pub fn of(history: &'a History) -> Faults<'a> {
         let mut faults: Vec<Fault<'a>> = Vec::new();
+        let mut in_force: BTreeMap<&str, usize> = BTreeMap::new();
         // Of each fault the history holds what was asked for, and then what was done.
         let mut records = history.iter().filter(|op| !op.is_client());
         while let (Some(_), Some(op)) = (records.next(), records.next()) {
@@ -119,14 +120,22 @@ impl<'a> Faults<'a> {
                 f => f.strip_prefix("stop-"),
             };
             if let Some(kind) = ends {
-                let open = faults.iter_mut().filter(|fault| fault.to == Duration::MAX);
-                let ended = open.filter(|fault| fault.kind == kind);
-                ended.for_each(|fault| fault.to = op.time);
+                // A history does not say which of two faults of one kind ends: both count until
+                // the last one does.
+                let left = in_force.entry(kind).or_default();
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    let open = faults.iter_mut().filter(|fault| fault.to == Duration::MAX);
+                    let ended = open.filter(|fault| fault.kind == kind);
+                    ended.for_each(|fault| fault.to = op.time);
+                }
                 continue;
             }
+            let kind = op.f.strip_prefix("start-").unwrap_or(&op.f);
+            *in_force.entry(kind).or_default() += 1;
             faults.push(Fault {
                 nodes: names(&op.value),
-                kind: op.f.strip_prefix("start-").unwrap_or(&op.f),
+                kind,
                 from: op.time,
                 to: Duration::MAX,
                 slowness: slowness(op),

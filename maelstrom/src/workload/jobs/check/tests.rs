@@ -117,6 +117,13 @@ fn job_runs_once_unless_a_fault_hit_its_worker() {
                nemesis info start-partition [:isolated {\"n0\" #{\"n2\"}}] :time 1000000\n";
     assert_fine(&(cut.to_owned() + &run + &accounts));
     assert_eq!(anomalies(&(pause("n0") + &run + &accounts)), ["repeated"]);
+    // Of two overlapping partitions one ends; the other may be the one that hit the worker.
+    let healed = "nemesis info stop-partition nil :time 2000000\n\
+                  nemesis info stop-partition :network-healed :time 2000000\n";
+    let run = job(0, "j1", 2, "n1", 10, 22);
+    assert_fine(&(cut.repeat(2) + healed + &run + &accounts));
+    let both_ended = cut.repeat(2) + &healed.repeat(2);
+    assert_eq!(anomalies(&(both_ended + &run + &accounts)), ["repeated"]);
 }
 
 #[test]
