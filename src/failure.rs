@@ -1,32 +1,33 @@
 //! The fatal error of a node: it stops the node, and the process exits with an error.
 
 use std::cell::RefCell;
-
-use tokio::sync::Notify;
+use std::task::{Context, Poll};
 
 use crate::Error;
+use crate::waiter::Waiter;
 
 /// A slot for the first fatal error of a node.
 #[derive(Default)]
 pub(crate) struct Failure {
     error: RefCell<Option<Error>>,
-    reported: Notify,
+    server: Waiter,
 }
 
 impl Failure {
     /// Stores the error, unless there is one already, and wakes the server.
     pub(crate) fn report(&self, error: Error) {
         self.error.borrow_mut().get_or_insert(error);
-        self.reported.notify_one();
+        self.server.wake();
     }
 
-    /// Waits for a fatal error. Cancel safe.
-    pub(crate) async fn wait(&self) -> Error {
-        loop {
-            if let Some(error) = self.error.take() {
-                return error;
+    /// Returns the fatal error once there is one.
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Error> {
+        match self.error.take() {
+            Some(error) => Poll::Ready(error),
+            None => {
+                self.server.register(cx);
+                Poll::Pending
             }
-            self.reported.notified().await;
         }
     }
 }

@@ -144,6 +144,7 @@ mod serve;
 mod server;
 mod service;
 mod stdio;
+mod waiter;
 mod wire;
 
 pub use call::Call;

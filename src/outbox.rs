@@ -5,9 +5,11 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, Write};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use serde::Serialize;
+
+use crate::waiter::Waiter;
 
 /// The size at which a batch is written even if more messages are ready. Twice this much memory stays
 /// allocated between batches; what a long line needed beyond that is released.
@@ -17,7 +19,7 @@ pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 #[derive(Default)]
 pub(crate) struct Outbox {
     buffer: RefCell<Vec<u8>>,
-    writer: RefCell<Option<Waker>>,
+    writer: Waiter,
     closed: Cell<bool>,
 }
 
@@ -68,8 +70,8 @@ impl Outbox {
         line.extend_from_slice(b"}\n");
         draft.complete = true;
         drop(draft);
-        if was_empty && let Some(writer) = self.writer.take() {
-            writer.wake();
+        if was_empty {
+            self.writer.wake();
         }
         Ok(())
     }
@@ -84,14 +86,14 @@ impl Outbox {
         if self.len() > 0 {
             return Poll::Ready(());
         }
-        let mut writer = self.writer.borrow_mut();
-        if !writer
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            *writer = Some(cx.waker().clone());
-        }
+        self.writer.register(cx);
         Poll::Pending
+    }
+
+    /// Spares the writer, which runs at present, a wake-up by the next message: it polls again before it
+    /// waits.
+    pub(crate) fn writer_is_awake(&self) {
+        self.writer.clear();
     }
 
     /// Writes and flushes all messages.

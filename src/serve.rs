@@ -1,7 +1,7 @@
 //! The main loop of a node: it reads all available input, then writes all output, and finishes
 //! accepted requests when its input ends.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -70,16 +70,16 @@ where
     let mut end = None;
     let mut burst = 0;
     loop {
-        let given_up = end.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
-            error = failure.wait() => {
+            error = poll_fn(|cx| failure.poll(cx)) => {
                 fatal = Some(error);
                 break;
             }
             batch = link.inbound.recv(), if end.is_none() => match batch {
                 Some(batch) => {
                     server.watch_backlog(link.inbound.len());
+                    outbox.writer_is_awake();
                     server.receive(&batch);
                     burst += batch.len();
                     give_back(batch);
@@ -101,7 +101,7 @@ where
                     break;
                 }
             }
-            () = sleep_until(given_up), if end.is_some() => {
+            () = reached(end) => {
                 server.log(&format!("abandoned {} unfinished requests", server.waiting.len()));
                 break;
             }
@@ -109,4 +109,12 @@ where
     }
     outbox.write_to(&mut link.outbound)?;
     Ok(fatal)
+}
+
+/// Waits until this time; forever if there is none.
+async fn reached(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => pending().await,
+    }
 }

@@ -73,7 +73,7 @@ pub trait Host {
     fn start(&mut self, node: usize) -> Result<()>;
 
     /// Passes a line to a node. Never blocks: lines that the node does not read yet are buffered.
-    fn deliver(&mut self, node: usize, line: &str);
+    fn deliver(&mut self, node: usize, line: Vec<u8>);
 
     /// Waits for the next event, at most until `until`.
     ///

@@ -2,7 +2,7 @@
 //! wants.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -126,7 +126,7 @@ impl<H: Host> Run<'_, H> {
     }
 
     fn deliver_to_node(&mut self, node: usize, message: Message) {
-        let mut line = String::with_capacity(message.body.len() + 64);
+        let mut line = Vec::with_capacity(message.body.len() + 64);
         let Message {
             id,
             src,
@@ -134,14 +134,16 @@ impl<H: Host> Run<'_, H> {
             body,
         } = &message;
         let (src, dest) = (self.net.name(*src), self.net.name(*dest));
-        // Names come from the command line: they may need escaping.
-        let (src, dest) = (json!(&**src), json!(&**dest));
-        write!(
-            line,
-            r#"{{"id":{id},"src":{src},"dest":{dest},"body":{body}}}"#
-        )
-        .expect("writing to a string cannot fail");
-        self.host.deliver(node, &line);
+        let mut write = || -> io::Result<()> {
+            write!(line, r#"{{"id":{id},"src":"#)?;
+            // Names come from the command line: they may need escaping.
+            serde_json::to_writer(&mut line, &**src)?;
+            line.extend_from_slice(br#","dest":"#);
+            serde_json::to_writer(&mut line, &**dest)?;
+            write!(line, r#","body":{body}}}"#)
+        };
+        write().expect("writing to memory cannot fail");
+        self.host.deliver(node, line);
         self.last_delivered[node] = Some(message);
     }
 

@@ -148,8 +148,8 @@ impl Process {
     }
 
     /// Appends a line to the node's input.
-    pub(super) fn write_line(&mut self, line: &str) {
-        self.outgoing.extend_from_slice(line.as_bytes());
+    pub(super) fn write_line(&mut self, line: &[u8]) {
+        self.outgoing.extend_from_slice(line);
         self.outgoing.push(b'\n');
     }
 

@@ -273,10 +273,10 @@ impl Host for ProcessHost {
         Ok(())
     }
 
-    fn deliver(&mut self, node: usize, line: &str) {
+    fn deliver(&mut self, node: usize, line: Vec<u8>) {
         // A node that has ended receives nothing more, as upstream.
         if let Some(process) = &mut self.nodes[node].process {
-            process.write_line(line);
+            process.write_line(&line);
         }
     }
 

@@ -302,10 +302,10 @@ impl Host for SimulatedHost {
         Ok(())
     }
 
-    fn deliver(&mut self, node: usize, line: &str) {
+    fn deliver(&mut self, node: usize, line: Vec<u8>) {
         if let Some(running) = &self.nodes[node] {
             // A node that has just ended receives nothing.
-            let _ = running.to_node.send(line.as_bytes().to_vec());
+            let _ = running.to_node.send(line);
         }
     }
 
