@@ -7,7 +7,7 @@
 //! use glomers::prelude::*;
 //!
 //! #[derive(Deserialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
+//! #[serde(rename_all = "snake_case")]
 //! enum Request { Echo { echo: Value } }
 //!
 //! #[derive(Serialize)]
@@ -44,7 +44,7 @@
 //! ```
 //! # use glomers::prelude::*;
 //! # #[derive(Deserialize)]
-//! # #[serde(tag = "type", rename_all = "snake_case")]
+//! # #[serde(rename_all = "snake_case")]
 //! # enum Request { Add { delta: u64 } }
 //! # #[derive(Serialize)]
 //! # #[serde(tag = "type", rename_all = "snake_case")]

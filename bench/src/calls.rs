@@ -99,7 +99,7 @@ struct Speaker {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Add { a: u64, b: u64 },
 }

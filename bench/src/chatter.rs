@@ -12,7 +12,7 @@ const ROUND_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// A client's request.
     Echo {

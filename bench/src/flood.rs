@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// The topology of the cluster.
     Topology {

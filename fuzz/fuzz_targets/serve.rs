@@ -7,7 +7,7 @@ use glomers::{Link, Seams, serve};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Echo { echo: Value },
     Ask { dest: String },

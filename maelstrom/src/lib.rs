@@ -12,7 +12,7 @@
 //! use glomers::prelude::*;
 //!
 //! #[derive(Deserialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
+//! #[serde(rename_all = "snake_case")]
 //! enum Request { Echo { echo: Value } }
 //!
 //! #[derive(Serialize)]

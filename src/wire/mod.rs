@@ -6,6 +6,8 @@
 //! the content that the header announces.
 
 mod body;
+mod tagged;
+mod text;
 mod variant;
 
 use std::borrow::Cow;

@@ -7,13 +7,16 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned};
+
+use super::Body;
 
 /// Returns whether `R`, an enum tagged by `type`, has a variant for `kind`.
 pub(super) fn is_variant<R: DeserializeOwned>(kind: &str) -> bool {
     let body = MapDeserializer::<_, Fault>::new(std::iter::once(("type", kind)));
-    !matches!(R::deserialize(body), Err(Fault::UnknownVariant))
+    !matches!(Body::<R>::deserialize(body), Err(Fault::UnknownVariant))
 }
 
 /// The kind of error that a deserializer reported.

@@ -165,7 +165,7 @@ pub fn init() -> Value {
 pub struct ScriptedNode;
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     Echo { echo: Value },
     Nap { ms: u64 },

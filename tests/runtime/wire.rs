@@ -52,22 +52,22 @@ fn each_request_gets_its_reply_or_its_error() {
         (
             "a known type without its field",
             r#"{"type":"echo","msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"malformed echo: missing field `echo`","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed echo: missing field `echo` at line 1 column 26","in_reply_to":5}"#,
         ),
         (
             "a field of the wrong type",
             r#"{"type":"number","number":"1","msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"malformed number: invalid type: string \"1\", expected u8","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed number: invalid type: string \"1\", expected u8 at line 1 column 29","in_reply_to":5}"#,
         ),
         (
             "a number that does not fit",
             r#"{"type":"number","number":256,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"malformed number: invalid value: integer `256`, expected u8","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed number: invalid value: integer `256`, expected u8 at line 1 column 29","in_reply_to":5}"#,
         ),
         (
             "a field twice",
             r#"{"type":"echo","echo":1,"echo":2,"msg_id":5}"#,
-            r#"c1 {"type":"error","code":12,"text":"malformed echo: duplicate field `echo`","in_reply_to":5}"#,
+            r#"c1 {"type":"error","code":12,"text":"malformed echo: duplicate field `echo` at line 1 column 30","in_reply_to":5}"#,
         ),
         (
             "a type twice",
@@ -300,5 +300,79 @@ fn runtime_fields_are_hidden_from_the_request_type() {
             output[1].contains(r#""code":12"#) && output[1].contains("delay"),
             "{output:?}"
         );
+    });
+}
+
+/// Without `tag`, the runtime finds the type itself, wherever it is.
+#[test]
+fn type_selects_the_variant_wherever_it_stands() {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Request {
+        Read,
+        Add { delta: i64 },
+        Merge(Totals),
+        Pair(i64, i64),
+    }
+    #[derive(Deserialize)]
+    struct Totals {
+        totals: Vec<i64>,
+    }
+    #[derive(Serialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Reply {
+        Sum { sum: i64 },
+    }
+    struct Sums;
+    impl Node for Sums {
+        type Request = Request;
+        type Reply = Reply;
+        async fn handle(&self, request: Request, _: &Context) -> Result<Reply> {
+            let sum = match request {
+                Request::Read => 0,
+                Request::Add { delta } => delta,
+                Request::Merge(Totals { totals }) => totals.iter().sum(),
+                Request::Pair(a, b) => a + b,
+            };
+            Ok(Reply::Sum { sum })
+        }
+    }
+    let table = [
+        (r#"{"type":"read","msg_id":5,"x":[1]}"#, "Ok(0)"),
+        (r#"{"x":[1],"msg_id":5,"type":"read"}"#, "Ok(0)"),
+        (r#"{"type":"add","delta":7,"msg_id":5}"#, "Ok(7)"),
+        (
+            r#"{"x":{},"delta":7,"msg_id":5,"type":"add","y":1}"#,
+            "Ok(7)",
+        ),
+        (
+            r#"{"delta":7,"type":"add","delta":8,"msg_id":5}"#,
+            "Err(12)",
+        ),
+        (r#"{"type":"merge","totals":[1,2],"msg_id":5}"#, "Ok(3)"),
+        (r#"{"msg_id":5,"totals":[1,2],"type":"merge"}"#, "Ok(3)"),
+        (r#"{"msg_id":5,"totals":["1"],"type":"merge"}"#, "Err(12)"),
+        (
+            r#"{"type":"merge","type":"read","totals":[],"msg_id":5}"#,
+            "Err(12)",
+        ),
+        (r#"{"type":"pair","msg_id":5}"#, "Err(12)"),
+        (r#"{"delta":7,"type":"sub","msg_id":5}"#, "Err(10)"),
+    ];
+    in_virtual_time(async || {
+        let mut rig = Rig::started(|_| Sums).await;
+        for (body, expected) in table {
+            rig.line(format!(r#"{{"src":"c1","dest":"n1","body":{body}}}"#));
+            let output = rig.output().await;
+            let reply = output[0]
+                .strip_prefix("c1 ")
+                .expect("a reply to the client");
+            let reply: Value = serde_json::from_str(reply).expect("a reply is JSON");
+            let found = match reply["code"].as_i64() {
+                Some(code) => format!("Err({code})"),
+                None => format!("Ok({})", reply["sum"]),
+            };
+            assert_eq!(found, expected, "{body}");
+        }
     });
 }

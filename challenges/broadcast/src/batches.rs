@@ -13,7 +13,7 @@ use crate::values::Values;
 
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology,

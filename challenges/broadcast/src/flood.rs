@@ -44,7 +44,7 @@ impl Graph {
 
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Topology {

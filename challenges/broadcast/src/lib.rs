@@ -7,19 +7,28 @@
 
 pub mod batches;
 pub mod flood;
-mod request;
 mod values;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use dissemination::Dissemination;
+use dissemination::{Dissemination, Gossip};
 use glomers::prelude::*;
 use serde_json::value::RawValue;
 
 pub use dissemination::Windows;
-pub use request::Request;
 use values::Values;
+
+/// The requests of clients and nodes.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are those of the workload")]
+pub enum Request {
+    Topology,
+    Broadcast { message: i64 },
+    Read,
+    Gossip(Gossip<i64>),
+}
 
 /// The replies to clients.
 #[derive(Serialize)]

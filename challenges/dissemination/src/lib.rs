@@ -11,7 +11,7 @@
 //! use glomers::prelude::*;
 //!
 //! #[derive(Deserialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
+//! #[serde(rename_all = "snake_case")]
 //! enum Request { Add { element: i64 }, Gossip(Gossip<i64>) }
 //!
 //! struct Set { spread: Dissemination<i64> }

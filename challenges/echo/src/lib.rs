@@ -7,7 +7,7 @@ use glomers::prelude::*;
 
 /// A request of a client.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Asks for the same value in the reply.
     Echo {

@@ -27,7 +27,7 @@ use share::Share;
 
 /// A request of a client.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Adds to the counter.
     Add {

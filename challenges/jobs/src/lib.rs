@@ -27,7 +27,7 @@ use self::policy::Kind;
 
 /// The requests of the bench and of clients, and the messages between nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Sets the capacity of this node.
     Capacity(Capacity),

@@ -61,7 +61,7 @@ const START_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The requests of clients and other brokers.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     Send {

@@ -29,7 +29,7 @@ pub type Term = u64;
 
 /// The requests of clients, and the messages between nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Asks which node leads.
     Leader,

@@ -4,8 +4,6 @@
 //! adds a store on one machine, and chooses a path for each request: a change enters the log, and a
 //! read asks how far the log must be applied.
 
-mod request;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,7 +16,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// A request of a client, or a message of another node.
 #[derive(Deserialize)]
-#[serde(try_from = "request::Fields")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     /// Reads the value of a key.

@@ -25,7 +25,6 @@ mod replicas;
 mod ring;
 pub mod shop;
 mod statistics;
-mod wire;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +34,6 @@ use leader_election::bully;
 use raft::Disk;
 
 pub use ring::{POINTS, Ring};
-pub use wire::Incoming;
 
 use crate::archive::Files;
 use crate::consensus::Groups;
@@ -87,7 +85,7 @@ impl Default for Options {
 
 /// A request of a client, or a message of another node.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are those of the workload")]
 pub enum Request {
     /// Adds stock.
@@ -219,10 +217,10 @@ impl Orders {
 }
 
 impl Node for Orders {
-    type Request = Incoming;
+    type Request = Request;
     type Reply = Option<Reply>;
 
-    async fn handle(&self, Incoming(request): Incoming, cx: &Context) -> Result<Option<Reply>> {
+    async fn handle(&self, request: Request, cx: &Context) -> Result<Option<Reply>> {
         match (&self.0, request) {
             (Strategy::Consensus(node, _), Request::Raft(message)) => {
                 node.replicas().receive(cx, message);

@@ -13,7 +13,7 @@ use glomers::prelude::*;
 
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Adds to the counter.
     Add {

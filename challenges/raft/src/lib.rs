@@ -45,7 +45,7 @@
 //! }
 //!
 //! #[derive(Deserialize)]
-//! #[serde(tag = "type", rename_all = "snake_case")]
+//! #[serde(rename_all = "snake_case")]
 //! enum Request { Add { delta: i64 }, Read, Raft(Message<Total>) }
 //!
 //! #[derive(Serialize)]

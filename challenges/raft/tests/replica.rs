@@ -63,7 +63,7 @@ impl StateMachine for Total {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Request {
     Add { delta: i64 },
     Raft(Message<Total>),

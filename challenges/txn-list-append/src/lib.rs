@@ -8,20 +8,31 @@
 //! to the root of the tree is swapped.
 
 mod lists;
-mod request;
 mod root;
 
 use std::time::Duration;
 
 use glomers::prelude::*;
-use raft::{Disk, Options, Replica};
+use raft::{Disk, Message, Options, Replica};
 
 pub use lists::{Function, Lists, MicroOp, Transaction};
-pub use request::Request;
 pub use root::OnRoot;
 
 /// Default time after which a transaction fails. Maelstrom's clients wait for five seconds.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+/// A request of a client, or a message of another node.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Executes a transaction.
+    Txn {
+        /// Its micro-operations; the values of reads are `null`.
+        txn: Transaction,
+    },
+    /// A message between replicas.
+    Raft(Message<Lists>),
+}
 
 /// The reply to a client.
 #[derive(Serialize)]

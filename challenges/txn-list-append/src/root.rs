@@ -22,7 +22,6 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use crate::lists::{Lists, MicroOp, Transaction, is_read_only};
-use crate::request::ClientRequest;
 use crate::{REQUEST_TIMEOUT, Reply};
 
 /// Number of leaves. More leaves make each write smaller and the root larger.
@@ -56,15 +55,22 @@ struct Waiting {
     client: oneshot::Sender<Result<Transaction>>,
 }
 
+/// A request of a client.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Executes a transaction.
+    Txn {
+        /// Its micro-operations; the values of reads are `null`.
+        txn: Transaction,
+    },
+}
+
 impl Node for OnRoot {
-    type Request = ClientRequest;
+    type Request = Request;
     type Reply = Reply;
 
-    async fn handle(
-        &self,
-        ClientRequest::Txn { txn }: ClientRequest,
-        _: &Context,
-    ) -> Result<Reply> {
+    async fn handle(&self, Request::Txn { txn }: Request, _: &Context) -> Result<Reply> {
         let (client, outcome) = oneshot::channel();
         self.waiting.borrow_mut().push(Waiting { txn, client });
         self.wake.notify_one();

@@ -45,7 +45,7 @@ pub const ROUND_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A request of a client or of another node.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Executes a transaction.
     Txn {

@@ -10,7 +10,7 @@ use glomers::prelude::*;
 
 /// A request of a client.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Asks for a new id.
     Generate,

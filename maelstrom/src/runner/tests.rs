@@ -30,8 +30,8 @@ impl<F: FnMut(usize, &Json) -> Vec<String>> Host for ScriptedHost<F> {
         Ok(())
     }
 
-    fn deliver(&mut self, node: usize, line: &str) {
-        let message = serde_json::from_str(line).expect("a line is JSON");
+    fn deliver(&mut self, node: usize, line: Vec<u8>) {
+        let message = serde_json::from_slice(&line).expect("a line is JSON");
         let lines = (self.script)(node, &message).into_iter();
         self.events
             .extend(lines.map(|line| match line.strip_prefix("EXIT ") {

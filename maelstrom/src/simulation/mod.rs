@@ -6,7 +6,7 @@
 //! use eddy::net::Latency;
 //! # use glomers::prelude::*;
 //! # #[derive(Deserialize)]
-//! # #[serde(tag = "type", rename_all = "snake_case")]
+//! # #[serde(rename_all = "snake_case")]
 //! # enum Request { Echo { echo: Value } }
 //! # #[derive(Serialize)]
 //! # #[serde(tag = "type", rename_all = "snake_case")]

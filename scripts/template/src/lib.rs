@@ -6,7 +6,7 @@ use glomers::prelude::*;
 
 /// The requests of clients and other nodes.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// A request to return a value.
     Echo {

@@ -28,7 +28,7 @@ fn run(drawn: &Configuration) -> Run {
 
 #[test]
 fn random_faults_lose_no_job_and_repeat_none_that_they_did_not_hit() {
-    swarm().for_each(10, |drawn| run(drawn).assert_valid());
+    swarm().for_each(10, |drawn| run(drawn).assert_safe());
 }
 
 #[test]
