@@ -121,6 +121,37 @@ pub trait Dependencies<'h> {
     fn links_to(&self, second: Node, yield_link: &mut dyn FnMut(Link<'h>));
 }
 
+/// A link without its evidence and its first transaction. A history of a million transactions has some
+/// ten million of them, so one takes four bytes: the number of the second transaction (at most 2^29) above
+/// the number of the relation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edge(u32);
+
+impl Edge {
+    const RELATION_BITS: u32 = 3;
+    const RELATIONS: [Relation; 5] = [
+        Relation::Ww,
+        Relation::Wr,
+        Relation::Rw,
+        Relation::Process,
+        Relation::Realtime,
+    ];
+
+    fn new(second: Node, relation: Relation) -> Edge {
+        Edge((second as u32) << Self::RELATION_BITS | relation as u32)
+    }
+
+    /// The transaction that depends on the first one.
+    pub fn second(self) -> Node {
+        (self.0 >> Self::RELATION_BITS) as Node
+    }
+
+    /// How it depends on it.
+    pub fn relation(self) -> Relation {
+        Self::RELATIONS[self.0 as usize % (1 << Self::RELATION_BITS)]
+    }
+}
+
 /// Which transactions depend on which, with one relation between any two: of several, the one that
 /// its constructor's preference names first. (A cycle is worse the stronger its links are, and what
 /// is explained as a write dependency must not be counted as an anti-dependency.)
@@ -128,9 +159,8 @@ pub trait Dependencies<'h> {
 pub struct Graph {
     /// Where the links of each node begin in `links`, and after the last node their number.
     starts: Vec<usize>,
-    /// The links of each node, by the number of the transaction that depends on it. A history of a
-    /// million transactions has some ten million of them.
-    links: Vec<(u32, Relation)>,
+    /// The links of each node, by the number of the transaction that depends on it.
+    links: Vec<Edge>,
 }
 
 impl Graph {
@@ -150,18 +180,18 @@ impl Graph {
             all += std::mem::replace(end, all);
         }
         let starts = ends.clone();
-        let mut links = vec![(0, Relation::Ww); all];
+        let mut links = vec![Edge::default(); all];
         each_link(nodes, sources, |first, second, relation| {
             let of_first = &mut links[starts[first]..];
             let end = ends[first] - starts[first];
             match of_first[..end].last_mut() {
-                Some((last, known)) if *last == second => {
-                    if prefer(relation) < prefer(*known) {
-                        *known = relation;
+                Some(last) if last.second() == second => {
+                    if prefer(relation) < prefer(last.relation()) {
+                        *last = Edge::new(second, relation);
                     }
                 }
                 _ => {
-                    of_first[end] = (second, relation);
+                    of_first[end] = Edge::new(second, relation);
                     ends[first] += 1;
                 }
             }
@@ -170,11 +200,7 @@ impl Graph {
     }
 
     /// Moves links together whose node has fewer of them than there was room for.
-    fn closing_gaps(
-        mut starts: Vec<usize>,
-        ends: &[usize],
-        mut links: Vec<(u32, Relation)>,
-    ) -> Graph {
+    fn closing_gaps(mut starts: Vec<usize>, ends: &[usize], mut links: Vec<Edge>) -> Graph {
         let mut length = 0;
         for (start, end) in starts.iter_mut().zip(ends) {
             links.copy_within(*start..*end, length);
@@ -198,15 +224,15 @@ impl Graph {
     }
 
     /// What depends on a transaction, and how.
-    pub fn links_from(&self, first: Node) -> &[(u32, Relation)] {
+    pub fn links_from(&self, first: Node) -> &[Edge] {
         &self.links[self.starts[first]..self.starts[first + 1]]
     }
 
     /// How `second` depends on `first`, if it does so directly.
     pub fn relation(&self, first: Node, second: Node) -> Option<Relation> {
         let links = self.links_from(first);
-        let at = links.binary_search_by_key(&second, |&(node, _)| node as Node);
-        at.ok().map(|at| links[at].1)
+        let at = links.binary_search_by_key(&second, |edge| edge.second());
+        at.ok().map(|at| links[at].relation())
     }
 
     /// The parts of the graph that contain cycles: its strongly connected components of more than
@@ -220,7 +246,7 @@ impl Graph {
         let numbers = &numbers;
         let links = nodes.iter().enumerate().flat_map(|(first, &node)| {
             let seconds = self.links_from(node).iter();
-            seconds.filter_map(move |&(second, _)| Some((first, numbers[second as Node]?)))
+            seconds.filter_map(move |edge| Some((first, numbers[edge.second()]?)))
         });
         let mut knots = Components::of(nodes.len(), links).members;
         knots.retain(|component| component.len() > 1);
@@ -237,15 +263,15 @@ impl Graph {
     /// the price of one number for each transaction.
     fn after_cycles(&self) -> Vec<Node> {
         let mut before = vec![0_u32; self.nodes()];
-        for &(second, _) in &self.links {
-            before[second as Node] += 1;
+        for edge in &self.links {
+            before[edge.second()] += 1;
         }
         let mut free: Vec<Node> = (0..self.nodes())
             .filter(|&node| before[node] == 0)
             .collect();
         while let Some(node) = free.pop() {
-            for &(second, _) in self.links_from(node) {
-                let second = second as Node;
+            for edge in self.links_from(node) {
+                let second = edge.second();
                 before[second] -= 1;
                 if before[second] == 0 {
                     free.push(second);
@@ -261,13 +287,13 @@ impl Graph {
 fn each_link(
     nodes: usize,
     sources: &[&dyn Dependencies<'_>],
-    mut yield_link: impl FnMut(Node, u32, Relation),
+    mut yield_link: impl FnMut(Node, Node, Relation),
 ) {
     for second in 0..nodes {
         for source in sources {
             source.links_to(second, &mut |link| {
                 if link.first != link.second {
-                    yield_link(link.first, link.second as u32, link.evidence.relation());
+                    yield_link(link.first, link.second, link.evidence.relation());
                 }
             });
         }
@@ -328,8 +354,8 @@ mod tests {
         use Relation::*;
         let given = Given(vec![(0, 1, Rw), (0, 1, Ww), (1, 1, Wr), (1, 0, Realtime)]);
         let graph = Graph::of(3, &[&given], |relation| relation as u8);
-        assert_eq!(graph.links_from(0), [(1, Ww)]);
-        assert_eq!(graph.links_from(1), [(0, Realtime)]);
+        assert_eq!(graph.links_from(0), [Edge::new(1, Ww)]);
+        assert_eq!(graph.links_from(1), [Edge::new(0, Realtime)]);
         assert_eq!(graph.relation(1, 0), Some(Realtime));
         assert_eq!(graph.relation(1, 1), None, "nothing depends on itself");
         assert_eq!(graph.knots(), [[0, 1]]);

@@ -79,17 +79,17 @@ impl<'h> Lists<'_, 'h> {
                 key: append.key,
                 version,
                 next: Some(append.value),
-                first_step: first.step,
+                first_step: first.step(),
                 second_step,
             };
             yield_link(Link {
-                first: first.node,
+                first: first.node(),
                 second,
                 evidence,
             });
         };
         let writer = version.and_then(|element| key.appends.get(element));
-        if let Some(&writer) = writer.filter(|writer| !self.txns.all[writer.node].is_failed()) {
+        if let Some(&writer) = writer.filter(|writer| !self.txns.all[writer.node()].is_failed()) {
             link(Relation::Ww, writer);
         }
         for reader in key.readers_at(length) {
@@ -109,17 +109,17 @@ impl<'h> Lists<'_, 'h> {
             return;
         };
         let writer = self.versions.key(read.key).appends.get(last);
-        if let Some(writer) = writer.filter(|writer| !self.txns.all[writer.node].is_failed()) {
+        if let Some(writer) = writer.filter(|writer| !self.txns.all[writer.node()].is_failed()) {
             let evidence = Evidence::Data {
                 relation: Relation::Wr,
                 key: read.key,
                 version: Some(last),
                 next: None,
-                first_step: writer.step,
+                first_step: writer.step(),
                 second_step,
             };
             yield_link(Link {
-                first: writer.node,
+                first: writer.node(),
                 second,
                 evidence,
             });

@@ -101,7 +101,7 @@ impl<'a> Knot<'a> {
         let ours = |node: Node| nodes.get(local[node]) == Some(&node);
         let links = nodes.iter().map(|&first| {
             let links = graph.links_from(first).iter();
-            let links = links.map(|&(second, relation)| (second as Node, relation));
+            let links = links.map(|edge| (edge.second(), edge.relation()));
             links
                 .filter(|&(second, _)| ours(second))
                 .map(|(second, relation)| (local[second], relation))

@@ -99,7 +99,7 @@ impl<'h> Read<'_, 'h> {
             let writer = key
                 .appends
                 .get(element)
-                .map(|append| &self.txns.all[append.node]);
+                .map(|append| &self.txns.all[append.node()]);
             let Some(writer) = writer.filter(|writer| writer.is_failed()) else {
                 continue;
             };
@@ -119,12 +119,12 @@ impl<'h> Read<'_, 'h> {
         let Some(append) = key
             .appends
             .get(last)
-            .filter(|append| append.node != self.node)
+            .filter(|append| append.node() != self.node)
         else {
             return;
         };
-        let writer = &self.txns.all[append.node];
-        if !writer.is_failed() && !writer.is_final_write(append.step) {
+        let writer = &self.txns.all[append.node()];
+        if !writer.is_failed() && !writer.is_final_write(append.step()) {
             found.add(Anomaly::G1b, || {
                 let (op, index) = (writer.operation.to_edn(), writer.operation.index);
                 let what = format_args!(
@@ -229,7 +229,7 @@ fn dirty_updates(txns: &Transactions<'_>, key: Key, list: &ListKey<'_>, found: &
         let Some(append) = list.appends.get(element) else {
             continue;
         };
-        let txn = &txns.all[append.node];
+        let txn = &txns.all[append.node()];
         if txn.is_failed() {
             failed.get_or_insert((place, txn));
         } else if txn.is_ok()

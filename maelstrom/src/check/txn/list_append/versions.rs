@@ -18,10 +18,27 @@ pub fn list(value: &Value) -> Option<&[Value]> {
 /// A step of a transaction: one that appends an element, or one that reads a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Append {
+    node: u32,
+    step: u32,
+}
+
+impl Append {
+    fn new(node: Node, step: usize) -> Append {
+        Append {
+            node: node as u32,
+            step: step as u32,
+        }
+    }
+
     /// The transaction.
-    pub node: Node,
+    pub fn node(self) -> Node {
+        self.node as Node
+    }
+
     /// The step.
-    pub step: usize,
+    pub fn step(self) -> usize {
+        self.step as usize
+    }
 }
 
 /// What is known of one key.
@@ -32,9 +49,9 @@ pub struct ListKey<'h> {
     /// The longest list read: its elements in the order of their appends.
     pub elements: &'h [Value],
     /// Where each element stands; the last place of one that is there several times.
-    places: BTreeMap<&'h Value, usize>,
+    places: BTreeMap<&'h Value, u32>,
     /// The reads that took place, sorted by the length of the list at which they saw the key.
-    readers: Vec<(usize, Append)>,
+    readers: Vec<(u32, Append)>,
     /// Two lists read of which neither is a prefix of the other: the shortest such.
     pub disagreement: Option<(&'h [Value], &'h [Value])>,
 }
@@ -44,11 +61,13 @@ impl<'h> ListKey<'h> {
     ///
     /// An element that no read shows was appended after all that are in the longest one.
     pub fn length_before(&self, element: &Value) -> usize {
-        *self.places.get(element).unwrap_or(&self.elements.len())
+        let place = self.places.get(element);
+        place.map_or(self.elements.len(), |&place| place as usize)
     }
 
     /// The reads that saw the list at this length.
     pub fn readers_at(&self, length: usize) -> impl Iterator<Item = Append> {
+        let length = length as u32;
         let start = self.readers.partition_point(|reader| reader.0 < length);
         let end = self.readers.partition_point(|reader| reader.0 <= length);
         self.readers[start..end].iter().map(|reader| reader.1)
@@ -60,7 +79,7 @@ impl<'h> ListKey<'h> {
     }
 
     /// The length at which a read saw this key, if its last element has a place.
-    fn length_of(&self, read: &[Value]) -> Option<usize> {
+    fn length_of(&self, read: &[Value]) -> Option<u32> {
         match read.last() {
             None => Some(0),
             Some(last) => self.places.get(last).map(|place| place + 1),
@@ -83,10 +102,10 @@ impl<'h> Versions<'h> {
         for (node, txn) in txns.all.iter().enumerate() {
             for (step, mop) in txn.writes() {
                 // Should two append one element, then rather the one that may have done so.
-                let append = Append { node, step };
+                let append = Append::new(node, step);
                 let appends = &mut keys[mop.key as usize].appends;
                 let known = appends.entry(mop.value).or_insert(append);
-                if txns.all[known.node].is_failed() {
+                if txns.all[known.node()].is_failed() {
                     *known = append;
                 }
             }
@@ -105,14 +124,14 @@ impl<'h> Versions<'h> {
             }
         }
         for key in &mut keys {
-            let places = key.elements.iter().enumerate();
-            key.places = places.map(|(place, element)| (element, place)).collect();
+            let places = key.elements.iter().zip(0..);
+            key.places = places.collect();
         }
         for (node, txn) in txns.ok() {
             for (step, mop) in txn.reads() {
                 let key = &mut keys[mop.key as usize];
                 if let Some(length) = list(mop.value).and_then(|read| key.length_of(read)) {
-                    key.readers.push((length, Append { node, step }));
+                    key.readers.push((length, Append::new(node, step)));
                 }
             }
         }

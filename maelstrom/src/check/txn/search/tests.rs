@@ -103,8 +103,8 @@ fn all_classes(graph: &Graph) -> Vec<Class> {
     let mut classes = Vec::new();
     let mut paths: Vec<Vec<Node>> = (0..graph.nodes()).map(|node| vec![node]).collect();
     while let Some(path) = paths.pop() {
-        for &(next, _) in graph.links_from(path[path.len() - 1]) {
-            let next = next as Node;
+        for edge in graph.links_from(path[path.len() - 1]) {
+            let next = edge.second();
             if next == path[0] {
                 classes.push(classify(graph, &path));
             } else if next > path[0] && !path.contains(&next) {
