@@ -158,7 +158,7 @@ impl Edge {
 #[derive(Debug, Default)]
 pub struct Graph {
     /// Where the links of each node begin in `links`, and after the last node their number.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
     /// The links of each node, by the number of the transaction that depends on it.
     links: Vec<Edge>,
 }
@@ -173,17 +173,17 @@ impl Graph {
     ) -> Graph {
         // The links are counted first and then put in their places, which takes less memory than to
         // collect and to sort them. They come in the order of their second transactions.
-        let mut ends = vec![0; nodes];
+        let mut ends = vec![0_u32; nodes];
         each_link(nodes, sources, |first, _, _| ends[first] += 1);
         let mut all = 0;
         for end in &mut ends {
             all += std::mem::replace(end, all);
         }
         let starts = ends.clone();
-        let mut links = vec![Edge::default(); all];
+        let mut links = vec![Edge::default(); all as usize];
         each_link(nodes, sources, |first, second, relation| {
-            let of_first = &mut links[starts[first]..];
-            let end = ends[first] - starts[first];
+            let of_first = &mut links[starts[first] as usize..];
+            let end = (ends[first] - starts[first]) as usize;
             match of_first[..end].last_mut() {
                 Some(last) if last.second() == second => {
                     if prefer(relation) < prefer(last.relation()) {
@@ -200,16 +200,16 @@ impl Graph {
     }
 
     /// Moves links together whose node has fewer of them than there was room for.
-    fn closing_gaps(mut starts: Vec<usize>, ends: &[usize], mut links: Vec<Edge>) -> Graph {
+    fn closing_gaps(mut starts: Vec<u32>, ends: &[u32], mut links: Vec<Edge>) -> Graph {
         let mut length = 0;
         for (start, end) in starts.iter_mut().zip(ends) {
-            links.copy_within(*start..*end, length);
+            links.copy_within(*start as usize..*end as usize, length as usize);
             let moved_to = length;
             length += end - *start;
             *start = moved_to;
         }
         starts.push(length);
-        links.truncate(length);
+        links.truncate(length as usize);
         Graph { starts, links }
     }
 
@@ -225,7 +225,7 @@ impl Graph {
 
     /// What depends on a transaction, and how.
     pub fn links_from(&self, first: Node) -> &[Edge] {
-        &self.links[self.starts[first]..self.starts[first + 1]]
+        &self.links[self.starts[first] as usize..self.starts[first + 1] as usize]
     }
 
     /// How `second` depends on `first`, if it does so directly.
@@ -237,48 +237,63 @@ impl Graph {
 
     /// The parts of the graph that contain cycles: its strongly connected components of more than
     /// one transaction, each sorted, in the order of their first transactions.
+    ///
+    /// Tarjan's algorithm ("Depth-first search and linear graph algorithms", 1972), on the links as they
+    /// are stored: a copy for a library would be the largest part of a checker's memory. It keeps its
+    /// own stack instead of recursing.
     pub fn knots(&self) -> Vec<Vec<Node>> {
-        let nodes = self.after_cycles();
-        let mut numbers = vec![None; self.nodes()];
-        for (number, &node) in nodes.iter().enumerate() {
-            numbers[node] = Some(number);
-        }
-        let numbers = &numbers;
-        let links = nodes.iter().enumerate().flat_map(|(first, &node)| {
-            let seconds = self.links_from(node).iter();
-            seconds.filter_map(move |edge| Some((first, numbers[edge.second()]?)))
-        });
-        let mut knots = Components::of(nodes.len(), links).members;
-        knots.retain(|component| component.len() > 1);
-        for component in &mut knots {
-            component.iter_mut().for_each(|node| *node = nodes[*node]);
-            component.sort_unstable();
-        }
-        knots.sort_unstable();
-        knots
-    }
-
-    /// The transactions that lie on a cycle or depend on one, ascending. The others can be ordered, and
-    /// are taken away one after the other (Kahn's algorithm). Nearly always that leaves nothing, at
-    /// the price of one number for each transaction.
-    fn after_cycles(&self) -> Vec<Node> {
-        let mut before = vec![0_u32; self.nodes()];
-        for edge in &self.links {
-            before[edge.second()] += 1;
-        }
-        let mut free: Vec<Node> = (0..self.nodes())
-            .filter(|&node| before[node] == 0)
-            .collect();
-        while let Some(node) = free.pop() {
-            for edge in self.links_from(node) {
-                let second = edge.second();
-                before[second] -= 1;
-                if before[second] == 0 {
-                    free.push(second);
+        const UNSEEN: u32 = 0;
+        const DONE: u32 = u32::MAX;
+        // The number of each node in the order of first visits, and the lowest number of a node in
+        // the same component that is known to be reachable from it.
+        let mut number = vec![UNSEEN; self.nodes()];
+        let mut lowest = number.clone();
+        let mut visited = UNSEEN;
+        // Nodes whose component is not complete, and the path to the present node, with the next link
+        // to follow of each node.
+        let mut open: Vec<Node> = Vec::new();
+        let mut path: Vec<(Node, usize)> = Vec::new();
+        let mut knots = Vec::new();
+        for root in 0..self.nodes() {
+            let mut enter = (number[root] == UNSEEN).then_some(root);
+            loop {
+                if let Some(node) = enter.take() {
+                    visited += 1;
+                    (number[node], lowest[node]) = (visited, visited);
+                    open.push(node);
+                    path.push((node, 0));
+                }
+                let Some((node, next)) = path.last_mut() else {
+                    break;
+                };
+                let node = *node;
+                if let Some(edge) = self.links_from(node).get(*next) {
+                    *next += 1;
+                    let second = edge.second();
+                    match number[second] {
+                        UNSEEN => enter = Some(second),
+                        DONE => {}
+                        number => lowest[node] = lowest[node].min(number),
+                    }
+                    continue;
+                }
+                path.pop();
+                if let Some(&(before, _)) = path.last() {
+                    lowest[before] = lowest[before].min(lowest[node]);
+                }
+                if lowest[node] == number[node] {
+                    let start = open.iter().rposition(|&other| other == node);
+                    let mut component = open.split_off(start.expect("the node is open"));
+                    component.iter().for_each(|&node| number[node] = DONE);
+                    if component.len() > 1 {
+                        component.sort_unstable();
+                        knots.push(component);
+                    }
                 }
             }
         }
-        (0..self.nodes()).filter(|&node| before[node] > 0).collect()
+        knots.sort_unstable();
+        knots
     }
 }
 
@@ -373,10 +388,46 @@ mod tests {
         );
     }
 
+    /// A cycle through this many transactions.
+    struct Ring(usize);
+
+    impl Dependencies<'static> for Ring {
+        fn links_to(&self, second: Node, yield_link: &mut dyn FnMut(Link<'static>)) {
+            let Ring(size) = *self;
+            yield_link(Link {
+                first: (second + size - 1) % size,
+                second,
+                evidence: Evidence::Order(Relation::Ww),
+            });
+        }
+    }
+
     #[test]
-    fn a_circle_of_a_hundred_thousand_does_not_overflow_the_stack() {
+    fn cycle_of_a_hundred_thousand_does_not_overflow_the_stack() {
         let n = 100_000;
         let components = Components::of(n, (0..n).map(|i| (i, (i + 1) % n)));
         assert_eq!(components.members.len(), 1);
+        let graph = Graph::of(n, &[&Ring(n)], |relation| relation as u8);
+        assert_eq!(graph.knots(), [Vec::from_iter(0..n)]);
+    }
+
+    #[test]
+    fn knots_are_the_components_of_more_than_one_transaction() {
+        use rand::{RngExt, SeedableRng};
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..1_000 {
+            let nodes = rng.random_range(1..12);
+            let mut link = || (rng.random_range(0..nodes), rng.random_range(0..nodes));
+            let links: Vec<(Node, Node)> = (0..2 * nodes).map(|_| link()).collect();
+            let given = links.iter().map(|&(a, b)| (a, b, Relation::Wr));
+            let graph = Graph::of(nodes, &[&Given(given.collect())], |relation| relation as u8);
+            let mut expected = Components::of(nodes, links.into_iter()).members;
+            expected.retain(|members| members.len() > 1);
+            expected
+                .iter_mut()
+                .for_each(|members| members.sort_unstable());
+            expected.sort_unstable();
+            assert_eq!(graph.knots(), expected);
+        }
     }
 }

@@ -55,6 +55,8 @@ impl TimeOrder {
     /// ended as well. A new transaction comes directly after the frontier, and takes its place
     /// there once it ends. So a transaction has no more links than there are clients.
     pub fn realtime(txns: &Transactions<'_>) -> TimeOrder {
+        // In the order in which they are handled if an operation is both.
+        #[derive(PartialEq, Eq, PartialOrd, Ord)]
         enum Event {
             Begin,
             End,
@@ -66,24 +68,24 @@ impl TimeOrder {
             .enumerate()
             .filter(|(_, txn)| !txn.is_failed())
         {
-            events.push((txn.beginning().index, node, Event::Begin));
+            events.push((txn.beginning().index as u32, node as u32, Event::Begin));
             // It is unknown when an indeterminate one takes place: maybe after all others.
             if txn.is_ok() {
-                events.push((txn.operation.index, node, Event::End));
+                events.push((txn.operation.index as u32, node as u32, Event::End));
             }
         }
-        events.sort_by_key(|&(index, _, _)| index);
+        events.sort_unstable();
 
         let mut order = TimeOrder::empty(Relation::Realtime, txns.all.len());
         // Transactions are numbered in the order of their ends, so this is always sorted.
         let mut frontier: Vec<u32> = Vec::new();
         for (_, node, event) in events {
             match event {
-                Event::Begin => order.put(node, &frontier),
+                Event::Begin => order.put(node as Node, &frontier),
                 Event::End => {
-                    let before = order.before(node);
+                    let before = order.before(node as Node);
                     frontier.retain(|ended| before.binary_search(ended).is_err());
-                    frontier.push(node as u32);
+                    frontier.push(node);
                 }
             }
         }

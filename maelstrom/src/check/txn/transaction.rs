@@ -45,7 +45,7 @@ pub struct Transaction<'h> {
     /// `Ok`, `Fail`, or `Info` if the outcome is unknown.
     pub outcome: Kind,
     /// The steps, in order.
-    pub mops: Vec<Mop<'h>>,
+    pub mops: Box<[Mop<'h>]>,
 }
 
 impl<'h> Transaction<'h> {
@@ -146,7 +146,7 @@ impl<'h> Transactions<'h> {
                 operation,
                 invocation,
                 outcome,
-                mops,
+                mops: mops.into(),
             });
         }
         Ok(parsed)

@@ -89,6 +89,9 @@ impl<'a> Record<'a> {
     }
 }
 
+/// For this long after the end of a fault that delays messages, some of them may still be on the way.
+const DELAYED_MESSAGES: Duration = Duration::from_secs(2);
+
 /// A fault from its beginning to its end.
 #[derive(Clone, Debug)]
 struct Fault<'a> {
@@ -144,11 +147,15 @@ impl<'a> Faults<'a> {
         Faults(faults)
     }
 
-    /// Whether a fault hit the node at a time between the two.
+    /// Whether a fault, or a message that it delayed, hit the node at a time between the two.
     pub fn hit(&self, node: &str, from: Duration, to: Duration) -> bool {
         self.0.iter().any(|fault| {
             let hits = fault.nodes.is_empty() || fault.nodes.contains(node);
-            hits && fault.from <= to && from <= fault.to
+            let end = match fault.kind {
+                "delays" | "latency-spike" => fault.to.saturating_add(DELAYED_MESSAGES),
+                _ => fault.to,
+            };
+            hits && fault.from <= to && from <= end
         })
     }
 

@@ -124,6 +124,15 @@ fn job_runs_once_unless_a_fault_hit_its_worker() {
     assert_fine(&(cut.repeat(2) + healed + &run + &accounts));
     let both_ended = cut.repeat(2) + &healed.repeat(2);
     assert_eq!(anomalies(&(both_ended + &run + &accounts)), ["repeated"]);
+    // A delayed message may arrive after the end of the fault.
+    let delays = "nemesis info start-delays 0.1 :time 0\n\
+                  nemesis info start-delays :done :time 0\n\
+                  nemesis info stop-delays nil :time 5000000\n\
+                  nemesis info stop-delays :done :time 5000000\n";
+    assert_fine(&(delays.to_owned() + &run + &accounts));
+    let late = job(0, "j1", 2, "n1", 2_010, 2_022);
+    let found = anomalies(&(delays.to_owned() + &late + &accounts));
+    assert_eq!(found, ["repeated"]);
 }
 
 #[test]
