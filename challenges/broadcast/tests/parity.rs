@@ -23,8 +23,8 @@ fn both<M: IntoNode + 'static>(
             .seed(11)
             .node_count(5)
             .latency(Latency::constant(ms(100)))
-            .rate(20.0)
-            .time_limit(secs(10))
+            .rate(40.0)
+            .time_limit(secs(5))
     };
     let program = env!("CARGO_BIN_EXE_broadcast");
     let real = test().command(program, arguments.iter().copied()).run();
