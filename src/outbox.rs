@@ -90,9 +90,9 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Spares the writer, which runs at present, a wake-up by the next message: it polls again before it
-    /// waits.
-    pub(crate) fn writer_is_awake(&self) {
+    /// Forgets the writer, so that the next message does not wake it. It runs at present, and polls again
+    /// before it waits.
+    pub(crate) fn forget_writer(&self) {
         self.writer.clear();
     }
 

@@ -79,7 +79,7 @@ where
             batch = link.inbound.recv(), if end.is_none() => match batch {
                 Some(batch) => {
                     server.watch_backlog(link.inbound.len());
-                    outbox.writer_is_awake();
+                    outbox.forget_writer();
                     server.receive(&batch);
                     burst += batch.len();
                     give_back(batch);

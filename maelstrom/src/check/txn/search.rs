@@ -16,7 +16,8 @@
 mod paths;
 
 use super::anomaly::{Class, Order, Shape};
-use super::graph::{Components, Graph, Node, Relation, Relations};
+use super::components::{Components, knots};
+use super::graph::{Graph, Node, Relation, Relations};
 use paths::{Paths, closed_by_a_path};
 
 /// A cycle: each transaction depends on the one before it, and the first on the last.
@@ -33,7 +34,7 @@ pub struct Cycle {
 pub fn cycles(graph: &Graph) -> Vec<Cycle> {
     let mut local = vec![0; graph.nodes()];
     let mut found = Vec::new();
-    for knot in graph.knots() {
+    for knot in knots(graph) {
         knot.iter()
             .enumerate()
             .for_each(|(i, &node)| local[node] = i);

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::txn::analysis::Found;
 use crate::check::txn::anomaly::Anomaly;
+use crate::check::txn::components::Components;
 use crate::check::txn::explain::Finding;
-use crate::check::txn::graph::{Components, Node};
+use crate::check::txn::graph::Node;
 use crate::check::txn::transaction::{Key, Mop, Transaction, Transactions};
 use crate::edn::Value;
 

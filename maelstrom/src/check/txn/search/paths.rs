@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::check::txn::graph::Components;
+use crate::check::txn::components::Components;
 
 /// How many links are followed per class in search of an example shorter than the first.
 const EFFORT: usize = 1_000_000;
