@@ -9,7 +9,8 @@
 //! - [`list_append`] and [`rw_register`] infer the order of versions, find the anomalies that take
 //!   no search, and yield dependencies, which `graph` collects;
 //! - `order` adds those that time imposes, when a model asks for it;
-//! - `components` finds the parts of the graph that contain cycles, `search` cycles of each class, `explain` gives the reason of each link;
+//! - `components` finds the parts of the graph that contain cycles, and `search` the cycles of each
+//!   class; `explain` gives the reason of each link;
 //! - `model` knows what each consistency model forbids, and `analysis` draws the conclusion.
 //!
 //! Verdicts, anomalies and models are those of Maelstrom, whose checker is Elle. Only its search
