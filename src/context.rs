@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -56,13 +56,12 @@ struct Shared {
 
 impl Context {
     pub(crate) fn new(init: Init, outbox: Rc<Outbox>, failure: Rc<Failure>, seams: Seams) -> Self {
-        let id = NodeId::from(init.node_id);
-        let nodes = shared_names(init.node_ids);
+        let id = init.node_id;
         let mut rng = ChaCha8Rng::seed_from_u64(seams.seed);
         rng.set_stream(stable_hash(id.as_bytes()));
         let shared = Shared {
             id: id.clone(),
-            nodes,
+            nodes: init.node_ids.0,
             peers: OnceCell::new(),
             outbox,
             failure,
@@ -267,24 +266,6 @@ impl Context {
     pub(crate) fn cancel(&self) {
         drop(self.shared.tasks.take());
     }
-}
-
-/// Returns the list of these names. Nodes of one cluster that run on the same thread share it: with a list
-/// each, a thousand simulated nodes would need 60 MB for names.
-fn shared_names(names: Vec<String>) -> Rc<[NodeId]> {
-    thread_local! {
-        static LATEST: RefCell<Weak<[NodeId]>> = RefCell::new(Weak::<[NodeId; 0]>::new());
-    }
-    let latest = LATEST.with_borrow(Weak::upgrade);
-    let is_same = |latest: &Rc<[NodeId]>| {
-        let pairs = latest.iter().zip(&names);
-        latest.len() == names.len() && pairs.into_iter().all(|(a, b)| **a == **b)
-    };
-    latest.filter(is_same).unwrap_or_else(|| {
-        let list: Rc<[NodeId]> = names.into_iter().map(NodeId::from).collect();
-        LATEST.replace(Rc::downgrade(&list));
-        list
-    })
 }
 
 impl fmt::Debug for Context {

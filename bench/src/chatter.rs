@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use glomers::prelude::*;
 
-/// The time between two rounds of messages.
-const ROUND_INTERVAL: Duration = Duration::from_millis(1);
-
 /// The requests of clients and nodes.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,8 +35,14 @@ pub enum Reply {
 #[serde(tag = "type", rename = "chat")]
 struct Chat {}
 
-/// A node that sends a message to every other node each round, and echoes for clients.
-pub struct Chatter;
+/// A node that sends a message to others each round, and echoes for clients.
+#[derive(Clone, Copy)]
+pub struct Chatter {
+    /// The time between two rounds.
+    pub interval: Duration,
+    /// The number of nodes to which a node sends each round: those after it, in a ring.
+    pub receivers: usize,
+}
 
 impl Node for Chatter {
     type Request = Request;
@@ -53,10 +56,19 @@ impl Node for Chatter {
     }
 
     async fn background(&self, cx: &Context) {
+        let nodes = cx.nodes();
+        let own = nodes.iter().position(|node| **node == *cx.id());
+        let after = own.map_or(0, |own| own + 1);
+        let receivers: Vec<_> = nodes
+            .iter()
+            .cycle()
+            .skip(after)
+            .take(self.receivers)
+            .collect();
         loop {
-            tokio::time::sleep(ROUND_INTERVAL).await;
-            for peer in cx.peers() {
-                cx.send(peer, &Chat {});
+            tokio::time::sleep(self.interval).await;
+            for receiver in &receivers {
+                cx.send(receiver, &Chat {});
             }
         }
     }

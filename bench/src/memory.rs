@@ -115,7 +115,10 @@ fn long_simulation(messages: u64) -> Result<f64> {
     let lasting = Duration::from_millis(messages.div_ceil(MESSAGES_PER_MS)).mul_f64(1.05);
     let rate = OPERATIONS / lasting.as_secs_f64();
     let run = Simulation::new(1)
-        .nodes(NODES as usize, |_: &Context| Chatter)
+        .nodes(NODES as usize, |_: &Context| Chatter {
+            interval: Duration::from_millis(1),
+            receivers: NODES as usize - 1,
+        })
         .run(Load::of(workload::Echo).rate(rate).time_limit(lasting));
     if let Some(failure) = run.failure() {
         bail!("the simulation broke off: {failure:#}");

@@ -6,6 +6,7 @@
 //! the content that the header announces.
 
 mod body;
+mod names;
 mod tagged;
 mod text;
 mod variant;
@@ -17,7 +18,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 pub(crate) use self::body::Body;
+pub(crate) use self::names::Names;
 use self::variant::is_variant;
+use crate::context::NodeId;
 use crate::{Error, ErrorCode};
 
 /// A message. Other fields, such as the `id` that Maelstrom adds, are ignored.
@@ -54,8 +57,8 @@ pub(crate) struct MsgId<'a> {
 /// The body of `init`.
 #[derive(Deserialize)]
 pub(crate) struct Init {
-    pub(crate) node_id: String,
-    pub(crate) node_ids: Vec<String>,
+    pub(crate) node_id: NodeId,
+    pub(crate) node_ids: Names,
 }
 
 /// Parses an error reply. A reply without a valid code becomes a crash, which is not definite.

@@ -9,6 +9,10 @@ const UNKNOWN_JITTER: Duration = Duration::from_millis(250);
 /// The least time by which a reply may exceed the mean before it counts as late.
 const MIN_SLACK: Duration = Duration::from_millis(150);
 
+/// The limit of the jitter, unless the mean is longer. A peer that was paused returns a stamp after many
+/// seconds, which says nothing of the messages to come.
+const MAX_JITTER: Duration = Duration::from_secs(1);
+
 /// The number of recent samples that are kept.
 const RECENT_SAMPLES: usize = 8;
 
@@ -71,8 +75,9 @@ impl Rtt {
 
     /// Returns how much a message may be later than the mean in all but rare cases.
     pub(crate) fn jitter(&self) -> Duration {
-        self.estimate
-            .map_or(UNKNOWN_JITTER, |(_, deviation)| from_ms(4.0 * deviation))
+        self.estimate.map_or(UNKNOWN_JITTER, |(mean, deviation)| {
+            from_ms(4.0 * deviation).min(MAX_JITTER.max(from_ms(mean)))
+        })
     }
 
     /// Returns how much a message may be later than the mean before it counts as late.
@@ -127,6 +132,18 @@ mod tests {
         assert_eq!(rtt.recent().map(Range::spread), Some(from_ms(100.0)));
         rtt.add_to_recent(200.0);
         assert_eq!(rtt.recent().map(Range::spread), Some(from_ms(2.0)));
+    }
+
+    #[test]
+    fn jitter_after_the_pause_of_a_peer_is_limited() {
+        let mut rtt = Rtt::default();
+        rtt.add_to_mean(64.0);
+        rtt.add_to_mean(64.0);
+        assert!(rtt.jitter() < from_ms(10.0));
+        rtt.add_to_mean(12_000.0);
+        let mean = rtt.mean().expect("there are samples");
+        assert_eq!(rtt.jitter(), mean.max(MAX_JITTER));
+        assert!(rtt.jitter() < Duration::from_secs(2), "{:?}", rtt.jitter());
     }
 
     #[test]

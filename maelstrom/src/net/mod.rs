@@ -20,7 +20,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -103,10 +103,16 @@ impl Ord for Envelope {
     }
 }
 
+#[expect(
+    clippy::disallowed_types,
+    reason = "it is never iterated, and with thousands of nodes it is twice as fast as an ordered map"
+)]
+type ByName = std::collections::HashMap<Rc<str>, EndpointId>;
+
 /// The network of one run.
 pub(crate) struct Net {
     endpoints: Vec<Endpoint>,
-    by_name: BTreeMap<Rc<str>, EndpointId>,
+    by_name: ByName,
     latency: Latency,
     latency_rng: ChaCha8Rng,
     fault_rng: ChaCha8Rng,
@@ -123,7 +129,7 @@ impl Net {
     pub fn new(latency: Latency, seed: Seed, recording: Recording) -> Net {
         Net {
             endpoints: Vec::new(),
-            by_name: BTreeMap::new(),
+            by_name: ByName::default(),
             latency,
             latency_rng: seed.stream("latency"),
             fault_rng: seed.stream("network faults"),

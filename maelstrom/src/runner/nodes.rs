@@ -126,7 +126,7 @@ impl<H: Host> Run<'_, H> {
     }
 
     fn deliver_to_node(&mut self, node: usize, message: Message) {
-        let mut line = Vec::with_capacity(message.body.len() + 64);
+        let mut line = Vec::with_capacity(message.body.len() + 96);
         let Message {
             id,
             src,
@@ -140,7 +140,10 @@ impl<H: Host> Run<'_, H> {
             serde_json::to_writer(&mut line, &**src)?;
             line.extend_from_slice(br#","dest":"#);
             serde_json::to_writer(&mut line, &**dest)?;
-            write!(line, r#","body":{body}}}"#)
+            line.extend_from_slice(br#","body":"#);
+            line.extend_from_slice(body.as_bytes());
+            line.push(b'}');
+            Ok(())
         };
         write().expect("writing to memory cannot fail");
         self.host.deliver(node, line);

@@ -45,11 +45,21 @@ pub fn assert_model(run: &Run, model: &str) {
 /// the final state.
 pub fn assert_read_atomic(run: &Run) -> (Transactions, FinalState) {
     run.assert_valid();
-    assert_eq!(run.protocol_violations(), 0);
     assert_model(run, "read-atomic");
+    let (transactions, state) = assert_nothing_partial(run);
+    assert!(state.len() > 20, "hardly anything was written");
+    (transactions, state)
+}
+
+/// Asserts the same of a run in which hardly any transaction may have succeeded.
+pub fn assert_nothing_partial(run: &Run) -> (Transactions, FinalState) {
+    run.assert_safe();
+    assert_eq!(run.protocol_violations(), 0);
+    let atomic = analysis(run, "read-atomic");
+    let why = || atomic.explanation().unwrap_or_default();
+    assert_ne!(atomic.verdict(), Verdict::Invalid, "{}", why());
     let transactions = Transactions::of(run.history());
     let state = final_state(&transactions).expect("the final reads agree");
-    assert!(state.len() > 20, "hardly anything was written");
     assert_eq!(write_cycle(&transactions, &state), None);
     assert_eq!(fractured_reads(&transactions), [""; 0]);
     (transactions, state)

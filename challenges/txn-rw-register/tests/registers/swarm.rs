@@ -5,7 +5,7 @@ use eddy::workload;
 use glomers::prelude::*;
 use txn_rw_register::Registers;
 
-use crate::load::{assert_read_atomic, transactions};
+use crate::load::{assert_nothing_partial, transactions};
 
 fn swarm() -> Swarm {
     Swarm::of(workload::TxnRwRegister)
@@ -25,7 +25,7 @@ fn run(drawn: &Configuration) -> Run {
 #[test]
 fn random_faults_show_no_partial_transaction() {
     swarm().for_each(10, |drawn| {
-        assert_read_atomic(&run(drawn));
+        assert_nothing_partial(&run(drawn));
     });
 }
 

@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -42,6 +42,10 @@ const EPOCH: Duration = Duration::from_secs(1_704_067_200);
 
 /// The number of lines that one node may write while time stands still.
 const MAX_LINES: u64 = 100_000;
+
+/// The number of bytes that nodes may be handed before they run. In a large cluster the set-up of all nodes
+/// together, which is due at one instant, would take more memory than the rest of the run.
+const MAX_UNREAD_BYTES: usize = 1 << 20;
 
 /// The time until which the host waits if nothing is due: longer than any run.
 const FAR_FUTURE: Duration = Duration::from_secs(365 * 86_400);
@@ -87,6 +91,8 @@ pub struct SimulatedHost {
     now: Duration,
     /// The number of lines that each node wrote since time last passed.
     lines_at_once: Vec<u64>,
+    /// The number of bytes that nodes were handed since they last ran.
+    unread_bytes: usize,
     /// Prints what nodes log.
     verbose: bool,
 }
@@ -135,6 +141,7 @@ impl SimulatedHost {
             origin,
             now: Duration::ZERO,
             lines_at_once: vec![0; names.len()],
+            unread_bytes: 0,
             verbose: false,
         })
     }
@@ -152,6 +159,17 @@ impl SimulatedHost {
 
     /// Lets every task run until none has anything to do, or a node writes something.
     fn settle(&mut self) -> Result<Option<Output>> {
+        self.run_tasks(|outputs, cx| outputs.poll_recv(cx))
+    }
+
+    /// Lets every task run until none has anything to do, or `poll` finds an output that ends this.
+    fn run_tasks(
+        &mut self,
+        mut poll: impl FnMut(
+            &mut mpsc::UnboundedReceiver<Output>,
+            &mut task::Context<'_>,
+        ) -> Poll<Option<Output>>,
+    ) -> Result<Option<Output>> {
         let SimulatedHost {
             runtime,
             tasks,
@@ -161,9 +179,10 @@ impl SimulatedHost {
             names,
             ..
         } = self;
+        self.unread_bytes = 0;
         idleness.watch(None);
         runtime.block_on(tasks.run_until(poll_fn(|cx| {
-            if let Poll::Ready(output) = outputs.poll_recv(cx) {
+            if let Poll::Ready(output) = poll(outputs, cx) {
                 return Poll::Ready(Ok(output));
             }
             if let Some(node) = instants.spinning() {
@@ -303,9 +322,15 @@ impl Host for SimulatedHost {
     }
 
     fn deliver(&mut self, node: usize, line: Vec<u8>) {
-        if let Some(running) = &self.nodes[node] {
-            // A node that has just ended receives nothing.
-            let _ = running.to_node.send(line);
+        let Some(running) = &self.nodes[node] else {
+            return;
+        };
+        self.unread_bytes += line.len();
+        // A node that has just ended receives nothing.
+        let _ = running.to_node.send(line);
+        if self.unread_bytes > MAX_UNREAD_BYTES {
+            // A node that spins is still found when time is to pass.
+            let _ = self.run_tasks(|_, _| Poll::Pending);
         }
     }
 
