@@ -15,21 +15,31 @@ use crate::context::NodeId;
 /// it: with a list each, a thousand simulated nodes would need 60 MB for names.
 pub(crate) struct Names(pub(crate) Rc<[NodeId]>);
 
+/// A list as JSON, and what it was parsed to.
+struct Parsed {
+    json: Box<RawValue>,
+    names: Weak<[NodeId]>,
+}
+
+thread_local! {
+    static LATEST: RefCell<Option<Parsed>> = const { RefCell::new(None) };
+}
+
 impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        thread_local! {
-            static LATEST: RefCell<Option<(Box<RawValue>, Weak<[NodeId]>)>> = const { RefCell::new(None) };
-        }
         let json = <&RawValue>::deserialize(deserializer)?;
-        let known = LATEST.with_borrow(|latest| match latest {
-            Some((text, names)) if text.get() == json.get() => names.upgrade(),
-            _ => None,
+        let known = LATEST.with_borrow(|latest| {
+            let same = latest.as_ref().filter(|it| it.json.get() == json.get());
+            same.and_then(|it| it.names.upgrade())
         });
         if let Some(names) = known {
             return Ok(Self(names));
         }
         let names: Rc<[NodeId]> = serde_json::from_str(json.get()).map_err(D::Error::custom)?;
-        LATEST.replace(Some((json.to_owned(), Rc::downgrade(&names))));
+        LATEST.replace(Some(Parsed {
+            json: json.to_owned(),
+            names: Rc::downgrade(&names),
+        }));
         Ok(Self(names))
     }
 }

@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{self, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -159,17 +159,11 @@ impl SimulatedHost {
 
     /// Lets every task run until none has anything to do, or a node writes something.
     fn settle(&mut self) -> Result<Option<Output>> {
-        self.run_tasks(|outputs, cx| outputs.poll_recv(cx))
+        self.run_tasks(true)
     }
 
-    /// Lets every task run until none has anything to do, or `poll` finds an output that ends this.
-    fn run_tasks(
-        &mut self,
-        mut poll: impl FnMut(
-            &mut mpsc::UnboundedReceiver<Output>,
-            &mut task::Context<'_>,
-        ) -> Poll<Option<Output>>,
-    ) -> Result<Option<Output>> {
+    /// Lets every task run until none has anything to do; with `until_output`, or a node writes something.
+    fn run_tasks(&mut self, until_output: bool) -> Result<Option<Output>> {
         let SimulatedHost {
             runtime,
             tasks,
@@ -182,7 +176,7 @@ impl SimulatedHost {
         self.unread_bytes = 0;
         idleness.watch(None);
         runtime.block_on(tasks.run_until(poll_fn(|cx| {
-            if let Poll::Ready(output) = poll(outputs, cx) {
+            if until_output && let Poll::Ready(output) = outputs.poll_recv(cx) {
                 return Poll::Ready(Ok(output));
             }
             if let Some(node) = instants.spinning() {
@@ -330,7 +324,7 @@ impl Host for SimulatedHost {
         let _ = running.to_node.send(line);
         if self.unread_bytes > MAX_UNREAD_BYTES {
             // A node that spins is still found when time is to pass.
-            let _ = self.run_tasks(|_, _| Poll::Pending);
+            let _ = self.run_tasks(false);
         }
     }
 
