@@ -1,6 +1,7 @@
 //! A test rig: a node on an in-memory link, with its clock, seed and log under the test's control.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ pub fn in_virtual_time(test: impl AsyncFnOnce()) {
         .start_paused(true)
         .build_local(Default::default())
         .unwrap();
-    runtime.block_on(async { test().await });
+    // As a trait object, so that the runtime is compiled once and not for every test.
+    let test: Pin<Box<dyn Future<Output = ()> + '_>> = Box::pin(async { test().await });
+    runtime.block_on(test);
 }
 
 pub fn ms(n: u64) -> Duration {
@@ -59,7 +62,9 @@ impl Rig {
                 move |line| log.borrow_mut().push(line.to_owned())
             }),
         };
-        let served = tokio::task::spawn_local(serve(link, seams, make));
+        let served: Pin<Box<dyn Future<Output = anyhow::Result<()>>>> =
+            Box::pin(serve(link, seams, make));
+        let served = tokio::task::spawn_local(served);
         Self {
             to_node: Some(to_node),
             from_node,

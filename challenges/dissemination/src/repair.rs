@@ -79,11 +79,16 @@ impl<T: Item> Star<T> {
         if !is_due(self.confirm_at(peer), now) {
             return;
         }
-        if self.is_neighbour(peer) {
-            self.send_news(peer, Wants::Nothing, now);
-        } else {
-            self.send_state(peer, now);
+        if !self.is_neighbour(peer) {
+            return self.send_state(peer, now);
         }
+        // In a large cluster a node publishes rarely, and would notice a dead hub late. But its hub sends
+        // it the items of all others in every round, so a round that does not arrive is a reason to ask.
+        let wants = match self.groups.are_many() && peer == self.hub() {
+            true => Wants::Answer,
+            false => Wants::Nothing,
+        };
+        self.send_news(peer, wants, now);
     }
 
     /// Returns the time of the confirmation that a peer is owed. A hub confirms with its next

@@ -6,4 +6,5 @@ mod disk;
 mod faults;
 mod official;
 mod process;
+mod swarm;
 mod wire;

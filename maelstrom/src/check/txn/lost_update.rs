@@ -1,10 +1,12 @@
 //! Lost updates: several transactions that read one version of a key and each wrote the next one.
 
+use std::collections::BTreeMap;
+
 use super::analysis::Found;
 use super::anomaly::Anomaly;
 use super::explain::{Finding, line};
 use super::graph::Node;
-use super::transaction::{Key, Transactions};
+use super::transaction::{Action, Key, Transactions};
 use crate::edn::Value;
 
 /// Finds the versions that more than one transaction read and then wrote over.
@@ -13,19 +15,20 @@ use crate::edn::Value;
 pub fn find(txns: &Transactions<'_>, found: &mut Found) {
     let mut updates: Vec<(Key, &Value, Node)> = Vec::new();
     for (node, txn) in txns.ok() {
-        for (i, read) in txn.reads() {
-            let same_key = |(_, mop): &(usize, &super::transaction::Mop<'_>)| mop.key == read.key;
-            let first = txn
-                .reads()
-                .find(same_key)
-                .is_some_and(|(first, _)| first == i);
-            if first
-                && txn
-                    .writes()
-                    .filter(same_key)
-                    .any(|(written, _)| written > i)
-            {
-                updates.push((read.key, read.value, node));
+        if txn.writes().next().is_none() {
+            continue;
+        }
+        // The version of each key that was read first, until the key is written.
+        let mut first_reads: BTreeMap<Key, Option<&Value>> = BTreeMap::new();
+        for mop in &txn.mops {
+            match mop.action {
+                Action::Read => {
+                    first_reads.entry(mop.key).or_insert(Some(mop.value));
+                }
+                Action::Write => {
+                    let read = first_reads.get_mut(&mop.key).and_then(Option::take);
+                    updates.extend(read.map(|version| (mop.key, version, node)));
+                }
             }
         }
     }

@@ -24,6 +24,9 @@ pub struct Mop<'h> {
     pub action: Action,
     /// The key.
     pub key: Key,
+    /// Whether it concerns other transactions: a read of a key that no earlier step touched, or the last
+    /// write of its key.
+    pub is_external: bool,
     /// What was read (`nil` in a transaction that did not end well), or is written.
     pub value: &'h Value,
 }
@@ -79,14 +82,6 @@ impl<'h> Transaction<'h> {
             .enumerate()
             .filter(|(_, mop)| !mop.is_read())
     }
-
-    /// Whether a step writes its key for the last time.
-    pub fn is_final_write(&self, position: usize) -> bool {
-        let key = self.mops[position].key;
-        !self.mops[position + 1..]
-            .iter()
-            .any(|mop| !mop.is_read() && mop.key == key)
-    }
 }
 
 /// Every transaction of a history, in the order of their completions.
@@ -109,6 +104,7 @@ impl<'h> Transactions<'h> {
     pub fn parse(history: &'h History, write: &str) -> Result<Transactions<'h>, String> {
         let mut parsed = Transactions::default();
         let mut numbers = BTreeMap::new();
+        let mut latest = LatestAccess::default();
         for operation in history.clients().filter(|op| op.f == "txn") {
             let (invocation, outcome) = match operation.kind {
                 Kind::Invoke if history.completion(operation).is_some() => continue,
@@ -140,8 +136,14 @@ impl<'h> Transactions<'h> {
                     parsed.keys.push(key);
                     (parsed.keys.len() - 1) as Key
                 });
-                mops.push(Mop { action, key, value });
+                mops.push(Mop {
+                    action,
+                    key,
+                    is_external: false,
+                    value,
+                });
             }
+            latest.mark_external(&mut mops, parsed.all.len(), parsed.keys.len());
             parsed.all.push(Transaction {
                 operation,
                 invocation,
@@ -155,6 +157,29 @@ impl<'h> Transactions<'h> {
     /// The transactions that certainly took place, with their positions.
     pub fn ok(&self) -> impl Iterator<Item = (usize, &Transaction<'h>)> {
         self.all.iter().enumerate().filter(|(_, txn)| txn.is_ok())
+    }
+}
+
+/// The last transactions that accessed each key.
+#[derive(Default)]
+struct LatestAccess {
+    touched: Vec<Option<usize>>,
+    written: Vec<Option<usize>>,
+}
+
+impl LatestAccess {
+    /// Marks the external steps of the transaction of this number.
+    fn mark_external(&mut self, mops: &mut [Mop<'_>], txn: usize, keys: usize) {
+        self.touched.resize(keys, None);
+        self.written.resize(keys, None);
+        for mop in mops.iter_mut() {
+            let before = self.touched[mop.key as usize].replace(txn);
+            mop.is_external = mop.is_read() && before != Some(txn);
+        }
+        for mop in mops.iter_mut().rev().filter(|mop| !mop.is_read()) {
+            let later = self.written[mop.key as usize].replace(txn);
+            mop.is_external = later != Some(txn);
+        }
     }
 }
 

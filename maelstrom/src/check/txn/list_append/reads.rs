@@ -124,7 +124,7 @@ impl<'h> Read<'_, 'h> {
             return;
         };
         let writer = &self.txns.all[append.node()];
-        if !writer.is_failed() && !writer.is_final_write(append.step()) {
+        if !writer.is_failed() && !writer.mops[append.step()].is_external {
             found.add(Anomaly::G1b, || {
                 let (op, index) = (writer.operation.to_edn(), writer.operation.index);
                 let what = format_args!(

@@ -46,7 +46,7 @@ fn foreign(
     let writer = &txns.all[write.node];
     let (anomaly, what) = if writer.is_failed() {
         (Anomaly::G1a, "wrote that and failed")
-    } else if !writer.is_final_write(write.step) {
+    } else if !writer.mops[write.step].is_external {
         (Anomaly::G1b, "wrote that and then something else")
     } else {
         return;

@@ -23,15 +23,14 @@ pub struct Access {
 pub fn external_reads<'a, 'h>(
     txn: &'a Transaction<'h>,
 ) -> impl Iterator<Item = (usize, &'a Mop<'h>)> {
-    txn.reads()
-        .filter(|&(step, read)| !txn.mops[..step].iter().any(|mop| mop.key == read.key))
+    txn.reads().filter(|(_, read)| read.is_external)
 }
 
 /// What a transaction wrote for others: its last write of each key.
 pub fn external_writes<'a, 'h>(
     txn: &'a Transaction<'h>,
 ) -> impl Iterator<Item = (usize, &'a Mop<'h>)> {
-    txn.writes().filter(|&(step, _)| txn.is_final_write(step))
+    txn.writes().filter(|(_, write)| write.is_external)
 }
 
 /// Accesses to one key, sorted by version once all are there.
@@ -41,6 +40,11 @@ struct Accesses<'h>(Vec<(&'h Value, Access)>);
 impl<'h> Accesses<'h> {
     fn push(&mut self, version: &'h Value, access: Access) {
         self.0.push((version, access));
+    }
+
+    /// The access that was added last.
+    fn latest(&self) -> Option<(&'h Value, Access)> {
+        self.0.last().copied()
     }
 
     /// Sorts by version. Accesses to one version stay in their order.
@@ -87,10 +91,9 @@ impl<'h> Versions<'h> {
             for (step, write) in external_writes(txn) {
                 let key = &mut keys[write.key as usize];
                 key.writers.push(write.value, Access { node, step });
-                let read = external_reads(txn).find(|(_, read)| read.key == write.key);
-                let version = read
-                    .map(|(_, read)| read.value)
-                    .filter(|value| !value.is_nil());
+                // A transaction has one external read of a key at most.
+                let read = key.readers.latest().filter(|read| read.1.node == node);
+                let version = read.map(|read| read.0).filter(|value| !value.is_nil());
                 if let Some(version) = version.filter(|&version| version != write.value) {
                     key.before.entry(write.value).or_default().insert(version);
                 }

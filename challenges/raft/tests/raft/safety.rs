@@ -2,11 +2,9 @@
 //! lost, duplicated and reordered messages, diverging clocks, slow writes, crashes at any moment,
 //! snapshots, and changes of the configuration.
 
-mod cluster;
-
 use std::time::Duration;
 
-use cluster::{Cluster, Invariants, Op};
+use crate::cluster::{Cluster, Invariants, Op};
 use raft::{Config, Raft};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,6 +1,9 @@
 //! Specification of both implementations of txn-list-append: strict serializability under faults, and
 //! the cost of transactions.
 
+mod swarm;
+mod wire;
+
 use std::time::Duration;
 
 use eddy::history::{Kind, Operation};

@@ -1,6 +1,7 @@
 //! The specification of the grow-only set.
 
 mod limit;
+mod swarm;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,14 +1,12 @@
 //! Raft as transcripts: each file in `transcripts/` is a scenario to be read beside the paper.
 //!
-//! `REWRITE=1 cargo test -p raft --test transcripts` replaces the transcripts by the present
+//! `REWRITE=1 cargo test -p raft transcripts` replaces the transcripts by the present
 //! behaviour. Review the difference before committing it.
-
-mod cluster;
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use cluster::{Cluster, InFlight, Invariants, Op, describe, describe_record};
+use crate::cluster::{Cluster, InFlight, Invariants, Op, describe, describe_record};
 use datadriven::{TestCase, walk};
 use raft::{Appended, Config, Entry, Record, Rpc};
 

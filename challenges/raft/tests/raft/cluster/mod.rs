@@ -1,12 +1,6 @@
 //! A cluster of servers without runtime, disks or clocks, and a network that is a list of messages.
 //! The test decides which server acts next.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test uses a part of this module"
-)]
-
 mod describe;
 mod invariants;
 

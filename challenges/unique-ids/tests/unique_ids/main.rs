@@ -1,6 +1,8 @@
 //! The specification of unique ids, in simulation: the challenge's options, wrong clocks, and killed
 //! and paused nodes.
 
+mod ids;
+
 use std::time::Duration;
 
 use eddy::edn::Value;

@@ -1,10 +1,8 @@
 //! Snapshots whose data names files of their server, so that the driver provides what is sent.
 
-mod cluster;
-
 use std::time::Duration;
 
-use cluster::{Cluster, Op};
+use crate::cluster::{Cluster, Op};
 use raft::Config;
 
 /// Time between two ticks. Less than a heartbeat interval.

@@ -1,6 +1,7 @@
 //! The specification of the counter that goes up and down.
 
 mod sums;
+mod swarm;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! The specification of the grow-only counter, in simulation.
 
 mod reads;
+mod swarm;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
