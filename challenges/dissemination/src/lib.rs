@@ -57,7 +57,8 @@
 //! * Every message names the versions that it accounts for, and echoes a stamp of the receiver's. The
 //!   echo confirms all messages up to that stamp; the versions show what was lost, and a node asks
 //!   for what it lacks.
-//! * A link that falls quiet is closed by one confirmation, after which nothing is sent.
+//! * A link that falls quiet is closed by one confirmation, after which nothing is sent. In a cluster of
+//!   several groups it asks the hub for an answer, so that a dead hub is noticed.
 //! * A node that cannot reach the hub follows the next node in the list.
 //! * A cluster of more than 64 nodes is cut into groups with a hub each. The hubs send each other what
 //!   their groups have published.

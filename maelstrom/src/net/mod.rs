@@ -105,7 +105,7 @@ impl Ord for Envelope {
 
 #[expect(
     clippy::disallowed_types,
-    reason = "it is never iterated, and with thousands of nodes it is twice as fast as an ordered map"
+    reason = "it is never iterated, and among thousands of nodes a lookup visits fewer names than one in an ordered map"
 )]
 type ByName = std::collections::HashMap<Rc<str>, EndpointId>;
 

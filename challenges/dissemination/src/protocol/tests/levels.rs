@@ -100,7 +100,7 @@ fn dead_hubs_of_both_levels_are_replaced_and_return() {
         });
         cluster.publish_until(killed, |_| false);
         // Two hubs of one group failed in a row.
-        cluster.publish_until(secs(12), is_down);
+        cluster.publish_until(killed + secs(5), is_down);
         let since = cluster.now;
         cluster.publish_until(secs(15), is_down);
         cluster.run_until(back);
