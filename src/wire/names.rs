@@ -35,7 +35,8 @@ impl<'de> Deserialize<'de> for Names {
         if let Some(names) = known {
             return Ok(Self(names));
         }
-        let names: Rc<[NodeId]> = serde_json::from_str(json.get()).map_err(D::Error::custom)?;
+        let names: Rc<[NodeId]> = serde_json::from_str(json.get())
+            .map_err(|e| D::Error::custom(format_args!("node_ids: {e}")))?;
         LATEST.replace(Some(Parsed {
             json: json.to_owned(),
             names: Rc::downgrade(&names),

@@ -74,11 +74,18 @@ fn second_init_is_refused_without_effect() {
 fn valid_init_is_accepted_after_a_malformed_one() {
     in_virtual_time(async || {
         let mut rig = Rig::new(|_| ScriptedNode);
-        rig.send("c0", json!({"type": "init", "msg_id": 1, "node_id": "n1"}));
-        let text = "malformed init: missing field `node_ids`";
-        let output = rig.output().await;
-        let start = format!(r#"c0 {{"type":"error","code":12,"text":"{text}"#);
-        assert!(output[0].starts_with(&start), "{output:?}");
+        let id = json!({"type": "init", "msg_id": 1, "node_id": "n1"});
+        let mut number = id.clone();
+        number["node_ids"] = json!(["n1", 3]);
+        for (init, text) in [
+            (id, "missing field `node_ids`"),
+            (number, "node_ids: invalid type: integer `3`"),
+        ] {
+            rig.send("c0", init);
+            let output = rig.output().await;
+            let start = format!(r#"c0 {{"type":"error","code":12,"text":"malformed init: {text}"#);
+            assert!(output[0].starts_with(&start), "{output:?}");
+        }
         rig.send("c0", init());
         assert_eq!(
             rig.output().await,

@@ -11,13 +11,13 @@
 mod gate;
 mod heartbeat;
 mod idleness;
+mod output;
 
 #[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::io::{self, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ use crate::seed::Seed;
 use gate::{Gate, Gated, Instants, MAX_POLLS};
 use heartbeat::Heartbeat;
 use idleness::Idleness;
+use output::{Lines, Output};
 
 /// The time that the nodes' wall clocks show when a run begins: 1 January 2024.
 const EPOCH: Duration = Duration::from_secs(1_704_067_200);
@@ -103,12 +104,6 @@ struct Node {
     to_node: mpsc::UnboundedSender<Vec<u8>>,
     gate: Rc<Gate>,
     task: JoinHandle<()>,
-}
-
-/// A line that a node wrote, or its end, with the numbers of the node and of its start.
-enum Output {
-    Line(usize, u64, String),
-    Ended(usize, u64, Option<String>),
 }
 
 impl SimulatedHost {
@@ -382,31 +377,5 @@ impl Host for SimulatedHost {
 
     fn set_clock_offset(&mut self, node: usize, offset_ms: i64) {
         self.clock_offsets_ms[node].set(offset_ms);
-    }
-}
-
-/// The output of a node, which is passed on line by line.
-struct Lines {
-    node: usize,
-    number: u64,
-    output: mpsc::UnboundedSender<Output>,
-}
-
-impl Write for Lines {
-    fn write(&mut self, batch: &[u8]) -> io::Result<usize> {
-        for line in std::str::from_utf8(batch)
-            .map_err(io::Error::other)?
-            .lines()
-        {
-            let line = Output::Line(self.node, self.number, line.to_owned());
-            self.output
-                .send(line)
-                .map_err(|_| io::ErrorKind::BrokenPipe)?;
-        }
-        Ok(batch.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
