@@ -33,17 +33,34 @@ pub(crate) fn answer<R: Serialize>(
     msg_id: Option<&RawValue>,
     outcome: Result<Result<R>, Panic>,
 ) {
-    let panicked = outcome.is_err();
-    let outcome = outcome
-        .unwrap_or_else(|panic| Err(Error::crash(format!("the handler panicked: {panic}"))))
-        .and_then(|reply| msg_id.map_or(Ok(()), |msg_id| send(cx, client, msg_id, &reply)));
-    let Err(error) = outcome else { return };
-    if panicked || msg_id.is_none() {
-        cx.log(&format!("a message from {client} failed: {error}"));
+    let sent = match (outcome, msg_id) {
+        (Ok(Ok(reply)), Some(msg_id)) => send(cx, client, msg_id, &reply),
+        (Ok(outcome), _) => outcome.map(drop),
+        (Err(panic), _) => {
+            let error = Error::crash(format!("the handler panicked: {panic}"));
+            if msg_id.is_some() {
+                log(cx, client, &error);
+            }
+            Err(error)
+        }
+    };
+    if let Err(error) = sent {
+        refuse(cx, client, msg_id, &error);
     }
-    if let Some(msg_id) = msg_id {
-        send(cx, client, msg_id, &ErrorReply::from(&error)).expect("an error can be serialized");
+}
+
+/// Sends an error reply to the client, or logs it if the request carried no `msg_id`.
+pub(crate) fn refuse(cx: &Context, client: &str, msg_id: Option<&RawValue>, error: &Error) {
+    match msg_id {
+        Some(msg_id) => {
+            send(cx, client, msg_id, &ErrorReply::from(error)).expect("an error can be serialized")
+        }
+        None => log(cx, client, error),
     }
+}
+
+fn log(cx: &Context, client: &str, error: &Error) {
+    cx.log(&format!("a message from {client} failed: {error}"));
 }
 
 /// Sends a reply. Returns a crash error if serializing it fails or panics.

@@ -167,13 +167,17 @@ impl Context {
     /// Runs a future concurrently with the handlers. It is cancelled when the node stops. A panic in it
     /// is logged and does not affect the node.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.spawn_guarded(Guarded::new(task));
+    }
+
+    fn spawn_guarded(&self, task: Guarded<()>) {
         let Some(tasks) = &mut *self.shared.tasks.borrow_mut() else {
             return;
         };
         while tasks.try_join_next().is_some() {}
         let cx = self.clone();
         tasks.spawn_local(async move {
-            if let Err(panic) = Guarded::new(task).await {
+            if let Err(panic) = task.await {
                 cx.log(&format!("a task of {} panicked: {panic}", cx.id()));
             }
         });

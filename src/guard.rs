@@ -27,16 +27,16 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 /// A future whose panics are caught.
-pub(crate) struct Guarded<F>(Pin<Box<F>>);
+pub(crate) struct Guarded<T>(Pin<Box<dyn Future<Output = T>>>);
 
-impl<F> Guarded<F> {
-    pub(crate) fn new(future: F) -> Self {
+impl<T> Guarded<T> {
+    pub(crate) fn new(future: impl Future<Output = T> + 'static) -> Self {
         Self(Box::pin(future))
     }
 }
 
-impl<F: Future> Future for Guarded<F> {
-    type Output = Result<F::Output, Panic>;
+impl<T> Future for Guarded<T> {
+    type Output = Result<T, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match guarded(|| self.0.as_mut().poll(cx)) {

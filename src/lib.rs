@@ -112,8 +112,8 @@
 //! # Reading order
 //!
 //! 1. `node.rs`, the trait; `context.rs`, what a node can do; `error.rs`.
-//! 2. `serve.rs`, the main loop; `server.rs`, what it does with each line; `answer.rs`, the replies;
-//!    `guard.rs` and `failure.rs`, panics and fatal errors.
+//! 2. `serve.rs`, the main loop; `server.rs`, what it does with each line; `handlers.rs`, how it runs a
+//!    handler; `answer.rs`, the replies; `guard.rs` and `failure.rs`, panics and fatal errors.
 //! 3. `wire/`, parsing of input; `outbox.rs`, the output buffer; `link.rs` and `stdio.rs`, where both
 //!    come from.
 //! 4. `call.rs`, requests to other nodes; `retry.rs`; `service/`, the clients of Maelstrom's services.
@@ -135,6 +135,7 @@ mod context;
 mod error;
 mod failure;
 mod guard;
+mod handlers;
 mod hash;
 mod link;
 mod node;

@@ -1,7 +1,5 @@
 //! The trait that every node implements: request handlers and a background task.
 
-use std::rc::Rc;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -77,13 +75,4 @@ impl<N: Node, E: Into<Error>> IntoNode for Result<N, E> {
     fn into_node(self) -> Result<N> {
         self.map_err(Into::into)
     }
-}
-
-/// Runs the handler of one request. The future owns everything it needs.
-pub(crate) async fn handling<N: Node>(
-    node: Rc<N>,
-    request: N::Request,
-    cx: Context,
-) -> Result<N::Reply> {
-    node.handle(request, &cx).await
 }

@@ -1,7 +1,7 @@
 //! The main loop of a node: it reads all available input, then writes all output, and finishes
 //! accepted requests when its input ends.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{pending, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
+use crate::handlers::AnyNode;
 use crate::link::{Link, Seams};
-use crate::node::handling;
 use crate::outbox::BATCH_BYTES;
-use crate::server::Server;
-use crate::{Context, Error, IntoNode, Node, Result};
+use crate::server::{Make, Server};
+use crate::{Context, Error, IntoNode};
 
 /// The time that handlers get to finish after the end of input: as long as Maelstrom's clients wait
 /// for a reply.
@@ -35,18 +35,22 @@ pub async fn serve<M: IntoNode>(
     seams: Seams,
     make: impl FnOnce(&Context) -> M,
 ) -> anyhow::Result<()> {
-    serve_returning(link, seams, make, drop).await
+    serve_returning(link, seams, of_any_type(make), &drop).await
+}
+
+/// Hides the type of the node that `make` returns.
+pub(crate) fn of_any_type<'m, M: IntoNode>(make: impl FnOnce(&Context) -> M + 'm) -> Make<'m> {
+    Box::new(|cx| Ok(Rc::new(make(cx).into_node()?) as Rc<dyn AnyNode>))
 }
 
 /// Runs a node like [`serve`], and gives back each batch that it has processed.
-pub(crate) async fn serve_returning<M: IntoNode>(
+pub(crate) async fn serve_returning(
     link: Link,
     seams: Seams,
-    make: impl FnOnce(&Context) -> M,
-    give_back: impl Fn(Vec<u8>),
+    make: Make<'_>,
+    give_back: &dyn Fn(Vec<u8>),
 ) -> anyhow::Result<()> {
-    let make = Box::new(|cx: &Context| make(cx).into_node());
-    match run(Server::new(seams, make, handling), link, give_back).await {
+    match run(Server::new(seams, make), link, give_back).await {
         Ok(None) => Ok(()),
         Ok(Some(failure)) => Err(failure.into()),
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -55,15 +59,11 @@ pub(crate) async fn serve_returning<M: IntoNode>(
 }
 
 /// Runs the main loop. Returns the node's fatal error, if it had one.
-async fn run<N, F>(
-    mut server: Server<'_, N, F>,
+async fn run(
+    mut server: Server<'_>,
     mut link: Link,
-    give_back: impl Fn(Vec<u8>),
-) -> io::Result<Option<Error>>
-where
-    N: Node,
-    F: Future<Output = Result<N::Reply>> + 'static,
-{
+    give_back: &dyn Fn(Vec<u8>),
+) -> io::Result<Option<Error>> {
     let outbox = Rc::clone(server.outbox());
     let failure = Rc::clone(server.failure());
     let mut fatal = None;
@@ -96,13 +96,14 @@ where
                 burst = 0;
                 outbox.write_to(&mut link.outbound)?;
             }
-            handled = server.waiting.join_next(), if end.is_some() => {
+            handled = server.waiting().join_next(), if end.is_some() => {
                 if handled.is_none() {
                     break;
                 }
             }
             () = reached(end) => {
-                server.log(&format!("abandoned {} unfinished requests", server.waiting.len()));
+                let unfinished = server.waiting().len();
+                server.log(&format!("abandoned {unfinished} unfinished requests"));
                 break;
             }
         }

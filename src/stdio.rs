@@ -19,7 +19,8 @@ use rand::rngs::SysRng;
 use tokio::sync::mpsc;
 
 use crate::link::{Link, Seams};
-use crate::serve::serve_returning;
+use crate::serve::{of_any_type, serve_returning};
+use crate::server::Make;
 use crate::{Context, IntoNode};
 
 /// The size of the reader's buffer, and of the largest batch apart from longer lines.
@@ -42,7 +43,7 @@ const MAX_WAIT: Duration = Duration::from_millis(1);
 /// The exit code is 1 if the node calls [`Context::fail`] or stdout cannot be written to, with the
 /// reason on stderr; and 0 otherwise.
 pub fn run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> ExitCode {
-    match try_run(make) {
+    match try_run(of_any_type(make)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("{e:#}");
@@ -51,7 +52,7 @@ pub fn run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> ExitCode {
     }
 }
 
-fn try_run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> anyhow::Result<()> {
+fn try_run(make: Make<'_>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build_local(Default::default())
@@ -60,7 +61,7 @@ fn try_run<M: IntoNode>(make: impl FnOnce(&Context) -> M) -> anyhow::Result<()> 
     let (returned, spent) = channel();
     // The reader may have ended.
     let give_back = |batch| drop(returned.send(batch));
-    runtime.block_on(serve_returning(stdio(spent), seams, make, give_back))
+    runtime.block_on(serve_returning(stdio(spent), seams, make, &give_back))
 }
 
 /// Connects a link to stdin and stdout. `spent` receives the batches that the node has processed.
