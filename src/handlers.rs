@@ -36,6 +36,42 @@ pub(crate) trait AnyNode {
     fn start_background(self: Rc<Self>, cx: &Context);
 }
 
+/// A node of any type, for [`compile_once!`].
+#[doc(hidden)]
+pub struct Erased(#[allow(dead_code, reason = "it is never created")] Rc<dyn AnyNode>);
+
+/// Refers to all code that depends on the type of a node.
+#[doc(hidden)]
+pub fn erase<N: Node>(node: Rc<N>) -> Erased {
+    Erased(node)
+}
+
+/// Compiles a node in the crate that defines it, for all programs and tests that run it. Without it each
+/// of them compiles the node again, because async functions are compiled where they are polled.
+///
+/// Only in the dev profile; with full optimisation the compiler does not share such code between crates.
+///
+/// ```
+/// # use glomers::prelude::*;
+/// # struct Counter;
+/// # impl Node for Counter {
+/// #     type Request = Value;
+/// #     type Reply = ();
+/// #     async fn handle(&self, _: Value, _: &Context) -> Result<()> { Ok(()) }
+/// # }
+/// glomers::compile_once!(Counter);
+/// ```
+#[macro_export]
+macro_rules! compile_once {
+    ($node:ty) => {
+        #[cfg(all(debug_assertions, not(test)))]
+        const _: () = {
+            #[allow(dead_code, reason = "the compiler compiles what a static refers to")]
+            static ERASE: fn(std::rc::Rc<$node>) -> $crate::Erased = $crate::erase::<$node>;
+        };
+    };
+}
+
 /// A request whose body is not yet parsed.
 pub(crate) struct Raw<'a> {
     pub(crate) src: &'a str,

@@ -151,6 +151,8 @@ mod wire;
 pub use call::Call;
 pub use context::{Context, NodeId, Random};
 pub use error::{Error, ErrorCode, Result};
+#[doc(hidden)]
+pub use handlers::{Erased, erase};
 pub use hash::{stable_hash, stable_hash_with};
 pub use link::{Link, Seams};
 pub use node::{IntoNode, Node};

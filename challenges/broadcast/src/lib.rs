@@ -56,6 +56,8 @@ impl Broadcast {
     }
 }
 
+glomers::compile_once!(Broadcast);
+
 impl Node for Broadcast {
     type Request = Request;
     type Reply = Option<Reply>;

@@ -260,6 +260,8 @@ impl GCounter {
     }
 }
 
+glomers::compile_once!(GCounter);
+
 impl Node for GCounter {
     type Request = Request;
     type Reply = Reply;

@@ -67,6 +67,8 @@ impl GSet {
     }
 }
 
+glomers::compile_once!(GSet);
+
 impl Node for GSet {
     type Request = Request;
     type Reply = Option<Reply>;

@@ -94,6 +94,8 @@ impl Jobs {
     }
 }
 
+glomers::compile_once!(Jobs);
+
 impl Node for Jobs {
     type Request = Request;
     type Reply = Option<Reply>;

@@ -253,6 +253,8 @@ impl Kafka {
     }
 }
 
+glomers::compile_once!(Kafka);
+
 impl Node for Kafka {
     type Request = Request;
     /// Brokers do not reply to each other: the next batch carries what is owed.

@@ -95,6 +95,8 @@ impl LeaderElection {
     }
 }
 
+glomers::compile_once!(LeaderElection);
+
 impl Node for LeaderElection {
     type Request = Request;
     type Reply = Option<Reply>;

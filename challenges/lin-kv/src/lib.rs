@@ -136,6 +136,8 @@ impl LinKv {
     }
 }
 
+glomers::compile_once!(LinKv);
+
 impl Node for LinKv {
     type Request = Request;
     type Reply = Option<Reply>;

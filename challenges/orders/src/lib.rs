@@ -216,6 +216,8 @@ impl Orders {
     }
 }
 
+glomers::compile_once!(Orders);
+
 impl Node for Orders {
     type Request = Request;
     type Reply = Option<Reply>;

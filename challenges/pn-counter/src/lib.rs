@@ -92,6 +92,8 @@ impl PnCounter {
     }
 }
 
+glomers::compile_once!(PnCounter);
+
 impl Node for PnCounter {
     type Request = Request;
     type Reply = Option<Reply>;

@@ -59,6 +59,8 @@ impl OnLog {
     }
 }
 
+glomers::compile_once!(OnLog);
+
 impl Node for OnLog {
     type Request = Request;
     type Reply = Option<Reply>;

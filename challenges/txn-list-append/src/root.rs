@@ -66,6 +66,8 @@ pub enum Request {
     },
 }
 
+glomers::compile_once!(OnRoot);
+
 impl Node for OnRoot {
     type Request = Request;
     type Reply = Reply;

@@ -146,6 +146,8 @@ impl Registers {
     }
 }
 
+glomers::compile_once!(Registers);
+
 impl Node for Registers {
     type Request = Request;
     type Reply = Option<Reply>;

@@ -73,6 +73,8 @@ impl UniqueIds {
     }
 }
 
+glomers::compile_once!(UniqueIds);
+
 impl Node for UniqueIds {
     type Request = Request;
     type Reply = Reply;
