@@ -21,7 +21,7 @@ use super::watchdog::Watchdog;
 use crate::seed::Seed;
 
 /// The number of seeds if neither `EDDY_SEEDS` nor `EDDY_SEED` is set.
-const DEFAULT_SEEDS: u64 = 10;
+const DEFAULT_SEEDS: u64 = 5;
 
 /// A seed for which the scenario panicked, with the description of its last run.
 struct Panicked {

@@ -106,7 +106,7 @@ fn idle_cluster_is_silent() {
 #[test]
 fn reliability_costs_less_than_five_percent_of_the_messages() {
     for windows in [Windows::frugal(), Windows::balanced(), Windows::swift()] {
-        for_each_seed(|seed| {
+        for_seeds(2, |seed| {
             let run = cluster(seed, 25, windows).record_all_messages().run(load());
             run.assert_valid();
             let all = gossip(&run);

@@ -5,7 +5,7 @@ use broadcast::Windows;
 use eddy::nemesis::{
     Delays, Duplication, Fault, Kill, Loss, Partition, PartitionKind, Pause, Target,
 };
-use eddy::simulation::{for_each_seed, ms, secs};
+use eddy::simulation::{for_each_seed, for_seeds, ms, secs};
 use tokio::time::sleep;
 
 use crate::delivery::DeliveryTimes;
@@ -23,7 +23,7 @@ const KINDS: [PartitionKind; 5] = [
 fn partition_of_any_kind_is_caught_up_within_two_seconds_of_its_heal() {
     for windows in [Windows::frugal(), Windows::balanced()] {
         for kind in KINDS {
-            for_each_seed(|seed| {
+            for_seeds(2, |seed| {
                 let run = cluster(seed, 25, windows)
                     .nemesis(Partition::of([kind]).between(secs(4), secs(12)))
                     .record_all_messages()

@@ -31,7 +31,7 @@ fn run(drawn: &Configuration) -> Run {
 
 #[test]
 fn random_faults_lose_no_value() {
-    swarm().for_each(20, |drawn| run(drawn).assert_valid());
+    swarm().for_each(10, |drawn| run(drawn).assert_valid());
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn latencies(seed: Seed, sync: Duration, load: Load) -> Latencies {
 /// same twice: reserve, settle.
 #[test]
 fn order_takes_four_messages_in_sequence_within_a_shard_and_eight_across_shards() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let light = load().rate(5.0).time_limit(secs(20));
         let latencies = latencies(seed, Duration::ZERO, light);
         let [within, across] = latencies.medians();
@@ -107,7 +107,7 @@ fn order_takes_four_messages_in_sequence_within_a_shard_and_eight_across_shards(
 /// same node, since the workbench delivers one after the other.
 #[test]
 fn load_and_syncs_delay_orders_by_less_than_a_message() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let latencies = latencies(seed, SYNC, load());
         let [within, across] = latencies.medians();
         eprintln!("{latencies}");

@@ -19,7 +19,7 @@ fn run(seed: eddy::seed::Seed, faults: impl Fault + 'static) -> Run {
 
 #[test]
 fn quiet_cluster_serves_every_request() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let run = cluster(seed, Strategy::Sharded, Options::default()).run(load());
         run.assert_valid();
         assert!(run.ok_fraction() > 0.995, "{}", run.ok_fraction());
@@ -28,7 +28,7 @@ fn quiet_cluster_serves_every_request() {
 
 #[test]
 fn partitions_preserve_stock_and_orders() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let run = run(seed, Partition::any());
         assert!(run.net().dropped > 0, "no message was dropped");
     });
@@ -36,7 +36,7 @@ fn partitions_preserve_stock_and_orders() {
 
 #[test]
 fn kills_preserve_stock_and_orders() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let run = run(seed, Kill::one());
         assert!(run.kills() > 0, "no node was killed");
     });
@@ -44,7 +44,7 @@ fn kills_preserve_stock_and_orders() {
 
 #[test]
 fn pauses_preserve_stock_and_orders() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let run = run(seed, Pause::one());
         assert!(run.pauses() > 0, "no node was paused");
     });
@@ -52,7 +52,7 @@ fn pauses_preserve_stock_and_orders() {
 
 #[test]
 fn lost_and_repeated_messages_preserve_stock_and_orders() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let run = cluster(seed, Strategy::Sharded, Options::default())
             .nemesis(Loss::of(0.2).every(secs(2)))
             .nemesis(Duplication::of(0.5).every(secs(2)))
@@ -65,7 +65,7 @@ fn lost_and_repeated_messages_preserve_stock_and_orders() {
 /// Most of 32 shards sleep most of the time, also while their leader is dead.
 #[test]
 fn sleeping_shards_survive_kills() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let options = Options {
             shards: 32,
             ..Options::default()
@@ -81,7 +81,7 @@ fn sleeping_shards_survive_kills() {
 /// The shards that a dead node led are taken over, while the requests to the other nodes wait.
 #[test]
 fn one_dead_node_of_five_delays_orders_for_less_than_three_seconds() {
-    for_seeds(5, |seed| {
+    for_seeds(3, |seed| {
         let dead = seed.0 as usize % 5;
         let run = cluster(seed, Strategy::Sharded, Options::default())
             .nemesis(Kill::of(Target::Node(dead)).between(secs(3), ms(8900)))

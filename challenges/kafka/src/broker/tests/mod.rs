@@ -49,7 +49,7 @@ fn assert_replicas_agree(
 ) {
     let seeds = std::env::var("EDDY_SEEDS").map(|count| count.parse::<u64>());
     let mut total = Counts::default();
-    let count = seeds.unwrap_or(Ok(20)).expect("EDDY_SEEDS is a number");
+    let count = seeds.unwrap_or(Ok(10)).expect("EDDY_SEEDS is a number");
     for seed in first_seed..first_seed + count {
         eprintln!("seed {seed}");
         let mut world = World::new(seed, nodes, replicas, rates);
@@ -60,11 +60,11 @@ fn assert_replicas_agree(
         total += world.counts;
     }
     eprintln!("{total:?}");
-    assert!(total.kills > 20, "{total:?}");
-    assert!(total.changes > 40, "{total:?}");
+    assert!(total.kills > 10, "{total:?}");
+    assert!(total.changes > 20, "{total:?}");
     // Only where a third node can join a pair can a batch arrive after one that announces a join.
     if replicas > 2 {
-        assert!(total.joins > 20, "{total:?}");
+        assert!(total.joins > 10, "{total:?}");
         assert!(total.overtaken_by_join > 0, "{total:?}");
     }
 }
