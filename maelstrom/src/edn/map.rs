@@ -64,6 +64,20 @@ impl Map {
     pub(crate) fn entries_mut(&mut self) -> &mut [(Value, Value)] {
         Arc::make_mut(&mut self.0)
     }
+
+    /// Creates a map. The last one of equal keys counts. (Not part of `from_iter`, which is compiled anew
+    /// for each type of iterator.)
+    fn of_entries(mut entries: Vec<(Value, Value)>) -> Map {
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries.dedup_by(|later, earlier| {
+            let are_equal = later.0 == earlier.0;
+            if are_equal {
+                mem::swap(later, earlier);
+            }
+            are_equal
+        });
+        Map(entries.into())
+    }
 }
 
 /// An iterator over the entries of a map.
@@ -84,16 +98,7 @@ impl<'a> IntoIterator for &'a Map {
 impl FromIterator<(Value, Value)> for Map {
     /// Creates a map. The last one of equal keys counts.
     fn from_iter<I: IntoIterator<Item = (Value, Value)>>(entries: I) -> Map {
-        let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        entries.dedup_by(|later, earlier| {
-            let are_equal = later.0 == earlier.0;
-            if are_equal {
-                mem::swap(later, earlier);
-            }
-            are_equal
-        });
-        Map(entries.into())
+        Map::of_entries(entries.into_iter().collect())
     }
 }
 
