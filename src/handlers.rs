@@ -36,42 +36,6 @@ pub(crate) trait AnyNode {
     fn start_background(self: Rc<Self>, cx: &Context);
 }
 
-/// A node of any type, for [`compile_once!`].
-#[doc(hidden)]
-pub struct Erased(#[allow(dead_code, reason = "it is never created")] Rc<dyn AnyNode>);
-
-/// Refers to all code that depends on the type of a node.
-#[doc(hidden)]
-pub fn erase<N: Node>(node: Rc<N>) -> Erased {
-    Erased(node)
-}
-
-/// Compiles a node in the crate that defines it, for all programs and tests that run it. Without it each
-/// of them compiles the node again, because async functions are compiled where they are polled.
-///
-/// Only in the dev profile; with full optimisation the compiler does not share such code between crates.
-///
-/// ```
-/// # use glomers::prelude::*;
-/// # struct Counter;
-/// # impl Node for Counter {
-/// #     type Request = Value;
-/// #     type Reply = ();
-/// #     async fn handle(&self, _: Value, _: &Context) -> Result<()> { Ok(()) }
-/// # }
-/// glomers::compile_once!(Counter);
-/// ```
-#[macro_export]
-macro_rules! compile_once {
-    ($node:ty) => {
-        #[cfg(all(debug_assertions, not(test)))]
-        const _: () = {
-            #[allow(dead_code, reason = "the compiler compiles what a static refers to")]
-            static ERASE: fn(std::rc::Rc<$node>) -> $crate::Erased = $crate::erase::<$node>;
-        };
-    };
-}
-
 /// A request whose body is not yet parsed.
 pub(crate) struct Raw<'a> {
     pub(crate) src: &'a str,
@@ -113,21 +77,20 @@ fn start<N: Node>(
     cx: &Context,
     handlers: &mut Handlers,
 ) {
-    let cx = handlers.context(cx, src);
-    let handler_cx = cx.clone();
+    let request_cx = handlers.context(cx, src);
+    let handler_cx = request_cx.clone();
     let mut handler = Guarded::new(async move { node.handle(request, &handler_cx).await });
     // The waker of the first poll is not needed: a handler that waits is polled again by its task.
     let first_poll = &mut task::Context::from_waker(Waker::noop());
     match Pin::new(&mut handler).poll(first_poll) {
-        Poll::Ready(outcome) => answer(&cx, src, msg_id, outcome),
+        Poll::Ready(outcome) => answer(&request_cx, src, msg_id, outcome),
         Poll::Pending => {
-            let log = cx.clone();
             let msg_id = msg_id.map(ToOwned::to_owned);
             let rest = async move {
                 let outcome = handler.await;
-                answer(&cx, cx.sender(), msg_id.as_deref(), outcome);
+                answer(&request_cx, request_cx.sender(), msg_id.as_deref(), outcome);
             };
-            handlers.wait_for(Box::pin(rest), &log);
+            handlers.wait_for(Box::pin(rest), cx);
         }
     }
 }
@@ -164,4 +127,40 @@ impl Handlers {
         self.backlog
             .observe(self.waiting.len(), |text| cx.log(text));
     }
+}
+
+/// A node of any type, for [`compile_once!`](crate::compile_once).
+#[doc(hidden)]
+pub struct Erased(#[allow(dead_code, reason = "it is never created")] Rc<dyn AnyNode>);
+
+/// Refers to all code that depends on the type of a node.
+#[doc(hidden)]
+pub fn erase<N: Node>(node: Rc<N>) -> Erased {
+    Erased(node)
+}
+
+/// Compiles a node in the crate that defines it, for all programs and tests that run it. Without it each
+/// of them compiles the node again, because async functions are compiled where they are polled.
+///
+/// Only in the dev profile; with full optimisation the compiler does not share such code between crates.
+///
+/// ```
+/// # use glomers::prelude::*;
+/// # struct Counter;
+/// # impl Node for Counter {
+/// #     type Request = Value;
+/// #     type Reply = ();
+/// #     async fn handle(&self, _: Value, _: &Context) -> Result<()> { Ok(()) }
+/// # }
+/// glomers::compile_once!(Counter);
+/// ```
+#[macro_export]
+macro_rules! compile_once {
+    ($node:ty) => {
+        #[cfg(all(debug_assertions, not(test)))]
+        const _: () = {
+            #[allow(dead_code, reason = "the compiler compiles what a static refers to")]
+            static ERASE: fn(std::rc::Rc<$node>) -> $crate::Erased = $crate::erase::<$node>;
+        };
+    };
 }
