@@ -36,6 +36,8 @@ impl @TYPE@ {
     }
 }
 
+glomers::compile_once!(@TYPE@);
+
 impl Node for @TYPE@ {
     type Request = Request;
     type Reply = Reply;
