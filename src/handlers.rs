@@ -30,14 +30,14 @@ pub(crate) trait AnyNode {
     fn handle_line(self: Rc<Self>, line: &str, cx: &Context, handlers: &mut Handlers) -> bool;
 
     /// Starts the handler of a request of type `kind` whose header is parsed, or refuses it.
-    fn handle_body(self: Rc<Self>, request: &Raw<'_>, cx: &Context, handlers: &mut Handlers);
+    fn handle_body(self: Rc<Self>, request: &RawRequest<'_>, cx: &Context, handlers: &mut Handlers);
 
     /// Starts the node's background task.
     fn start_background(self: Rc<Self>, cx: &Context);
 }
 
 /// A request whose body is not yet parsed.
-pub(crate) struct Raw<'a> {
+pub(crate) struct RawRequest<'a> {
     pub(crate) src: &'a str,
     pub(crate) msg_id: Option<&'a RawValue>,
     pub(crate) kind: &'a str,
@@ -54,8 +54,13 @@ impl<N: Node> AnyNode for N {
         true
     }
 
-    fn handle_body(self: Rc<Self>, request: &Raw<'_>, cx: &Context, handlers: &mut Handlers) {
-        let Raw { src, msg_id, .. } = *request;
+    fn handle_body(
+        self: Rc<Self>,
+        request: &RawRequest<'_>,
+        cx: &Context,
+        handlers: &mut Handlers,
+    ) {
+        let RawRequest { src, msg_id, .. } = *request;
         match wire::request(request.kind, request.body) {
             Ok(request) => start(self, request, src, msg_id, cx, handlers),
             Err(error) => refuse(cx, src, msg_id, &error),

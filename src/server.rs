@@ -11,7 +11,7 @@ use crate::answer::ErrorReply;
 use crate::backlog::Backlog;
 use crate::failure::Failure;
 use crate::guard::guarded;
-use crate::handlers::{AnyNode, Handlers, Raw};
+use crate::handlers::{AnyNode, Handlers, RawRequest};
 use crate::link::Seams;
 use crate::outbox::{Field, Outbox};
 use crate::wire::{Envelope, Header, Init, MsgId};
@@ -119,7 +119,7 @@ impl<'m> Server<'m> {
         } else {
             let why = match &self.state {
                 State::Running(node, cx) => {
-                    let request = Raw {
+                    let request = RawRequest {
                         src: &message.src,
                         msg_id: header.msg_id,
                         kind: &header.kind,
